@@ -1,0 +1,53 @@
+/* Every cap and every deadline of the gateway, in one place. Names say the unit. */
+#ifndef GW_BASE_LIMITS_H
+#define GW_BASE_LIMITS_H
+
+enum limits {
+    /* what one stranger may make us hold */
+    LIM_HELLO_BYTES = 65536,        /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
+    LIM_HEAD_BYTES = 65536,         /* one HTTP/1 head: start line and all fields */
+    LIM_HEAD_FIELDS = 200,          /* header fields in one head */
+    LIM_TARGET_BYTES = 16384,       /* request-target */
+    LIM_TRAILER_BYTES = 16384,      /* trailer section of a chunked body */
+    LIM_CHUNK_LINE_BYTES = 256,     /* chunk size line with its extension */
+    LIM_INTERIM_RESPONSES = 16,     /* 1xx before the final answer */
+    LIM_NAME_BYTES = 253,           /* host name (RFC 1035 section 2.3.4, without the root's dot) */
+    LIM_FLOW_ARENA_BYTES = 262144,  /* everything that lives as long as a flow */
+    LIM_EXCHANGE_ARENA_BYTES = 262144,
+    LIM_PEND_BYTES = 65536,         /* bytes waiting for a slow reader, per direction, before its sender is paused */
+    LIM_CHAIN_CERTS = 10,           /* certificates an origin may send */
+    LIM_CHAIN_BYTES = 102400,       /* all of them together */
+    LIM_LEAF_NAMES = 50,            /* names in a leaf when the client sent no SNI */
+    /* what a worker holds */
+    LIM_WORKERS = 64,
+    LIM_FLOWS_PER_WORKER = 100000,
+    LIM_LEAVES_CACHED = 20000,
+    LIM_NAMES_CACHED = 20000,       /* resolver answers */
+    LIM_PIPES_POOLED = 256,         /* splice pipes kept for reuse */
+    LIM_IO_BYTES = 16384,           /* scratch for one read: a full TLS record */
+    LIM_RING_BYTES = 16777216,      /* a worker's ring to the logger */
+    LIM_EVENT_BYTES = 16384,        /* one event line */
+    LIM_MSG_BYTES = 65536,          /* one message between processes */
+    LIM_MSG_QUEUE = 4096,           /* messages waiting for a slow process */
+    /* deadlines, milliseconds */
+    LIM_HELLO_MS = 10000,           /* from accept to a whole hello or first request line */
+    LIM_RESOLVE_MS = 5000,
+    LIM_CONNECT_MS = 10000,
+    LIM_UPSTREAM_TLS_MS = 10000,
+    LIM_MINT_MS = 2000,             /* waiting for the signer */
+    LIM_CLIENT_TLS_MS = 10000,
+    LIM_HEAD_MS = 30000,            /* a request head, once its first byte is there */
+    LIM_KEEPALIVE_MS = 120000,      /* between requests */
+    LIM_ANSWER_MS = 120000,         /* from request to the first byte of its answer */
+    LIM_BODY_STALL_MS = 60000,      /* no byte of a body moved in either direction */
+    LIM_TUNNEL_IDLE_MS = 3600000,   /* WebSocket and spliced flows without a byte */
+    LIM_LINGER_MS = 2000,           /* letting the last answer reach the client */
+    LIM_HOLD_MS = 10000,            /* journal full and policy says hold */
+    LIM_HEARTBEAT_MS = 200,         /* master asks its children */
+    LIM_SIGNER_SILENT_MS = 600,     /* then the signer is replaced */
+    LIM_WORKER_SILENT_MS = 10000,
+    LIM_DRAIN_MS = 30000,           /* orderly stop: open exchanges may end */
+    LIM_LOG_SYNC_MS = 50,           /* a power cut loses at most this much */
+};
+
+#endif

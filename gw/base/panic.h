@@ -1,0 +1,10 @@
+/* What a dying process says: the failed condition or signal, the flow it was working on, its last events.
+ * Whoever has something to tell (gw/flow) registers one callback; it must only write(2) to the descriptor. */
+#ifndef GW_BASE_PANIC_H
+#define GW_BASE_PANIC_H
+
+void panic_tell(void (*tell)(int fd));
+/* Handlers for SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT and SIGSYS that print and re-raise. */
+void panic_catch_signals(void);
+
+#endif

@@ -1,0 +1,52 @@
+/* The neutral HTTP message: what a decision looks at and what the relay writes out again, the same for HTTP/1 and HTTP/2.
+ * Spans borrow from the bytes that were parsed (or from an arena); the owner of those bytes outlives the message. */
+#ifndef GW_HTTP_MSG_H
+#define GW_HTTP_MSG_H
+
+#include "gw/base/limits.h"
+#include "gw/base/addr.h"
+
+struct field {
+    span name, value; /* value without surrounding white space */
+};
+
+enum body_kind {
+    BODY_NONE,
+    BODY_LENGTH,  /* exactly `length` bytes */
+    BODY_CHUNKED,
+    BODY_CLOSE,   /* response only: until the connection ends */
+};
+
+enum target_form { TARGET_ORIGIN, TARGET_ABSOLUTE, TARGET_AUTHORITY, TARGET_ASTERISK };
+
+struct msg {
+    bool is_request;
+    uint8_t minor;   /* HTTP/1.minor: 0 or 1 */
+    /* request */
+    span method, target; /* target as sent */
+    enum target_form form;
+    span scheme;         /* absolute-form only: "http" or "https", as sent */
+    span host;           /* from an absolute target, else from Host; without port; may be a name or an address literal */
+    uint16_t port;       /* 0: none given */
+    span path, query;    /* of origin- and absolute-form; query without '?' */
+    bool has_query;
+    /* response */
+    uint16_t status;
+    span reason;
+    /* both */
+    struct field fields[LIM_HEAD_FIELDS];
+    uint16_t n_fields;
+    enum body_kind body;
+    uint64_t length;
+    bool keep_alive;     /* what this message says about persistence */
+    bool expect_continue;
+    bool upgrade;        /* Connection: upgrade with an Upgrade field */
+    span upgrade_to;
+};
+
+/* First value of a field (case-insensitive), or SPAN_NONE with p == NULL when absent. */
+span msg_field(const struct msg *m, span name);
+/* Is `token` an element of the comma-separated values of all fields of that name? */
+bool msg_has_token(const struct msg *m, span name, span token);
+
+#endif

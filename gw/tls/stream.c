@@ -1,0 +1,325 @@
+/* Sockets with or without TLS; see stream.h. */
+#include "gw/tls/stream.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+
+/* ---- the BIO: kept bytes first, then the socket ---- */
+
+static int bio_read(BIO *bio, char *p, int n)
+{
+    struct stream *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (n <= 0)
+        return 0;
+    size_t kept = buf_len(&s->kept);
+    if (kept > 0) {
+        size_t take = kept < (size_t)n ? kept : (size_t)n;
+        memcpy(p, s->kept.p + s->kept.r, take);
+        buf_consume(&s->kept, take);
+        if (take == kept)
+            buf_fini(&s->kept);
+        return (int)take;
+    }
+    ssize_t got = recv(s->io.fd, p, (size_t)n, 0);
+    if (got > 0)
+        s->n_in += (uint64_t)got;
+    else if (got == 0)
+        s->in_eof = true;
+    else if (errno == EAGAIN || errno == EINTR)
+        BIO_set_retry_read(bio);
+    else
+        s->sys_errno = errno;
+    return (int)got;
+}
+
+static int bio_write(BIO *bio, const char *p, int n)
+{
+    struct stream *s = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL);
+    if (put > 0)
+        s->n_out += (uint64_t)put;
+    else if (put < 0 && (errno == EAGAIN || errno == EINTR))
+        BIO_set_retry_write(bio);
+    else if (put < 0)
+        s->sys_errno = errno;
+    return (int)put;
+}
+
+static long bio_ctrl(BIO *bio, int cmd, long num, void *ptr)
+{
+    (void)num;
+    (void)ptr;
+    struct stream *s = BIO_get_data(bio);
+    if (cmd == BIO_CTRL_EOF)
+        return s->in_eof;
+    return cmd == BIO_CTRL_FLUSH || cmd == BIO_CTRL_DUP;
+}
+
+static BIO_METHOD *bio_method(void)
+{
+    static BIO_METHOD *method; /* one per process, made at first use, never changed */
+    if (!method) {
+        method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "perron stream");
+        gw_assert(method != NULL);
+        BIO_meth_set_read(method, bio_read);
+        BIO_meth_set_write(method, bio_write);
+        BIO_meth_set_ctrl(method, bio_ctrl);
+    }
+    return method;
+}
+
+/* ---- life ---- */
+
+void stream_init(struct stream *s, struct ev *ev, int fd, void (*cb)(struct ev_io *, uint32_t))
+{
+    *s = (struct stream){.ev = ev, .io = {.fd = fd, .cb = cb}, .alert_in = -1};
+    buf_init(&s->out, LIM_PEND_BYTES * 4);
+    buf_init(&s->kept, LIM_HELLO_BYTES + LIM_HEAD_BYTES);
+}
+
+void stream_attach(struct stream *s, int fd)
+{
+    gw_assert(s->io.fd < 0);
+    s->io.fd = fd;
+}
+
+void stream_fini(struct stream *s)
+{
+    if (s->ssl) {
+        SSL_set_quiet_shutdown(s->ssl, 1);
+        SSL_free(s->ssl);
+        s->ssl = NULL;
+    }
+    if (s->io.fd >= 0) {
+        ev_unwatch(s->ev, &s->io);
+        close(s->io.fd);
+        s->io.fd = -1;
+    }
+    buf_fini(&s->out);
+    buf_fini(&s->kept);
+}
+
+enum rc stream_tls(struct stream *s, SSL *ssl)
+{
+    BIO *bio = BIO_new(bio_method());
+    if (!bio) {
+        SSL_free(ssl);
+        return RC_NOMEM;
+    }
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(ssl, bio, bio);
+    s->ssl = ssl;
+    s->handshaking = true;
+    return RC_OK;
+}
+
+/* ---- failures ---- */
+
+static enum rc fail(struct stream *s, enum rc rc)
+{
+    s->failed = true;
+    return rc;
+}
+
+/* What an SSL call that did not succeed means. */
+static enum rc tls_result(struct stream *s, int ret)
+{
+    switch (SSL_get_error(s->ssl, ret)) {
+    case SSL_ERROR_WANT_READ:
+        return RC_AGAIN;
+    case SSL_ERROR_WANT_WRITE:
+        s->want_write = true;
+        return RC_AGAIN;
+    case SSL_ERROR_ZERO_RETURN:
+        s->in_eof = s->clean_eof = true;
+        return RC_CLOSED;
+    case SSL_ERROR_SYSCALL:
+        s->tls_error = ERR_get_error();
+        return s->in_eof && !s->sys_errno ? RC_CLOSED : fail(s, RC_IO);
+    default:
+        break;
+    }
+    s->tls_error = ERR_get_error();
+    int reason = ERR_GET_REASON(s->tls_error);
+    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING && !s->handshaking) {
+        s->in_eof = true; /* FIN without close_notify: clean_eof stays false */
+        return RC_CLOSED;
+    }
+    if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+        s->alert_in = reason - SSL_AD_REASON_OFFSET;
+    return fail(s, RC_TLS);
+}
+
+enum rc stream_handshake(struct stream *s)
+{
+    ERR_clear_error();
+    s->want_write = false;
+    int ret = SSL_do_handshake(s->ssl);
+    if (ret != 1) {
+        enum rc rc = tls_result(s, ret);
+        return rc == RC_CLOSED ? fail(s, RC_CLOSED) : rc;
+    }
+    s->handshaking = false;
+    return RC_OK;
+}
+
+/* ---- reading ---- */
+
+static enum rc read_plain(struct stream *s, uint8_t *p, size_t n, size_t *got)
+{
+    size_t kept = buf_len(&s->kept);
+    if (kept > 0) {
+        *got = kept < n ? kept : n;
+        memcpy(p, s->kept.p + s->kept.r, *got);
+        buf_consume(&s->kept, *got);
+        if (*got == kept)
+            buf_fini(&s->kept);
+        return RC_OK;
+    }
+    ssize_t r = recv(s->io.fd, p, n, 0);
+    if (r > 0) {
+        s->n_in += (uint64_t)r;
+        *got = (size_t)r;
+        return RC_OK;
+    }
+    if (r == 0) {
+        s->in_eof = s->clean_eof = true;
+        return RC_CLOSED;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        return RC_AGAIN;
+    s->sys_errno = errno;
+    return fail(s, RC_IO);
+}
+
+enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
+{
+    *got = 0;
+    if (s->failed)
+        return RC_IO;
+    if (!s->ssl)
+        return read_plain(s, p, n, got);
+    ERR_clear_error();
+    int ret = SSL_read_ex(s->ssl, p, n, got);
+    return ret == 1 ? RC_OK : tls_result(s, ret);
+}
+
+bool stream_has_buffered(const struct stream *s)
+{
+    return buf_len(&s->kept) > 0 || (s->ssl && SSL_has_pending(s->ssl));
+}
+
+/* ---- writing ---- */
+
+static enum rc write_some(struct stream *s, span bytes, size_t *put)
+{
+    *put = 0;
+    if (s->failed)
+        return RC_IO;
+    if (s->ssl) {
+        ERR_clear_error();
+        s->want_write = false;
+        int ret = SSL_write_ex(s->ssl, bytes.p, bytes.n, put);
+        return ret == 1 ? RC_OK : tls_result(s, ret);
+    }
+    ssize_t r = send(s->io.fd, bytes.p, bytes.n, MSG_NOSIGNAL);
+    if (r >= 0) {
+        *put = (size_t)r;
+        s->n_out += (uint64_t)r;
+        return RC_OK;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        return RC_AGAIN;
+    s->sys_errno = errno;
+    return fail(s, RC_IO);
+}
+
+enum rc stream_queue(struct stream *s, span bytes)
+{
+    return buf_put(&s->out, bytes);
+}
+
+enum rc stream_flush(struct stream *s)
+{
+    while (buf_len(&s->out) > 0) {
+        size_t put;
+        TRY(write_some(s, buf_span(&s->out), &put));
+        buf_consume(&s->out, put);
+    }
+    if (s->out.cap > 0)
+        buf_fini(&s->out); /* an idle stream holds nothing */
+    return RC_OK;
+}
+
+enum rc stream_write(struct stream *s, span bytes)
+{
+    if (buf_len(&s->out) > 0) {
+        /* a head is waiting: let it leave together with the body's first bytes */
+        TRY(buf_put(&s->out, bytes));
+        enum rc rc = stream_flush(s);
+        return rc == RC_AGAIN ? RC_OK : rc;
+    }
+    while (bytes.n > 0) {
+        size_t put;
+        enum rc rc = write_some(s, bytes, &put);
+        if (rc == RC_AGAIN)
+            return buf_put(&s->out, bytes);
+        TRY(rc);
+        bytes = span_cut(bytes, put, bytes.n);
+    }
+    return RC_OK;
+}
+
+void stream_shut(struct stream *s, bool clean)
+{
+    if (s->out_shut || s->io.fd < 0)
+        return;
+    s->out_shut = true;
+    if (s->ssl && clean && !s->failed && !s->handshaking) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl);
+    }
+    shutdown(s->io.fd, SHUT_WR);
+}
+
+void stream_abort(struct stream *s)
+{
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (s->io.fd >= 0)
+        setsockopt(s->io.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    s->failed = true;
+}
+
+enum rc stream_watch(struct stream *s)
+{
+    uint32_t want = 0;
+    if (s->io.fd < 0)
+        return RC_OK;
+    if (!s->in_eof && !s->paused)
+        want |= EPOLLIN;
+    if (stream_pending(s) > 0 || s->want_write)
+        want |= EPOLLOUT;
+    if (want == 0)
+        want = EPOLLRDHUP; /* only errors and the peer's reset are of interest */
+    if (s->in_eof && want == EPOLLRDHUP) {
+        ev_unwatch(s->ev, &s->io); /* a level-triggered hang-up would spin */
+        return RC_OK;
+    }
+    return ev_watch(s->ev, &s->io, want);
+}
+
+void stream_trim(struct stream *s)
+{
+    if (s->ssl && !s->handshaking)
+        SSL_free_buffers(s->ssl);
+    if (buf_len(&s->out) == 0)
+        buf_fini(&s->out);
+}

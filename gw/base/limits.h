@@ -29,6 +29,7 @@ enum limits {
     LIM_EVENT_BYTES = 16384,        /* one event line */
     LIM_MSG_BYTES = 65536,          /* one message between processes */
     LIM_MSG_QUEUE = 4096,           /* messages waiting for a slow process */
+    LIM_MSG_QUEUE_BYTES = 8388608,  /* all of them together */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000,           /* from accept to a whole hello or first request line */
     LIM_RESOLVE_MS = 5000,
@@ -47,6 +48,7 @@ enum limits {
     LIM_SIGNER_SILENT_MS = 600,     /* then the signer is replaced */
     LIM_WORKER_SILENT_MS = 10000,
     LIM_DRAIN_MS = 30000,           /* orderly stop: open exchanges may end */
+    LIM_STOP_OVERDUE_MS = 3000,     /* a child told to stop has so much longer than its grace; then it ends as it is */
     LIM_LOG_SYNC_MS = 50,           /* a power cut loses at most this much */
 };
 

@@ -2,7 +2,7 @@
 #ifndef GW_IPC_MSG_H
 #define GW_IPC_MSG_H
 
-#include "gw/base/buf.h"
+#include "gw/base/addr.h"
 
 enum role {
 #define R(id, name, text) ROLE_##id,
@@ -31,12 +31,15 @@ bool msg_permitted(enum msg_type t, enum role from, enum role to, struct msg_per
 
 /* MSG_CONFIG: what every child needs to know about itself. */
 struct role_config {
-    uint32_t index;         /* worker number, 0 otherwise */
-    uint64_t boot;          /* random, one per start of the gateway */
+    uint32_t index; /* worker number, 0 otherwise */
+    uint64_t boot;  /* random, one per start of the gateway */
     int64_t clock_offset_us;
-    uint32_t node;          /* 0..31, first character of decision codes */
+    uint32_t node; /* 0..31, first character of decision codes */
     uint8_t log_level;
     char node_name[64];
+    /* The system's resolvers (/etc/resolv.conf, read by the master), for a policy that names none. */
+    uint8_t n_resolvers;
+    struct addr resolver[4];
 };
 enum rc role_config_put(struct buf *b, const struct role_config *c) MUST_USE;
 enum rc role_config_get(span in, struct role_config *c) MUST_USE;

@@ -1,0 +1,149 @@
+/* What the flows of a worker share; see engine.h. Here: start and end, decision codes, and the way into the log. */
+#include "gw/flow/engine.h"
+
+#include "certs/chaincache.h"
+#include "gw/base/log.h"
+#include "gw/base/obj.h"
+#include "gw/flow/upstream.h"
+#include "gw/siem/code.h"
+#include "gw/tls/ctx.h"
+
+#include <unistd.h>
+
+enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, CHAINS_CACHED = 10000 };
+
+static void on_hold_timer(struct ev_timer *t);
+
+enum rc engine_init(struct engine *e, struct ev *ev)
+{
+    e->ev = ev;
+    list_init(&e->flows);
+    list_init(&e->holding);
+    ev_timer_init(&e->hold_timer, on_hold_timer);
+    buf_init(&e->line, LIM_EVENT_BYTES);
+    buf_init(&e->page, LIM_HEAD_BYTES);
+    buf_init(&e->backlog, BACKLOG_BYTES);
+    buf_init(&e->crl, LIM_MSG_BYTES);
+    map_init(&e->minted, LIM_LEAVES_CACHED);
+    e->ring_wake = -1;
+    TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
+    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(ctx_server_new(&e->to_clients));
+    return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
+}
+
+void engine_fini(struct engine *e)
+{
+    minter_free(e->minter);
+    resolver_free(e->resolver);
+    chaincache_free(e->chains);
+    trust_free(e->trust);
+    SSL_CTX_free(e->to_clients);
+    SSL_CTX_free(e->to_origins);
+    pipe_pool_fini(&e->pipes);
+    snapshot_put(e->snap);
+    buf_fini(&e->line);
+    buf_fini(&e->page);
+    buf_fini(&e->backlog);
+    buf_fini(&e->crl);
+    map_fini(&e->minted);
+    ring_unmap(e->ring);
+}
+
+void engine_snapshot(struct engine *e, struct snapshot *s)
+{
+    struct snapshot *old = e->snap;
+    e->snap = snapshot_get(s);
+    snapshot_put(old);
+}
+
+void engine_code(struct engine *e, char out[16])
+{
+    if (e->code_end - e->code_next < CODES_LOW && e->want_codes)
+        e->want_codes(e);
+    /* An empty range means that the master has been away for the last 65,536 decisions: codes repeat rather than stop. */
+    code_format(e->node, e->code_next < e->code_end ? e->code_next++ : e->code_end, out);
+}
+
+/* ---- the log ---- */
+
+static void wake_logger(struct engine *e)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(e->ring_wake, &one, sizeof one);
+    (void)ignored;
+}
+
+static enum rc put_line(struct engine *e, span line)
+{
+    bool wake = false;
+    TRY(ring_reserve(e->ring));
+    ring_put(e->ring, RING_EVENT, line, &wake);
+    e->n.events++;
+    if (wake)
+        wake_logger(e);
+    return RC_OK;
+}
+
+/* Lines that found the ring full go first, in their order. */
+static void drain_backlog(struct engine *e)
+{
+    while (buf_len(&e->backlog) > 0) {
+        struct rd r = rd_of(buf_span(&e->backlog));
+        span line = rd_bytes(&r, rd_u32(&r));
+        if (put_line(e, line) != RC_OK)
+            return;
+        buf_consume(&e->backlog, line.n + 4);
+    }
+    buf_fini(&e->backlog);
+}
+
+bool engine_has_room(struct engine *e)
+{
+    drain_backlog(e);
+    if (buf_len(&e->backlog) > 0 || ring_reserve(e->ring) != RC_OK)
+        return false;
+    ring_release(e->ring);
+    return true;
+}
+
+void engine_event(struct engine *e)
+{
+    static struct log_rate rate;
+    span line = buf_span(&e->line);
+    if (buf_len(&e->backlog) == 0 && put_line(e, line) == RC_OK)
+        return;
+    if (buf_reserve(&e->backlog, line.n + 4) != RC_OK) {
+        if (log_rate_ok(&rate, ev_now_ms(e->ev), 1000))
+            log_error("the log takes nothing and the backlog is full: an event of an ended flow is lost");
+        return;
+    }
+    enum rc rc = buf_put_u32(&e->backlog, (uint32_t)line.n);
+    if (rc == RC_OK)
+        rc = buf_put(&e->backlog, line);
+    gw_assert(rc == RC_OK); /* reserved above */
+    ev_timer_set(e->ev, &e->hold_timer, HOLD_POLL_MS);
+}
+
+void engine_hold(struct engine *e, struct hold *h)
+{
+    list_push(&e->holding, &h->link);
+    ev_timer_set(e->ev, &e->hold_timer, HOLD_POLL_MS);
+}
+
+void engine_unhold(struct hold *h)
+{
+    list_drop(&h->link);
+}
+
+static void on_hold_timer(struct ev_timer *t)
+{
+    struct engine *e = CONTAINER_OF(t, struct engine, hold_timer);
+    while (engine_has_room(e) && !list_empty(&e->holding)) {
+        struct hold *h = CONTAINER_OF(e->holding.next, struct hold, link);
+        list_drop(&h->link);
+        h->again(h);
+    }
+    if (!list_empty(&e->holding) || buf_len(&e->backlog) > 0)
+        ev_timer_set(e->ev, &e->hold_timer, HOLD_POLL_MS);
+}

@@ -1,0 +1,258 @@
+/* Birth and death of a flow; see flow.h. */
+#include "gw/flow/flow.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+
+static void on_deadline(struct ev_timer *t);
+static void on_reap(struct ev_later *l);
+static void on_hold_over(struct hold *h);
+
+/* ---- events of the two sockets, by state ---- */
+
+static void on_event(struct flow *f)
+{
+    switch (f->state) {
+    case ST_HELLO:
+    case ST_PROXY: step_hello(f); break;
+    case ST_UPSTREAM: step_upstream(f); break;
+    case ST_CLIENT: step_client(f); break;
+    case ST_HTTP:
+    case ST_TUNNEL: pump(f); break;
+    case ST_LINGER: pump_linger(f); break;
+    default: break;
+    }
+}
+
+/* While we wait for something else the client's bytes stay in the kernel; only its reset ends the flow early. */
+static bool is_gone(const struct stream *s, uint32_t events)
+{
+    int err = 0;
+    socklen_t len = sizeof err;
+    if (!(events & (EPOLLERR | EPOLLHUP)))
+        return false;
+    return getsockopt(s->io.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0;
+}
+
+static void on_client(struct ev_io *io, uint32_t events)
+{
+    struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, client);
+    if (is_gone(&f->client, events)) {
+        flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
+        return;
+    }
+    on_event(f);
+    if (!f->ended && stream_watch(&f->client) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("epoll"));
+}
+
+static void on_origin(struct ev_io *io, uint32_t events)
+{
+    struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, origin);
+    (void)events;
+    on_event(f);
+    if (!f->ended && stream_watch(&f->origin) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("epoll"));
+}
+
+/* ---- birth ---- */
+
+static struct flow *flow_new(struct engine *e, const struct accepted *a, bool explicit_proxy)
+{
+    struct flow *f = calloc(1, sizeof *f);
+    if (!f)
+        return NULL;
+    f->e = e;
+    f->id = ((uint64_t)e->worker << 56 | e->boot << 32 | ++e->next_flow_id) & INT64_MAX;
+    f->explicit_proxy = explicit_proxy;
+    f->src = a->src;
+    f->src_port = a->src_port;
+    f->local = a->dst;
+    if (!explicit_proxy) {
+        f->dst = a->dst;
+        f->dst_port = a->dst_port;
+    }
+    ev_timer_init(&f->deadline, on_deadline);
+    f->reap.cb = on_reap;
+    list_init(&f->hold.link);
+    f->hold.again = on_hold_over;
+    list_init(&f->query.link);
+    minter_wait_init(&f->mint, NULL);
+    arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
+    arena_init(&f->xarena, LIM_EXCHANGE_ARENA_BYTES);
+    buf_init(&f->in, LIM_HELLO_BYTES + LIM_HEAD_BYTES);
+    buf_init(&f->in_origin, LIM_HEAD_BYTES + LIM_IO_BYTES);
+    stream_init(&f->client, e->ev, a->fd, on_client);
+    stream_init(&f->origin, e->ev, -1, on_origin);
+    f->start_wall_us = clock_wall_us();
+    f->start_us = f->stamp_us = clock_mono_us();
+    f->trace[f->n_trace++ % FLOW_TRACE].at_us = f->start_us;
+    list_push(&e->flows, &f->link);
+    return f;
+}
+
+void flow_accept(struct engine *e, const struct accepted *a, bool explicit_proxy)
+{
+    struct flow *f = e->n.flows_open < LIM_FLOWS_PER_WORKER ? flow_new(e, a, explicit_proxy) : NULL;
+    e->n.flows++;
+    if (!f) {
+        close(a->fd);
+        return;
+    }
+    e->n.flows_open++;
+    f->snap = snapshot_get(e->snap);
+    f->zone = snapshot_zone_of(f->snap, &f->src);
+    f->user = arena_dup(&f->arena, snapshot_user_of(f->snap, &f->src));
+    const struct set_zone *zone = f->zone == ZONE_NONE ? NULL : snapshot_zone(f->snap, f->zone);
+    f->no_ca = zone && zone->ca_none;
+    flow_deadline(f, LIM_HELLO_MS);
+    step_start(f);
+    if (!f->ended && stream_watch(&f->client) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("epoll"));
+}
+
+/* ---- deadlines ---- */
+
+static void on_hold_over(struct hold *h)
+{
+    struct flow *f = CONTAINER_OF(h, struct flow, hold);
+    if (f->state == ST_HOLD)
+        step_decided(f);
+    else
+        txn_resume(f);
+}
+
+static void http_deadline(struct flow *f)
+{
+    if (f->tx.waiting) { /* for room in the log: policy said hold, and it was in vain */
+        f->e->n.journal_full++;
+        engine_unhold(&f->hold);
+        f->tx.waiting = false;
+        answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
+    } else if (f->tx.open && f->tx.down == WAY_HEAD && f->tx.up == WAY_DONE && !f->tx.answered) {
+        answer_page(f, REASON_TIMEOUT, SPAN("no-answer"));
+    } else if (f->tx.open) {
+        stream_abort(&f->client);
+        flow_end(f, REASON_TIMEOUT, SPAN("stalled"));
+    } else if (!f->trimmed) { /* quiet for a moment: give OpenSSL's buffers back, then wait on */
+        f->trimmed = true;
+        stream_trim(&f->client);
+        stream_trim(&f->origin);
+        flow_deadline(f, LIM_KEEPALIVE_MS);
+    } else {
+        flow_end(f, buf_len(&f->in) ? REASON_TIMEOUT : REASON_IDLE, SPAN_NONE);
+    }
+}
+
+static void on_deadline(struct ev_timer *t)
+{
+    struct flow *f = CONTAINER_OF(t, struct flow, deadline);
+    switch (f->state) {
+    case ST_NEW:
+    case ST_HELLO:
+    case ST_PROXY: flow_end(f, REASON_HELLO_TIMEOUT, SPAN_NONE); break;
+    case ST_SIGNER: proxy_signer_back(f); break;
+    case ST_HOLD:
+        f->e->n.journal_full++;
+        engine_unhold(&f->hold);
+        step_refuse(f, REASON_JOURNAL_FULL, SPAN_NONE);
+        break;
+    case ST_RESOLVE:
+        resolve_cancel(&f->query);
+        step_refuse(f, REASON_DNS, SPAN("dns-timeout"));
+        break;
+    case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
+    case ST_MINT:
+        minter_cancel(f->e->minter, &f->mint);
+        flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
+        break;
+    case ST_CLIENT: flow_end(f, REASON_CLIENT_TLS, SPAN("timeout")); break;
+    case ST_HTTP: http_deadline(f); break;
+    case ST_TUNNEL:
+    case ST_SPLICE: flow_end(f, REASON_IDLE, SPAN_NONE); break;
+    case ST_LINGER: flow_end(f, f->reason, f->detail); break;
+    default: break;
+    }
+}
+
+/* ---- death ---- */
+
+static void on_reap(struct ev_later *l)
+{
+    struct flow *f = CONTAINER_OF(l, struct flow, reap);
+    arena_fini(&f->arena);
+    arena_fini(&f->xarena);
+    free(f->dial);
+    free(f->splice);
+    free(f);
+}
+
+/* Lets go of everything that could call back. */
+static void let_go(struct flow *f)
+{
+    flow_deadline(f, 0);
+    engine_unhold(&f->hold);
+    resolve_cancel(&f->query);
+    minter_cancel(f->e->minter, &f->mint);
+    if (f->dial)
+        dial_cancel(f->dial);
+    if (f->splice)
+        splice_stop(f->splice, false);
+    stream_fini(&f->client);
+    stream_fini(&f->origin);
+    h1_body_fini(&f->tx.body_up);
+    h1_body_fini(&f->tx.body_down);
+    snapshot_put(f->tx.snap);
+    snapshot_put(f->snap);
+    X509_free(f->leaf);
+    if (f->reader) {
+        hello_fini(f->reader);
+        free(f->reader);
+    }
+    free(f->hello);
+    buf_fini(&f->in);
+    buf_fini(&f->in_origin);
+}
+
+void flow_end(struct flow *f, enum reason why, span detail)
+{
+    if (f->ended)
+        return;
+    f->ended = true;
+    f->reason = why;
+    f->detail = detail;
+    if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
+        answer_alert(f, SSL_AD_INTERNAL_ERROR);
+    txn_end(f, why, detail);
+    if (f->client.ssl && !f->client_quiet && !f->client.failed)
+        stream_shut(&f->client, true);
+    if (f->origin.ssl && !f->origin.failed)
+        stream_shut(&f->origin, true);
+    if (f->splice) {
+        f->client.n_in = f->splice->way[0].bytes;
+        f->client.n_out = f->splice->way[1].bytes;
+    }
+    event_of_flow(f);
+    f->e->n.bytes_up += f->client.n_in;
+    f->e->n.bytes_down += f->client.n_out;
+    flow_goto(f, ST_CLOSED);
+    let_go(f);
+    list_drop(&f->link);
+    f->e->n.flows_open--;
+    ev_defer(f->e->ev, &f->reap);
+}
+
+void flow_drain_all(struct engine *e, bool now)
+{
+    for (struct list *l = e->flows.next, *next; l != &e->flows; l = next) {
+        struct flow *f = CONTAINER_OF(l, struct flow, link);
+        next = l->next;
+        bool idle = f->state == ST_HTTP && !f->tx.open;
+        if (now || idle || f->state < ST_HTTP)
+            flow_end(f, REASON_SHUTDOWN, SPAN_NONE);
+    }
+}

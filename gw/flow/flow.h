@@ -1,0 +1,188 @@
+/* A flow: one connection of a client with its two sides, from accept to its one line in the log.
+ *
+ * Everything of a flow lives in `struct flow` and its two arenas (flow, exchange) and dies with it. `state` changes only
+ * by flow_goto(), along the edges of state.tbl. Whoever finds that a flow is over calls flow_end() with the one reason;
+ * the memory goes at the end of the loop's turn. Reading order: flow.c, fsm.c, steps.c (hello to client handshake),
+ * pump.c and txn.c (HTTP), answer.c (pages), events.c. */
+#ifndef GW_FLOW_FLOW_H
+#define GW_FLOW_FLOW_H
+
+#include "gw/base/arena.h"
+#include "gw/flow/engine.h"
+#include "gw/http/h1.h"
+#include "gw/net/dial.h"
+#include "gw/net/listen.h"
+#include "gw/tls/hello.h"
+#include "gw/tls/stream.h"
+
+enum reason {
+#define R(id, name, text) REASON_##id,
+#include "gw/flow/reason.tbl"
+#undef R
+    REASON_N
+};
+const char *reason_name(enum reason r);
+const char *reason_text(enum reason r);
+
+enum state {
+#define S(id, name, ms, text, next) ST_##id,
+#include "gw/flow/state.tbl"
+#undef S
+    ST_N
+};
+const char *state_name(enum state s);
+
+/* How the flow's bytes are treated, once decided. */
+enum mode { MODE_UNKNOWN, MODE_PLAIN, MODE_INSPECTED, MODE_EXEMPT, MODE_REFUSED };
+
+/* What is kept of a verdict. */
+struct judged {
+    enum action action;
+    enum why why;
+    bool made;
+    uint32_t rule;
+    uint16_t category;
+};
+
+/* Where an exchange stands, each way. */
+enum way { WAY_HEAD, WAY_BODY, WAY_DONE };
+
+/* One HTTP exchange inside a flow. Spans live in flow.xarena. */
+struct txn {
+    bool open;     /* head seen, event not written yet */
+    bool waiting;  /* head parsed, waits for log room, look-up or origin; it is parsed again then */
+    bool ready;    /* judged, and the origin is there: relay it */
+    bool answered; /* by us, not by the origin */
+    bool up_dead;  /* the origin takes no more of the request; its answer may still come */
+    bool sent, from_http10, head, client_close, upgrade;
+    enum way up, down;
+    uint32_t id;
+    char code[16];
+    struct judged verdict;
+    struct snapshot *snap; /* the one that judged it, counted */
+    span method, host, path, user_agent, referer_host, content_type, accept, accept_language, upgrade_to;
+    struct addr ip; /* host as an address literal */
+    uint16_t port, status;
+    bool had_query;
+    unsigned n_interim;
+    uint64_t bytes_up, bytes_down;
+    int64_t start_us, sent_us;
+    uint32_t t_decide;
+    struct h1_body body_up, body_down;
+};
+
+enum { FLOW_TRACE = 16 };
+
+struct flow {
+    struct list link;
+    struct engine *e;
+    struct ev_timer deadline;
+    struct ev_later reap;
+    struct hold hold;
+    uint64_t id;
+    enum state state;
+    enum mode mode;
+    enum reason reason;
+    span detail; /* more precise reason; literal or in the arena */
+    bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
+    bool refused;       /* decided: every request is answered by us */
+    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
+
+    struct stream client, origin;
+    struct addr src, dst, local;
+    uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
+    uint16_t zone;
+    span user;
+
+    struct snapshot *snap; /* that judged the connection */
+    struct judged verdict;
+    char code[16];
+    span name;         /* SNI, else CONNECT host: normalised; empty for an address */
+    span connect_name; /* host of CONNECT */
+    struct hello_reader *reader; /* until the client's handshake is over */
+    struct hello *hello;
+    char ja4[JA4_BYTES + 1];
+    char alpn[16];
+
+    struct resolve_query query;
+    struct dial *dial;
+    struct minter_wait mint;
+    X509 *leaf;
+    struct splice *splice;
+    struct cert_verdict cert;
+    span subject, issuer;
+    span origin_host; /* plain HTTP: whom the open origin connection belongs to */
+    uint16_t origin_port;
+
+    struct arena arena, xarena;
+    struct buf in, in_origin; /* bytes read and not consumed yet */
+    struct h1_head head_up, head_down;
+    struct txn tx;
+    uint32_t n_tx;
+
+    int64_t start_wall_us, start_us;
+    uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client;
+    int64_t stamp_us; /* when the present stage began */
+    struct {
+        uint8_t state;
+        int64_t at_us;
+    } trace[FLOW_TRACE]; /* ring of the last states */
+    uint32_t n_trace;
+};
+
+/* A new flow for an accepted connection (takes a->fd). */
+void flow_accept(struct engine *e, const struct accepted *a, bool explicit_proxy);
+/* Ends it: closes both sides, writes what is still to be written. Idempotent. */
+void flow_end(struct flow *f, enum reason why, span detail);
+/* Ends an idle flow in order (draining), or all of them at once. */
+void flow_drain_all(struct engine *e, bool now);
+
+/* fsm.c */
+void flow_goto(struct flow *f, enum state to);
+/* Deadline of the present state, or another one. */
+void flow_deadline(struct flow *f, int64_t ms);
+/* Microseconds since the stage began, and begins the next. */
+uint32_t flow_stamp(struct flow *f);
+
+/* steps.c: from the first bytes to HTTP */
+void step_start(struct flow *f);            /* after accept */
+void step_hello(struct flow *f);            /* client bytes in HELLO */
+void step_decided(struct flow *f);          /* act on f->verdict; also from HOLD */
+void step_resolve(struct flow *f, span name, const struct addr *wanted); /* then dial */
+void step_upstream(struct flow *f);         /* handshake with the origin goes on */
+void step_mint(struct flow *f);             /* leaf for what the client asked */
+void step_client(struct flow *f);           /* handshake with the client goes on */
+void step_refuse(struct flow *f, enum reason why, span detail); /* answer every request with the reason */
+
+/* judge.c: facts and decisions */
+void judge_connect(struct flow *f, struct judged *out);
+void judge_certificate(struct flow *f, struct judged *out);
+void judge_request(struct flow *f, const struct msg *m, struct judged *out);
+
+/* pump.c: bytes of HTTP and of tunnels, as far as they go now */
+void pump_start(struct flow *f);
+void pump(struct flow *f);
+void pump_linger(struct flow *f);
+
+/* txn.c: one exchange */
+enum rc txn_begin(struct flow *f, const struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
+enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE;
+void txn_resume(struct flow *f);                    /* what it waited for is there */
+void txn_end(struct flow *f, enum reason why, span detail);
+
+/* proxy.c: what is particular to the explicit way; same results as txn_begin */
+enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;
+void proxy_signer_back(struct flow *f);
+/* Is this a request for our CRL? Then it is answered (DENIED), else OK. */
+enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;
+
+/* answer.c: answers of our own; each ends the exchange and lingers */
+void answer_page(struct flow *f, enum reason why, span detail);
+void answer_bytes(struct flow *f, span whole, enum reason why);
+void answer_alert(struct flow *f, uint8_t alert); /* TLS alert record on a connection that was not decrypted */
+
+/* events.c */
+void event_of_flow(struct flow *f);
+void event_of_txn(struct flow *f, enum reason why, span detail);
+
+#endif

@@ -1,0 +1,107 @@
+/* From a flow to facts, from facts to a verdict. Where a flow has two names (CONNECT and SNI, SNI and Host) both are judged
+ * and the stricter verdict counts: fronting gains nothing. */
+#include "gw/flow/flow.h"
+
+#include "gw/base/clock.h"
+#include "policy/decide.h"
+
+static void base_facts(const struct flow *f, enum step step, struct facts *x)
+{
+    memset(x, 0, sizeof *x);
+    x->known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS);
+    x->step = step;
+    x->time_s = clock_wall_s();
+    x->src = f->src;
+    x->zone = f->zone;
+    x->user = f->user;
+    x->explicit_proxy = f->explicit_proxy;
+    x->dst = f->dst;
+    x->dst_port = f->dst_port;
+    if (f->dst.family)
+        x->known |= FACT_BIT(DST);
+    x->tls = f->tls;
+    x->decrypted = f->mode == MODE_INSPECTED;
+    if (f->hello) {
+        x->known |= FACT_BIT(HELLO);
+        x->ech = f->hello->ech;
+    }
+    x->ja4 = span_str(f->ja4);
+}
+
+static void run(const struct snapshot *snap, struct facts *x, struct judged *out)
+{
+    struct verdict v;
+    snapshot_categories(snap, x);
+    decide(snap, x, &v);
+    *out = (struct judged){.action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
+}
+
+/* Blocking beats inspecting beats passing. */
+static unsigned strictness(const struct judged *j)
+{
+    switch (j->action) {
+    case ACT_BLOCK: return 3;
+    case ACT_WARN: return 2;
+    case ACT_INSPECT: return 1;
+    default: return 0;
+    }
+}
+
+static void take_stricter(struct judged *a, const struct judged *b)
+{
+    if (!a->made || strictness(b) > strictness(a))
+        *a = *b;
+}
+
+void judge_connect(struct flow *f, struct judged *out)
+{
+    struct facts x;
+    base_facts(f, STEP_CONNECT, &x);
+    x.name = f->name;
+    run(f->snap, &x, out);
+    if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
+        struct judged other;
+        x.name = f->connect_name;
+        run(f->snap, &x, &other);
+        take_stricter(out, &other);
+    }
+}
+
+void judge_certificate(struct flow *f, struct judged *out)
+{
+    struct facts x;
+    base_facts(f, STEP_CERTIFICATE, &x);
+    x.name = f->name;
+    x.known |= FACT_BIT(DEFECTS);
+    x.defects = f->cert.defects;
+    run(f->snap, &x, out);
+}
+
+void judge_request(struct flow *f, const struct msg *m, struct judged *out)
+{
+    const struct snapshot *snap = f->tx.snap;
+    struct facts x;
+    base_facts(f, STEP_REQUEST, &x);
+    x.known |= FACT_BIT(METHOD) | FACT_BIT(PATH) | FACT_BIT(DEFECTS);
+    x.defects = f->cert.defects;
+    x.method = m->method;
+    x.path = m->path;
+    x.upload = m->body != BODY_NONE;
+    x.name = f->tx.host;
+    if (f->tx.ip.family) {
+        x.dst = f->tx.ip;
+        x.known |= FACT_BIT(DST);
+    }
+    if (f->tx.port)
+        x.dst_port = f->tx.port;
+    run(snap, &x, out);
+    const span others[] = {f->name, f->connect_name};
+    for (size_t i = 0; i < 2; i++) {
+        struct judged other;
+        if (others[i].n == 0 || span_eq(others[i], f->tx.host))
+            continue;
+        x.name = others[i];
+        run(snap, &x, &other);
+        take_stricter(out, &other);
+    }
+}

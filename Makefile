@@ -10,7 +10,7 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   := -lssl -lcrypto -lcares -lnftables -ljansson
+LDLIBS   := -lssl -lcrypto -lpsl -lcares -lnftables -ljansson
 
 LIB_SRC  := $(wildcard gw/base/*.c gw/ipc/*.c gw/net/*.c gw/tls/*.c gw/http/*.c gw/flow/*.c gw/proc/*.c \
               gw/siem/*.c gw/portal/*.c gw/inspect/*.c gw/ident/*.c policy/*.c certs/*.c signatures/*.c)

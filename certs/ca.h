@@ -1,9 +1,11 @@
-/* The interception CA: a root that clients install and an issuing CA below it that signs leaves. Made fresh at install
- * by `perronctl ca init` (P-256, SHA-256; the root's key is only needed for a new issuing CA). Files in STATE/ca (0700,
- * root): root.crt, root.key, issuing.crt, issuing.key (0400, owned by the signer's uid).
+/* The interception CA: a root that clients install and an issuing CA below it that signs leaves. Made fresh
+ * at install by `perronctl ca init` (P-256, SHA-256; the root's key is only needed for a new issuing CA).
+ * Files in STATE/ca (0700, root): root.crt, root.key, issuing.crt, issuing.key (0400, owned by the signer's
+ * uid).
  *
- * Loading is split by power: the master opens and checks files (ca_open_files) without reading the key; the signer reads
- * the key from the descriptor into locked memory (ca_load_key) and checks that it matches the certificate. */
+ * Loading is split by power: the master opens and checks files (ca_open_files) without reading the key; the
+ * signer reads the key from the descriptor into locked memory (ca_load_key) and checks that it matches the
+ * certificate. */
 #ifndef CERTS_CA_H
 #define CERTS_CA_H
 
@@ -14,22 +16,35 @@
 
 struct ca;
 
-/* `perronctl ca init`: fails (CONFIG, one line in `err`) when a CA is there already. `org` names the organisation, `crl_url`
- * is not in these certificates: it goes into leaves. now_s: from the (scripted) clock. */
+/* `perronctl ca init`: fails (CONFIG, one line in `err`) when a CA is there already. `org` names the
+ * organisation, `crl_url` is not in these certificates: it goes into leaves. now_s: from the (scripted)
+ * clock. */
 enum rc ca_init(const char *state_dir, span org, uid_t signer_uid, int64_t now_s, struct buf *err) MUST_USE;
-/* Opens state_dir/ca/issuing.key and checks: there, regular, 0400, owned by signer_uid, directory 0700; certificates
- * parse, chain to root.crt, CA:TRUE, keyCertSign, not expired at now_s. One clear line in `err` otherwise (CONFIG).
- * chain_der: issuing then root certificate, each behind a u16 length. */
-enum rc ca_open_files(const char *state_dir, uid_t signer_uid, int64_t now_s, int *key_fd, struct buf *chain_der,
-                      struct buf *err) MUST_USE;
-/* In the signer: reads the key, matches it to the chain's first certificate, keeps it in locked, non-dumpable memory.
- * `crl_url` is put into every leaf (empty: none). */
+/* The same with names that this CA may never vouch for, sub-domains included (the organisation's own internal
+ * names, its bank): they become critical nameConstraints of the issuing CA, which clients and the signer both
+ * honour. */
+struct ca_plan {
+    span org;
+    uid_t signer_uid;
+    int64_t now_s;
+    const span *exclude;
+    size_t n_exclude;
+};
+enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct buf *err) MUST_USE;
+/* Opens state_dir/ca/issuing.key and checks: there, regular, 0400, owned by signer_uid, directory 0700;
+ * certificates parse, chain to root.crt, CA:TRUE, keyCertSign, not expired at now_s. One clear line in `err`
+ * otherwise (CONFIG). chain_der: issuing then root certificate, each behind a u16 length. */
+enum rc ca_open_files(const char *state_dir, uid_t signer_uid, int64_t now_s, int *key_fd,
+                      struct buf *chain_der, struct buf *err) MUST_USE;
+/* In the signer: reads the key, matches it to the chain's first certificate, keeps it in locked, non-dumpable
+ * memory. `crl_url` is put into every leaf (empty: none). */
 enum rc ca_load_key(int key_fd, span chain_der, span crl_url, struct ca **out, struct buf *err) MUST_USE;
 void ca_free(struct ca *ca);
-/* `perronctl ca export --for pem|gpo|firefox|ios|android|java`: writes the root for that kind of client to `out_path`
- * (pem: PEM; gpo: DER .cer; firefox: policies.json; ios: .mobileconfig; android: DER .crt; java: PKCS#12 trust store) and
- * says in `text` what to do with it. */
-enum rc ca_export(const char *state_dir, span kind, const char *out_path, struct buf *text, struct buf *err) MUST_USE;
+/* `perronctl ca export --for pem|gpo|firefox|ios|android|java`: writes the root for that kind of client to
+ * `out_path` (pem: PEM; gpo: DER .cer; firefox: policies.json; ios: .mobileconfig; android: DER .crt; java:
+ * PKCS#12 trust store) and says in `text` what to do with it. */
+enum rc ca_export(const char *state_dir, span kind, const char *out_path, struct buf *text,
+                  struct buf *err) MUST_USE;
 /* `perronctl ca show`: subjects, serials, dates, SHA-256 fingerprints, as text or JSON. */
 enum rc ca_show(const char *state_dir, bool json, struct buf *text, struct buf *err) MUST_USE;
 

@@ -1,10 +1,10 @@
-/* The worker's side of minting: one leaf key per worker, leaves from the cache at once, all others through the signer.
- * Single flight: however many flows ask for one name at the same moment, the signer gets one MINT and all of them wait
- * for its answer. The certificate's DER is parsed once, here.
+/* The worker's side of minting: one leaf key per worker, leaves from the cache at once, all others through
+ * the signer. Single flight: however many flows ask for one name at the same moment, the signer gets one MINT
+ * and all of them wait for its answer. The certificate's DER is parsed once, here.
  *
- * The minter owns the channel to the signer. When the signer dies the requests stay; the next channel gets the leaf key
- * and every request that somebody still waits for. Deadlines are the caller's (LIM_MINT_MS, then minter_cancel).
- * Nothing here blocks, and `done` is never called from inside minter_get. */
+ * The minter owns the channel to the signer. When the signer dies the requests stay; the next channel gets
+ * the leaf key and every request that somebody still waits for. Deadlines are the caller's (LIM_MINT_MS, then
+ * minter_cancel). Nothing here blocks, and `done` is never called from inside minter_get. */
 #ifndef CERTS_MINTER_H
 #define CERTS_MINTER_H
 
@@ -20,7 +20,8 @@ struct minter;
 struct minter_wait {
     struct list link;
     /* Once. OK: `leaf` is borrowed for the call (X509_up_ref to keep it; SSL_use_cert_and_key takes its own).
-     * DENIED: the signer's limits refused these names. BAD: the signer's answer is unusable. GONE: shutting down. */
+     * DENIED: the signer's limits refused these names. BAD: the signer's answer is unusable. GONE: shutting
+     * down. */
     void (*done)(struct minter_wait *w, enum rc rc, X509 *leaf);
 };
 void minter_wait_init(struct minter_wait *w, void (*done)(struct minter_wait *, enum rc, X509 *));
@@ -38,22 +39,23 @@ void minter_free(struct minter *m);
 enum rc minter_attach(struct minter *m, int fd) MUST_USE;
 /* Is a channel open? */
 bool minter_attached(const struct minter *m);
-/* MSG_CA, its whole payload (u16 generation, certificates with u16 lengths, issuing first). Another generation than
- * before empties the cache; the same one changes nothing. BAD when it does not parse: nothing changes. */
+/* MSG_CA, its whole payload (u16 generation, certificates with u16 lengths, issuing first). Another
+ * generation than before empties the cache; the same one changes nothing. BAD when it does not parse: nothing
+ * changes. */
 enum rc minter_set_ca(struct minter *m, span payload) MUST_USE;
 
-/* What a handshake needs beside the leaf: the key of all leaves, and the certificates to send after the leaf (the
- * issuing CA's; not the root). Borrowed. The chain is NULL before minter_set_ca. */
+/* What a handshake needs beside the leaf: the key of all leaves, and the certificates to send after the leaf
+ * (the issuing CA's; not the root). Borrowed. The chain is NULL before minter_set_ca. */
 EVP_PKEY *minter_pkey(const struct minter *m);
-STACK_OF(X509) *minter_chain(const struct minter *m);
+STACK_OF(X509) * minter_chain(const struct minter *m);
 uint16_t minter_generation(const struct minter *m); /* 0 before minter_set_ca */
 
-/* The cache key of a request: its names (not its dates) and what the origin showed (SHA-256 of its leaf, or zeros for a
- * leaf that only carries a block page). */
+/* The cache key of a request: its names (not its dates) and what the origin showed (SHA-256 of its leaf, or
+ * zeros for a leaf that only carries a block page). */
 void minter_key(const struct mint_request *req, const uint8_t origin_sha256[32], uint8_t key[32]);
 /* OK: *leaf is a counted reference from the cache (X509_free it) and `w` is not used.
- * AGAIN: w->done will be called. LIMIT: LIM_MINTS_WAITING different requests are open already. DENIED: the request is
- * not one the signer would take. NOMEM. Spans of `req` are copied. */
+ * AGAIN: w->done will be called. LIMIT: LIM_MINTS_WAITING different requests are open already. DENIED: the
+ * request is not one the signer would take. NOMEM. Spans of `req` are copied. */
 enum rc minter_get(struct minter *m, const uint8_t key[32], const struct mint_request *req, int64_t now_s,
                    struct minter_wait *w, X509 **leaf) MUST_USE;
 /* Stops waiting; safe when it is not waiting. The answer, when it comes, still goes into the cache. */

@@ -1,6 +1,7 @@
-/* What every process but the master begins with: `perrond --role NAME`, its channel to the master on descriptor 3.
- * role_run() sets up loop, log, panic and channel, waits for MSG_CONFIG, closes the sandbox of the role when the role says
- * that it has all it needs, and runs the loop until the master is gone or says stop. */
+/* What every process but the master begins with: `perrond --role NAME`, its channel to the master on
+ * descriptor 3. role_run() sets up loop, log, panic and channel, waits for MSG_CONFIG, closes the sandbox of
+ * the role when the role says that it has all it needs, and runs the loop until the master is gone or says
+ * stop. */
 #ifndef GW_PROC_ROLE_H
 #define GW_PROC_ROLE_H
 
@@ -12,9 +13,11 @@ enum { ROLE_FD = 3 };
 struct role_ctx {
     enum role role;
     struct ev *ev;
-    struct peer *master;
+    struct peer *master; /* NULL once the master is gone */
     struct role_config config;
-    void *state; /* the role's own */
+    void *state;   /* the role's own */
+    int write_dir; /* the one directory the sandbox leaves open for writing, or -1; MSG_LOGFILE's is kept by
+                      itself */
 };
 
 /* One per role; called by role_run. */
@@ -24,7 +27,9 @@ struct role_ops {
     enum rc (*start)(struct role_ctx *ctx);
     /* Every message but HELLO, PING, CONFIG. Descriptors are the callee's. */
     void (*on_msg)(struct role_ctx *ctx, enum msg_type t, span payload, int *fds, size_t n_fds);
-    /* MSG_STOP. The default (NULL) stops the loop at once. */
+    /* MSG_STOP, or the master is gone (then grace_ms is 0 and ctx->master NULL): finish and ev_stop(). A role
+     * that has not stopped LIM_STOP_OVERDUE_MS after its grace is stopped. The default (NULL) stops the loop
+     * at once. */
     void (*on_stop)(struct role_ctx *ctx, uint32_t grace_ms);
 };
 

@@ -1,0 +1,189 @@
+/* The system call filter: call.tbl plus the calls whose arguments matter. Whatever is not allowed raises
+ * SIGSYS: the panic handler names the call, then the process dies of it (a handler cannot get the call done).
+ * Opening a file is refused instead of fatal where a library may try it (c-ares and OpenSSL look for files
+ * and do without). The only conditional code is for the sanitizers, whose run-time needs more; such a build
+ * is never installed. */
+#include "gw/proc/sandbox_int.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gw/base/log.h"
+#include "gw/base/obj.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZER
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZER
+#endif
+
+/* The letters of call.tbl. */
+enum {
+    S = 1 << ROLE_SIGNER,
+    W = 1 << ROLE_WORKER,
+    L = 1 << ROLE_LOGGER,
+    O = 1 << ROLE_OPENER,
+    K = 1 << ROLE_KEEPER,
+    C = 1 << ROLE_COMPILER,
+    ALL = S | W | L | O | K | C,
+};
+static const struct {
+    const char *name;
+    unsigned roles;
+} calls[] = {
+#define CALL(name, roles, why) {#name, roles},
+#include "gw/proc/call.tbl"
+#undef CALL
+};
+
+#ifdef SANITIZER
+/* Shadow memory, symboliser, locks; and no leak check at exit, which would want ptrace. */
+static const char *const more_calls[] = {
+    "mmap",
+    "mprotect",
+    "sigaltstack",
+    "sched_yield",
+    "readlink",
+    "open",
+    "openat",
+    "newfstatat",
+    "dup",
+    "getrlimit",
+    "prlimit64",
+    "clone",
+    "set_robust_list",
+    "nanosleep",
+    "prctl",
+    "clock_nanosleep",
+    "rseq",
+    "getppid",
+    "pipe2",
+    "exit",
+    "fcntl",
+};
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return 1;
+}
+#else
+static const char *const more_calls[] = {"exit"};
+#endif
+
+static bool log_only;
+
+void sandbox_log_only(void)
+{
+    log_only = true;
+}
+
+static int allow(scmp_filter_ctx f, const char *name)
+{
+    int nr = seccomp_syscall_resolve_name(name);
+    return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0); /* not on this processor */
+}
+
+static int allow_table(scmp_filter_ctx f, enum role r)
+{
+    int bad = 0;
+    for (size_t i = 0; i < N_ELEMS(calls); i++) {
+        if (calls[i].roles >> r & 1)
+            bad |= allow(f, calls[i].name);
+    }
+    for (size_t i = 0; i < N_ELEMS(more_calls); i++)
+        bad |= allow(f, more_calls[i]);
+    return bad;
+}
+
+/* Memory is never made executable: no code comes in from outside. */
+static int allow_memory(scmp_filter_ctx f)
+{
+    int bad =
+        seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    return bad | seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
+                                  SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static int allow_own(scmp_filter_ctx f)
+{
+    static const int wanted[] = {F_GETFL,      F_SETFL,      F_GETFD,     F_SETFD,    F_DUPFD_CLOEXEC,
+                                 F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS};
+    int bad = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+    for (size_t i = 0; i < N_ELEMS(wanted); i++)
+        bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)wanted[i]));
+    /* fstat() of the C library asks in this form. */
+    return bad |
+           seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1, SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+}
+
+static int allow_socket(scmp_filter_ctx f, int domain, int type, int protocol)
+{
+    const scmp_datum_t type_bits = 0xf; /* without SOCK_CLOEXEC and SOCK_NONBLOCK */
+    return seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 3,
+                            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)domain),
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, type_bits, (scmp_datum_t)type),
+                            SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocol));
+}
+
+/* TCP for worker and opener, UDP for the worker's look-ups, netlink for the keeper; never raw, never packet.
+ */
+static int allow_sockets(scmp_filter_ctx f, enum role r)
+{
+    static const int domains[] = {AF_INET, AF_INET6};
+    int bad = 0;
+    for (size_t i = 0; i < N_ELEMS(domains); i++) {
+        if (r == ROLE_WORKER || r == ROLE_OPENER) {
+            bad |= allow_socket(f, domains[i], SOCK_STREAM, 0);
+            bad |= allow_socket(f, domains[i], SOCK_STREAM, IPPROTO_TCP);
+        }
+        if (r == ROLE_WORKER) {
+            bad |= allow_socket(f, domains[i], SOCK_DGRAM, 0);
+            bad |= allow_socket(f, domains[i], SOCK_DGRAM, IPPROTO_UDP);
+        }
+    }
+    if (r == ROLE_KEEPER)
+        bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_NETLINK));
+    if (r == ROLE_COMPILER) /* if_nametoindex(): refused, not fatal */
+        bad |= seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
+    return bad;
+}
+
+static int refuse_files(scmp_filter_ctx f, enum role r)
+{
+#ifndef SANITIZER
+    if (r == ROLE_SIGNER || r == ROLE_WORKER || r == ROLE_OPENER) {
+        return seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0) |
+               seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(open), 0) |
+               seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(access), 0);
+    }
+#endif
+    (void)f;
+    (void)r;
+    return 0;
+}
+
+enum rc sandbox_calls(enum role r)
+{
+    scmp_filter_ctx f = seccomp_init(log_only ? SCMP_ACT_LOG : SCMP_ACT_TRAP);
+    if (!f)
+        return RC_NOMEM;
+    int bad = allow_table(f, r) | allow_memory(f) | allow_own(f) | allow_sockets(f, r) | refuse_files(f, r);
+    bad |= seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: few steps for every call */
+    int loaded = bad ? -EINVAL : seccomp_load(f);
+    seccomp_release(f);
+    if (loaded < 0) {
+        log_error("sandbox: system call filter: errno %d", -loaded);
+        return RC_DENIED;
+    }
+    return RC_OK;
+}

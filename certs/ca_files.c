@@ -95,11 +95,8 @@ enum rc ca_put_cert(struct buf *out, X509 *cert)
 
 int64_t ca_time(const ASN1_TIME *t)
 {
-    ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
-    int days = 0, secs = 0;
-    int ok = epoch && ASN1_TIME_diff(&days, &secs, epoch, t);
-    ASN1_TIME_free(epoch);
-    return ok ? (int64_t)days * 86400 + secs : INT64_MIN;
+    return der_time_read((uint8_t)ASN1_STRING_type(t),
+                         span_of(ASN1_STRING_get0_data(t), (size_t)ASN1_STRING_length(t)));
 }
 
 static bool key_is_ours_to_use(X509 *cert)

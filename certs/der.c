@@ -95,3 +95,47 @@ span der_done(const struct der *d)
 {
     return d->full ? SPAN_NONE : span_of(d->p + d->at, d->cap - d->at);
 }
+
+static int number(span s, size_t at, size_t n)
+{
+    uint64_t v;
+    return span_to_u64(span_cut(s, at, at + n), 9999, &v) ? (int)v : -1;
+}
+
+static bool date_exists(const struct der_date *t)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    if (t->year < 0 || t->month < 1 || t->month > 12)
+        return false;
+    bool leap = (t->year % 4 == 0 && t->year % 100 != 0) || t->year % 400 == 0;
+    int last = days[t->month - 1] + (t->month == 2 && leap);
+    return t->day >= 1 && t->day <= last && t->hour >= 0 && t->hour < 24 && t->min >= 0 && t->min < 60 &&
+           t->sec >= 0 && t->sec < 60;
+}
+
+/* The inverse of der_date_of, by the same author. */
+static int64_t days_of(const struct der_date *t)
+{
+    int64_t y = t->year - (t->month <= 2);
+    int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
+    int64_t doy = (153 * (t->month + (t->month > 2 ? -3 : 9)) + 2) / 5 + t->day - 1;
+    return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+int64_t der_time_read(uint8_t tag, span s)
+{
+    size_t y = tag == DER_GENTIME ? 4 : 2;
+    if ((tag != DER_GENTIME && tag != DER_UTCTIME) || s.n != y + 11 || s.p[s.n - 1] != 'Z')
+        return INT64_MIN;
+    struct der_date t = {.year = number(s, 0, y)};
+    t.month = number(s, y, 2);
+    t.day = number(s, y + 2, 2);
+    t.hour = number(s, y + 4, 2);
+    t.min = number(s, y + 6, 2);
+    t.sec = number(s, y + 8, 2);
+    if (y == 2 && t.year >= 0)
+        t.year += t.year < 50 ? 2000 : 1900;
+    if (!date_exists(&t))
+        return INT64_MIN;
+    return days_of(&t) * 86400 + t.hour * 3600 + t.min * 60 + t.sec;
+}

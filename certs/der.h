@@ -47,6 +47,9 @@ void der_wrap(struct der *d, uint8_t tag, size_t mark);
 void der_elem(struct der *d, uint8_t tag, span value);
 /* UTCTime until 2049, GeneralizedTime from 2050 (RFC 5280 section 4.1.2.5). Years 1950 to 9999. */
 void der_time(struct der *d, int64_t utc_s);
+/* The other way, strictly: "YYMMDDHHMMSSZ" for UTCTime (1950 to 2049), "YYYYMMDDHHMMSSZ" for GeneralizedTime,
+ * and a date that exists. INT64_MIN for anything else. */
+int64_t der_time_read(uint8_t tag, span text);
 /* What was written; empty when it did not fit. Borrowed from the caller's buffer. */
 span der_done(const struct der *d);
 

@@ -1,0 +1,32 @@
+/* What the files of certs/verify*.c share. Not for others: include certs/verify.h. */
+#ifndef CERTS_VERIFY_INT_H
+#define CERTS_VERIFY_INT_H
+
+#include "certs/verify.h"
+
+enum { OWN_MAX = 16 };
+
+/* One of our own CA certificates: what an origin's chain must not contain or come from. */
+struct own_ca {
+    X509 *cert;
+};
+
+struct trust {
+    X509_STORE *store; /* with the flags, purpose, depth and level of every verification */
+    struct own_ca own[OWN_MAX];
+    size_t n_own;
+};
+
+/* Defect of an X509_V_ERR_*, or DEFECT_N when it is no statement about the certificates (memory, misuse). */
+enum defect verify_defect_of(int x509_error);
+/* Errors that a trust anchor alone may have: 85, 86, 89, 92. It is trusted because it is in the store, not
+ * for its form. */
+bool verify_anchor_may(int x509_error);
+
+/* Our own checks, each adding to *defects (verify_own.c). `below`: certificates under the anchor, leaf first.
+ */
+void verify_own_leaf(X509 *leaf, span name, const struct addr *ip, uint32_t *defects);
+void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects);
+void verify_own_ca(const struct trust *t, X509 *cert, uint32_t *defects);
+
+#endif

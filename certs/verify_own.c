@@ -1,0 +1,262 @@
+/* Our own checks on top of OpenSSL's: names, purpose, keys, form, and our own CA; see verify.h and threats A
+ * 4-10, 17-24, 29.
+ *
+ * Names are matched here and not by OpenSSL: one walk over the subjectAltName, dNSName for names and
+ * iPAddress for addresses only, wildcards by RFC 9525 section 6.3 and the public suffix list, the common name
+ * never. */
+#include <openssl/core_names.h>
+#include <openssl/x509v3.h>
+
+#include "certs/names.h"
+#include "certs/verify_int.h"
+#include "gw/base/obj.h"
+
+enum { EXTENSIONS_MAX = 64, RSA_BITS_MAX = 8192 };
+
+static void add(uint32_t *defects, enum defect d)
+{
+    *defects |= UINT32_C(1) << d;
+}
+
+static span asn1_span(const ASN1_STRING *s)
+{
+    return span_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
+}
+
+/* ---- names */
+
+/* NUL, control characters, space and 8-bit bytes: whoever put them there wanted somebody to read the name
+ * differently. */
+static bool printable(span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
+            return false;
+    }
+    return s.n != 0;
+}
+
+static bool covers(const GENERAL_NAME *g, span name, const struct addr *ip)
+{
+    if (g->type == GEN_DNS && !ip)
+        return names_match(asn1_span(g->d.dNSName), name);
+    if (g->type == GEN_IPADD && ip)
+        return span_eq(asn1_span(g->d.iPAddress), span_of(ip->b, ip->family == 4 ? 4 : 16));
+    return false;
+}
+
+static bool well_formed(const GENERAL_NAME *g)
+{
+    if (g->type == GEN_DNS)
+        return printable(asn1_span(g->d.dNSName));
+    if (g->type == GEN_IPADD)
+        return ASN1_STRING_length(g->d.iPAddress) == 4 || ASN1_STRING_length(g->d.iPAddress) == 16;
+    return true;
+}
+
+/* A common name that is a host name must be among the names too (CA/Browser Forum BR 7.1.4.3): a certificate
+ * that says one thing to readers of the old field and another to readers of the new one is refused. */
+static bool common_name_contradicts(X509 *leaf, const GENERAL_NAMES *names)
+{
+    X509_NAME *subject = X509_get_subject_name(leaf);
+    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+    if (at < 0)
+        return false;
+    span cn = asn1_span(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+    if (!names_san_ok(cn) || span_find(cn, '.', 0) == SIZE_MAX)
+        return false;
+    struct addr a;
+    bool is_ip = addr_parse(cn, &a);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        if (g->type == GEN_DNS && span_ieq(asn1_span(g->d.dNSName), cn))
+            return false;
+        if (is_ip && covers(g, SPAN_NONE, &a))
+            return false;
+    }
+    return true;
+}
+
+static void check_names(X509 *leaf, span name, const struct addr *ip, uint32_t *defects)
+{
+    int critical = 0;
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, &critical, NULL);
+    bool found = false;
+    if (!names) {
+        add(defects, critical == -1 ? DEFECT_WRONG_NAME : DEFECT_MALFORMED);
+        return;
+    }
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        if (!well_formed(g))
+            add(defects, DEFECT_MALFORMED);
+        found = found || covers(g, name, ip);
+    }
+    if (!found)
+        add(defects, DEFECT_WRONG_NAME);
+    if (common_name_contradicts(leaf, names))
+        add(defects, DEFECT_MALFORMED);
+    GENERAL_NAMES_free(names);
+}
+
+/* serverAuth has to be said: neither silence nor anyExtendedKeyUsage is enough (CA/Browser Forum
+ * BR 7.1.2.7.10). */
+static void check_purpose(X509 *leaf, uint32_t *defects)
+{
+    uint32_t flags = X509_get_extension_flags(leaf);
+    if (flags & EXFLAG_CA)
+        add(defects, DEFECT_PURPOSE);
+    if (!(flags & EXFLAG_XKUSAGE) || !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
+        add(defects, DEFECT_PURPOSE);
+    if (X509_get_ext_by_NID(leaf, NID_name_constraints, -1) >= 0)
+        add(defects, DEFECT_CONSTRAINT); /* RFC 5280 section 4.2.1.10: only in a CA certificate */
+}
+
+void verify_own_leaf(X509 *leaf, span name, const struct addr *ip, uint32_t *defects)
+{
+    check_purpose(leaf, defects);
+    check_names(leaf, name, ip, defects);
+}
+
+/* ---- keys and form */
+
+static bool rsa_ok(EVP_PKEY *key)
+{
+    int bits = EVP_PKEY_get_bits(key);
+    BIGNUM *e = NULL;
+    bool ok = bits >= 2048 && bits % 8 == 0 && bits <= RSA_BITS_MAX &&
+              EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_RSA_E, &e) == 1 && BN_is_odd(e) && !BN_is_one(e) &&
+              BN_num_bits(e) <= 64;
+    BN_free(e);
+    return ok;
+}
+
+static bool ec_ok(EVP_PKEY *key)
+{
+    char group[32];
+    size_t n = 0;
+    if (EVP_PKEY_get_group_name(key, group, sizeof group, &n) != 1)
+        return false;
+    span g = span_of(group, n);
+    return span_eq(g, SPAN("prime256v1")) || span_eq(g, SPAN("secp384r1")) || span_eq(g, SPAN("secp521r1"));
+}
+
+static bool key_ok(X509 *cert)
+{
+    EVP_PKEY *key = X509_get0_pubkey(cert);
+    if (!key)
+        return false;
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+    case EVP_PKEY_RSA_PSS: return rsa_ok(key);
+    case EVP_PKEY_EC: return ec_ok(key);
+    case EVP_PKEY_ED25519:
+    case EVP_PKEY_ED448: return true;
+    default: return false; /* DSA and whatever else */
+    }
+}
+
+static bool has_twin_extensions(X509 *cert)
+{
+    int n = X509_get_ext_count(cert);
+    for (int i = 0; i < n; i++) {
+        const ASN1_OBJECT *oid = X509_EXTENSION_get_object(X509_get_ext(cert, i));
+        for (int k = i + 1; k < n; k++) {
+            if (OBJ_cmp(oid, X509_EXTENSION_get_object(X509_get_ext(cert, k))) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* A network mask is ones, then zeros. */
+static bool mask_ok(const uint8_t *m, size_t n)
+{
+    bool ended = false;
+    for (size_t i = 0; i < n * 8; i++) {
+        bool bit = m[i / 8] & (0x80 >> i % 8);
+        if (bit && ended)
+            return false;
+        ended = ended || !bit;
+    }
+    return true;
+}
+
+/* A constraint that OpenSSL would take in a sense of its own: a name with a wildcard or a leading dot (which
+ * RFC 5280 section 4.2.1.10 does not know for host names), a mask with holes. */
+static bool subtree_ok(const GENERAL_SUBTREE *s)
+{
+    const GENERAL_NAME *g = s->base;
+    if (s->minimum || s->maximum)
+        return false;
+    if (g->type == GEN_DNS) {
+        span v = asn1_span(g->d.dNSName);
+        return v.n == 0 || (names_san_ok(v) && v.p[0] != '*');
+    }
+    if (g->type == GEN_IPADD) {
+        span v = asn1_span(g->d.iPAddress);
+        return (v.n == 8 || v.n == 32) && mask_ok(v.p + v.n / 2, v.n / 2);
+    }
+    return true;
+}
+
+static bool subtrees_ok(const STACK_OF(GENERAL_SUBTREE) * set)
+{
+    for (int i = 0; i < sk_GENERAL_SUBTREE_num(set); i++) {
+        if (!subtree_ok(sk_GENERAL_SUBTREE_value(set, i)))
+            return false;
+    }
+    return true;
+}
+
+static bool constraints_ok(X509 *cert)
+{
+    if (X509_get_ext_by_NID(cert, NID_name_constraints, -1) < 0)
+        return true;
+    NAME_CONSTRAINTS *nc = X509_get_ext_d2i(cert, NID_name_constraints, NULL, NULL);
+    bool says_something = nc && (sk_GENERAL_SUBTREE_num(nc->permittedSubtrees) > 0 ||
+                                 sk_GENERAL_SUBTREE_num(nc->excludedSubtrees) > 0);
+    bool ok = says_something && subtrees_ok(nc->permittedSubtrees) && subtrees_ok(nc->excludedSubtrees);
+    NAME_CONSTRAINTS_free(nc);
+    return ok;
+}
+
+void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects)
+{
+    if (!key_ok(cert))
+        add(defects, DEFECT_WEAK_KEY);
+    if (X509_get_ext_count(cert) > EXTENSIONS_MAX || has_twin_extensions(cert))
+        add(defects, DEFECT_MALFORMED);
+    if (is_anchor && !is_leaf)
+        return;
+    if (X509_get_version(cert) != X509_VERSION_3)
+        add(defects, DEFECT_MALFORMED);
+    if (!is_leaf && !constraints_ok(cert))
+        add(defects, DEFECT_CONSTRAINT);
+}
+
+/* ---- our own CA */
+
+static bool same_key(X509 *a, X509 *b)
+{
+    const ASN1_BIT_STRING *ka = X509_get0_pubkey_bitstr(a), *kb = X509_get0_pubkey_bitstr(b);
+    return ka && kb && span_eq(asn1_span(ka), asn1_span(kb));
+}
+
+/* Is it one of ours, or does it claim to come from one? A claim is enough: nobody else uses these names or
+ * key identifiers. */
+static bool is_ours(X509 *cert, X509 *own)
+{
+    if (same_key(cert, own) || X509_NAME_cmp(X509_get_issuer_name(cert), X509_get_subject_name(own)) == 0)
+        return true;
+    const ASN1_OCTET_STRING *aki = X509_get0_authority_key_id(cert), *ski = X509_get0_subject_key_id(own);
+    return aki && ski && ASN1_OCTET_STRING_cmp(aki, ski) == 0;
+}
+
+void verify_own_ca(const struct trust *t, X509 *cert, uint32_t *defects)
+{
+    for (size_t i = 0; i < t->n_own; i++) {
+        if (is_ours(cert, t->own[i].cert))
+            add(defects, DEFECT_OWN_CA);
+    }
+}

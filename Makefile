@@ -103,7 +103,7 @@ units: $(UNITS)
 .PHONY: unit
 unit:  ## unit and policy tests (under a minute)
 	+$(Q)$(MAKE) --no-print-directory units all
-	$(Q)$(RUN) unit policy lint-tools
+	$(Q)$(RUN) unit policy tools
 
 # ---- tests in network namespaces, with real programs
 
@@ -126,7 +126,7 @@ test:  ## install what tests need, build, run all tests; last line: N passed, N 
 	+$(Q)$(MAKE) --no-print-directory test-deps
 	+$(Q)$(MAKE) --no-print-directory all units net-tools
 	+$(Q)$(MAKE) --no-print-directory $(ASAN_ARGS) replays
-	$(Q)$(RUN) unit policy lint-tools replay net
+	$(Q)$(RUN) unit policy tools replay net
 
 # ---- packages
 

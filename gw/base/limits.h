@@ -7,6 +7,7 @@ enum limits {
     LIM_HELLO_BYTES = 65536,        /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
     LIM_HEAD_BYTES = 65536,         /* one HTTP/1 head: start line and all fields */
     LIM_HEAD_FIELDS = 200,          /* header fields in one head */
+    LIM_CONNECTION_OPTIONS = 32,    /* elements of Connection in one head; each is compared with each field */
     LIM_TARGET_BYTES = 16384,       /* request-target */
     LIM_TRAILER_BYTES = 16384,      /* trailer section of a chunked body */
     LIM_CHUNK_LINE_BYTES = 256,     /* chunk size line with its extension */
@@ -30,6 +31,15 @@ enum limits {
     LIM_MSG_BYTES = 65536,          /* one message between processes */
     LIM_MSG_QUEUE = 4096,           /* messages waiting for a slow process */
     LIM_MSG_QUEUE_BYTES = 8388608,  /* all of them together */
+    /* what the policy compiler takes */
+    LIM_POLICY_BYTES = 16777216,    /* one policy file */
+    LIM_POLICY_FILES = 256,         /* with all that it includes */
+    LIM_POLICY_LINE_BYTES = 65536,
+    LIM_POLICY_DEPTH = 16,          /* files including files */
+    LIM_POLICY_TREE_BYTES = 1073741824,
+    LIM_POLICY_RULES = 65536,       /* in one kind of block */
+    LIM_POLICY_PART_BYTES = 268435456,
+    LIM_LIST_BYTES = 1073741824,    /* one list file */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000,           /* from accept to a whole hello or first request line */
     LIM_RESOLVE_MS = 5000,

@@ -1,0 +1,58 @@
+/* Look-ups in field.tbl; see field.h. Rows are few and most names differ in length, so the table is walked.
+ */
+#include "gw/http/field.h"
+
+#include "gw/base/obj.h"
+
+enum { HOP = 1, END = 2, HEAD = 4 };
+
+struct row {
+    uint8_t n, flags;
+    const char *name;
+};
+
+static const struct row rows[] = {
+#define F(name, flags) {sizeof(name) - 1, flags, name},
+#include "gw/http/field.tbl"
+#undef F
+};
+
+/* Lengths of the names that are hop by hop: one test sends most others on their way. */
+static const uint32_t hop_lengths = 0
+#define F(name, flags) | ((flags)&HOP ? UINT32_C(1) << (sizeof(name) - 1) : 0)
+#include "gw/http/field.tbl"
+#undef F
+    ;
+
+/* Families whose members all are END | HEAD. */
+static const char *const families[] = {"accept", "access-control-", "content-", "if-",
+                                       "sec-",   "x-forwarded-"};
+
+static unsigned flags_of(span name)
+{
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        if (rows[i].n == name.n && span_ieq(name, span_of(rows[i].name, rows[i].n)))
+            return rows[i].flags;
+    }
+    for (size_t i = 0; i < N_ELEMS(families); i++) {
+        span family = span_str(families[i]);
+        if (name.n >= family.n && span_ieq(span_cut(name, 0, family.n), family))
+            return END | HEAD;
+    }
+    return 0;
+}
+
+bool field_is_hop(span name)
+{
+    return name.n < 32 && (hop_lengths >> name.n & 1) && (flags_of(name) & HOP);
+}
+
+bool field_is_end_to_end(span name)
+{
+    return flags_of(name) & END;
+}
+
+bool field_may_trail(span name)
+{
+    return !(flags_of(name) & HEAD);
+}

@@ -1,38 +1,50 @@
-/* One JSON line per HTTP exchange and per flow: Suricata EVE's field names where it has them, all that is ours in one
- * object "perron". Written by hand-made formatters into a caller's buffer (0.1-0.5 us a line), always valid JSON in one
- * line of at most LIM_EVENT_BYTES whatever bytes came: strangers' bytes are escaped, invalid UTF-8 becomes U+FFFD, long
- * values are cut (and say so). Never in a line: query strings, Referer beyond its host, cookies, credentials, bodies,
- * a user's name (pseudonym only). */
+/* One JSON line per HTTP exchange and per flow: Suricata EVE's field names where it has them, all that is
+ * ours in one object "perron". Written by hand-made formatters into a caller's buffer (0.1-0.5 us a line),
+ * always valid JSON in one line of at most LIM_EVENT_BYTES whatever bytes came: strangers' bytes are escaped,
+ * invalid UTF-8 becomes U+FFFD, long values are cut (perron.cut names them). Never in a line: query strings,
+ * Referer beyond its host, cookies, credentials, bodies, a user's name (pseudonym only). Fields, their caps
+ * and their meaning: event.tbl. */
 #ifndef GW_SIEM_EVENT_H
 #define GW_SIEM_EVENT_H
 
 #include "gw/base/addr.h"
 
+enum event_field {
+#define F(id, object, name, cap, text) EVENT_##id,
+#include "gw/siem/event.tbl"
+#undef F
+    EVENT_FIELDS
+};
+/* For documents and `show`: "http.url", or NULL beyond the last. */
+const char *event_field_name(enum event_field f);
+const char *event_field_text(enum event_field f);
+
 /* What every event of a flow carries. */
 struct event_flow_id {
-    uint64_t flow_id;
-    int64_t wall_us;       /* when this event happened */
+    uint64_t flow_id; /* below 2^53, so that every JSON reader keeps it exact */
+    int64_t wall_us;  /* when this event happened */
     struct addr src, dst;
     uint16_t src_port, dst_port;
 };
 
 /* The object "perron". Empty spans and zero numbers are left out unless said otherwise. */
 struct event_perron {
-    const char *code;      /* decision code of this exchange or flow, or NULL */
-    const char *action;    /* "block", "allow", "exempt", "inspect" */
-    const char *reason;    /* exactly one, from reason.tbl; always there */
-    span detail;           /* more precise name of the reason, e.g. the reader's ("te-and-cl") */
-    span rule;             /* text of the rule */
-    span rule_at;          /* "file:line" */
+    const char *code;   /* decision code of this exchange or flow, or NULL */
+    const char *action; /* "block", "allow", "exempt", "inspect" */
+    const char *reason; /* exactly one, from reason.tbl; always there */
+    span detail;        /* more precise name of the reason, e.g. the reader's ("te-and-cl") */
+    span rule;          /* text of the rule */
+    span rule_at;       /* "file:line" */
     span category;
     span zone;
-    span user;             /* pseudonym */
-    const char *snapshot;  /* short hash */
-    const char *way;       /* "transparent", "explicit" */
-    const char *mode;      /* "inspected", "exempt", "plain", "refused" */
+    span user;            /* pseudonym */
+    const char *snapshot; /* short hash */
+    const char *way;      /* "transparent", "explicit" */
+    const char *mode;     /* "inspected", "exempt", "plain", "refused" */
     span node;
     uint32_t worker;
-    uint64_t boot, seq;    /* always there: (boot, worker, seq) is unique */
+    uint64_t boot,
+        seq; /* always there, at the line's end: (boot, worker, seq) is unique and the logger checks it */
     /* microseconds spent, 0: stage not reached */
     uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls, t_total;
 };
@@ -42,12 +54,12 @@ struct event_http {
     uint32_t tx_id;
     span hostname;
     uint16_t port;
-    span path;             /* without query; `had_query` says there was one */
+    span path; /* without query (what stands behind ? or # is cut all the same) */
     bool had_query;
     span method, protocol; /* "HTTP/1.1" */
     span user_agent, referer_host, content_type;
     uint16_t status;
-    uint64_t bytes;        /* length of the answer's body */
+    uint64_t bytes; /* length of the answer's body */
     uint64_t bytes_up;
     struct event_perron perron;
 };
@@ -58,9 +70,9 @@ struct event_flow {
     uint64_t bytes_toserver, bytes_toclient;
     bool tls;
     span sni, ja4, alpn;
-    const char *version;   /* of the client's side: "TLS 1.3" */
-    span subject, issuer;  /* of the origin's certificate as seen, RFC 2253 text */
-    const char *defect;    /* certificate defect by name, or NULL */
+    const char *version;  /* of the client's side: "TLS 1.3" */
+    span subject, issuer; /* of the origin's certificate as seen, RFC 2253 text */
+    const char *defect;   /* certificate defect by name, or NULL */
     uint32_t exchanges;
     struct event_perron perron;
 };
@@ -77,8 +89,23 @@ struct event_policy {
 };
 enum rc event_policy_json(struct buf *out, const struct event_policy *e) MUST_USE;
 
-/* The one pseudonym function: keyed (HMAC-SHA-256 under the day's key), 10 characters of Crockford's alphabet with "u-"
- * in front. The day's key comes from the master; workers never see the secret it is derived from. */
+/* The gateway about its own log: a line that a worker spoiled, a line torn by a power cut. */
+struct event_note {
+    int64_t wall_us;
+    const char *message; /* one English sentence */
+    const char *process; /* "logger"; then there is no worker and no seq. NULL: in a worker's place */
+    struct event_perron perron;
+};
+enum rc event_note_json(struct buf *out, const struct event_note *e) MUST_USE;
+
+/* Does the line end in just this identity? The logger's check that a worker speaks for itself alone. */
+bool event_ends_in(span line, uint64_t boot, uint32_t worker, uint64_t seq);
+/* Reads it back from a line's end; false when there is none. */
+bool event_identity(span line, uint64_t *boot, uint32_t *worker, uint64_t *seq);
+
+/* The one pseudonym function: keyed (HMAC-SHA-256 under the day's key), 10 characters of Crockford's alphabet
+ * with "u-" in front. The day's key comes from the master; workers never see the secret it is derived from.
+ */
 enum { PSEUDO_KEY = 32, PSEUDO_TEXT = 16 };
 void pseudonym(const uint8_t day_key[PSEUDO_KEY], span user, char out[PSEUDO_TEXT]);
 void pseudonym_day_key(const uint8_t secret[PSEUDO_KEY], uint32_t day, uint8_t out[PSEUDO_KEY]);

@@ -1,0 +1,609 @@
+/* Log lines by hand-made formatters: one reservation of LIM_EVENT_BYTES, then plain stores. Every field has
+ * its row and its cap in event.tbl, and all caps with all names fit (checked below at compile time), so the
+ * writer needs no bounds check per byte beyond the field's own. Whatever comes out of put_text is printable:
+ * control characters, invisible ones that turn or hide text (bidi, zero width, line separators) and terminal
+ * escapes appear as \uXXXX. */
+#include "gw/siem/event.h"
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+
+struct field {
+    const char *key; /* "name": with its quotes and colon */
+    uint16_t key_n, cap;
+    const char *name, *text;
+};
+
+#define OBJECT_TOP    ""
+#define OBJECT_HTTP   "http."
+#define OBJECT_FLOW   "flow."
+#define OBJECT_TLS    "tls."
+#define OBJECT_ENGINE "engine."
+#define OBJECT_PERRON "perron."
+#define OBJECT_TIMES  "perron.times_us."
+
+static const struct field field[EVENT_FIELDS] = {
+#define F(id, object, name, cap, text) {"\"" name "\":", sizeof(name) + 2, cap, OBJECT_##object name, text},
+#include "gw/siem/event.tbl"
+#undef F
+};
+
+/* Key with quotes, colon and comma, value with quotes, and its name once more in perron.cut. */
+enum {
+    ALL_FIELDS = 0
+#define F(id, object, name, cap, text) +(cap) + 2 * (int)sizeof(name) + 9
+#include "gw/siem/event.tbl"
+#undef F
+    ,
+    ALL_OBJECTS = 256 /* names and braces of the objects */
+};
+_Static_assert(ALL_FIELDS + ALL_OBJECTS <= LIM_EVENT_BYTES, "a line with every field at its cap fits");
+
+struct out {
+    uint8_t *p;
+    bool first; /* no comma before the next member */
+    bool any_cut;
+    bool cut[EVENT_FIELDS];
+};
+
+const char *event_field_name(enum event_field f)
+{
+    return f < EVENT_FIELDS ? field[f].name : NULL;
+}
+
+const char *event_field_text(enum event_field f)
+{
+    return f < EVENT_FIELDS ? field[f].text : NULL;
+}
+
+/* ---- numbers and times ---- */
+
+static void put_raw(struct out *o, const void *p, size_t n)
+{
+    memcpy(o->p, p, n);
+    o->p += n;
+}
+#define PUT_LIT(o, lit) put_raw(o, lit, sizeof(lit) - 1)
+
+static void put_u64(struct out *o, uint64_t v)
+{
+    uint8_t digits[20];
+    size_t n = sizeof digits;
+    do {
+        digits[--n] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    put_raw(o, digits + n, sizeof digits - n);
+}
+
+static void put_hex64(struct out *o, uint64_t v)
+{
+    for (int shift = 60; shift >= 0; shift -= 4)
+        *o->p++ = (uint8_t) "0123456789abcdef"[v >> shift & 15];
+}
+
+static void put_digits(struct out *o, uint32_t v, unsigned n)
+{
+    for (unsigned i = n; i-- > 0; v /= 10)
+        o->p[i] = (uint8_t)('0' + v % 10);
+    o->p += n;
+}
+
+/* Days since 1970 to a date of the proleptic Gregorian calendar, by eras of 400 years. */
+static void put_date(struct out *o, uint32_t days)
+{
+    uint32_t z = days + 719468, era = z / 146097, doe = z % 146097;
+    uint32_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint32_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    uint32_t day = doy - (153 * mp + 2) / 5 + 1, month = mp < 10 ? mp + 3 : mp - 9;
+    put_digits(o, yoe + era * 400 + (month <= 2), 4);
+    *o->p++ = '-';
+    put_digits(o, month, 2);
+    *o->p++ = '-';
+    put_digits(o, day, 2);
+}
+
+/* "2026-11-24T10:00:00.000001+0000" in quotes, as EVE writes it. */
+static void put_time(struct out *o, int64_t wall_us)
+{
+    static const int64_t last = INT64_C(253402300799999999); /* end of the year 9999 */
+    uint64_t us = (uint64_t)(wall_us < 0 ? 0 : wall_us > last ? last : wall_us), s = us / 1000000;
+    uint32_t of_day = (uint32_t)(s % 86400);
+    *o->p++ = '"';
+    put_date(o, (uint32_t)(s / 86400));
+    *o->p++ = 'T';
+    put_digits(o, of_day / 3600, 2);
+    *o->p++ = ':';
+    put_digits(o, of_day / 60 % 60, 2);
+    *o->p++ = ':';
+    put_digits(o, of_day % 60, 2);
+    *o->p++ = '.';
+    put_digits(o, (uint32_t)(us % 1000000), 6);
+    PUT_LIT(o, "+0000\"");
+}
+
+/* ---- strangers' text ---- */
+
+/* What a byte that begins a character needs: 0 nothing, 'u' \u00XX, 'm' more bytes (UTF-8), else a short
+ * escape. */
+static const uint8_t escape[256] = {
+    [0 ... 7] = 'u', ['\b'] = 'b',      ['\t'] = 't', ['\n'] = 'n',  [11] = 'u',  ['\f'] = 'f',
+    ['\r'] = 'r',    [14 ... 31] = 'u', ['"'] = '"',  ['\\'] = '\\', [127] = 'u', [128 ... 255] = 'm',
+};
+
+/* Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 when there is none; its code point. */
+static size_t utf8_at(const uint8_t *p, size_t n, uint32_t *cp)
+{
+    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
+        return 0;
+    uint32_t v = p[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+        v = v << 6 | (p[i] & 0x3f);
+    }
+    if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
+        return 0;
+    *cp = v;
+    return len;
+}
+
+/* Characters that show nothing but change how their neighbours look: C1 controls, soft hyphen, Arabic letter
+ * mark, zero width and direction marks, separators, byte order mark, interlinear annotations. */
+static bool is_invisible(uint32_t cp)
+{
+    return (cp >= 0x80 && cp <= 0x9f) || cp == 0xad || cp == 0x61c || cp == 0x180e ||
+           (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
+           (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb);
+}
+
+static size_t unicode_escape(uint8_t *to, uint32_t cp)
+{
+    to[0] = '\\';
+    to[1] = 'u';
+    for (int i = 0; i < 4; i++)
+        to[2 + i] = (uint8_t) "0123456789abcdef"[cp >> (12 - 4 * i) & 15];
+    return 6;
+}
+
+/* One character of s as JSON text; the bytes it took are added to *at. At most 6 bytes are written. */
+static size_t escape_one(span s, size_t *at, uint8_t to[6])
+{
+    uint8_t c = s.p[*at], how = escape[c];
+    uint32_t cp = c;
+    if (how == 'm') {
+        size_t len = utf8_at(s.p + *at, s.n - *at, &cp);
+        if (len == 0) {
+            memcpy(to, "\xef\xbf\xbd", 3);
+            (*at)++;
+            return 3;
+        }
+        const uint8_t *from = s.p + *at;
+        *at += len;
+        if (is_invisible(cp))
+            return unicode_escape(to, cp);
+        memcpy(to, from, len);
+        return len;
+    }
+    (*at)++;
+    if (how == 'u')
+        return unicode_escape(to, cp);
+    to[0] = '\\';
+    to[1] = how;
+    return 2;
+}
+
+static size_t plain_run(span s, size_t at)
+{
+    size_t end = at;
+    while (end < s.n && escape[s.p[end]] == 0)
+        end++;
+    return end - at;
+}
+
+/* A JSON string of at most cap bytes between its quotes; true when it had to be cut. */
+static bool put_text(struct out *o, span s, size_t cap)
+{
+    uint8_t one[6];
+    bool cut = false;
+    *o->p++ = '"';
+    for (size_t at = 0; at < s.n && !cut;) {
+        size_t n = plain_run(s, at);
+        cut = n > cap;
+        n = cut ? cap : n;
+        put_raw(o, s.p + at, n);
+        at += n;
+        cap -= n;
+        if (cut || at == s.n)
+            break;
+        n = escape_one(s, &at, one);
+        cut = n > cap;
+        if (!cut) {
+            put_raw(o, one, n);
+            cap -= n;
+        }
+    }
+    *o->p++ = '"';
+    return cut;
+}
+
+/* ---- members ---- */
+
+static void put_key(struct out *o, enum event_field f)
+{
+    if (!o->first)
+        *o->p++ = ',';
+    o->first = false;
+    put_raw(o, field[f].key, field[f].key_n);
+}
+
+static void put_span(struct out *o, enum event_field f, span s)
+{
+    if (s.n == 0)
+        return;
+    put_key(o, f);
+    if (put_text(o, s, field[f].cap))
+        o->any_cut = o->cut[f] = true;
+}
+
+static void put_str(struct out *o, enum event_field f, const char *s)
+{
+    if (s)
+        put_span(o, f, span_str(s));
+}
+
+static void put_num(struct out *o, enum event_field f, uint64_t v)
+{
+    put_key(o, f);
+    put_u64(o, v);
+}
+
+static void put_num_unless_0(struct out *o, enum event_field f, uint64_t v)
+{
+    if (v)
+        put_num(o, f, v);
+}
+
+static void put_when(struct out *o, enum event_field f, int64_t wall_us)
+{
+    put_key(o, f);
+    put_time(o, wall_us);
+}
+
+static void put_addr(struct out *o, enum event_field f, const struct addr *a)
+{
+    char text[ADDR_TEXT];
+    if (a->family == 0)
+        return;
+    put_key(o, f);
+    *o->p++ = '"';
+    if (a->family == 4) {
+        for (size_t i = 0; i < 4; i++) {
+            if (i)
+                *o->p++ = '.';
+            put_u64(o, a->b[i]);
+        }
+    } else {
+        span s = span_str(addr_text(a, text));
+        put_raw(o, s.p, s.n);
+    }
+    *o->p++ = '"';
+}
+
+#define OPEN(o, name)                 \
+    do {                              \
+        if (!(o)->first)              \
+            *(o)->p++ = ',';          \
+        (o)->first = true;            \
+        PUT_LIT(o, "\"" name "\":{"); \
+    } while (0)
+
+static void shut(struct out *o)
+{
+    *o->p++ = '}';
+    o->first = false;
+}
+
+/* ---- objects ---- */
+
+static void put_head(struct out *o, int64_t wall_us, const char *type)
+{
+    *o->p++ = '{';
+    o->first = true;
+    put_when(o, EVENT_TIMESTAMP, wall_us);
+    put_str(o, EVENT_EVENT_TYPE, type);
+}
+
+static void put_flow_id(struct out *o, const struct event_flow_id *id, const char *app_proto, span node)
+{
+    put_num(o, EVENT_FLOW_ID, id->flow_id);
+    put_addr(o, EVENT_SRC_IP, &id->src);
+    put_num_unless_0(o, EVENT_SRC_PORT, id->src_port);
+    put_addr(o, EVENT_DEST_IP, &id->dst);
+    put_num_unless_0(o, EVENT_DEST_PORT, id->dst_port);
+    put_str(o, EVENT_PROTO, "TCP");
+    put_str(o, EVENT_APP_PROTO, app_proto);
+    put_span(o, EVENT_HOST, node);
+}
+
+static void put_times(struct out *o, const struct event_perron *p)
+{
+    if (!(p->t_hello | p->t_decide | p->t_resolve | p->t_connect | p->t_upstream | p->t_mint |
+          p->t_client_tls | p->t_total))
+        return;
+    OPEN(o, "times_us");
+    put_num_unless_0(o, EVENT_T_HELLO, p->t_hello);
+    put_num_unless_0(o, EVENT_T_DECIDE, p->t_decide);
+    put_num_unless_0(o, EVENT_T_RESOLVE, p->t_resolve);
+    put_num_unless_0(o, EVENT_T_CONNECT, p->t_connect);
+    put_num_unless_0(o, EVENT_T_UPSTREAM, p->t_upstream);
+    put_num_unless_0(o, EVENT_T_MINT, p->t_mint);
+    put_num_unless_0(o, EVENT_T_CLIENT_TLS, p->t_client_tls);
+    put_num_unless_0(o, EVENT_T_TOTAL, p->t_total);
+    shut(o);
+}
+
+static void put_decision(struct out *o, const struct event_perron *p)
+{
+    put_str(o, EVENT_CODE, p->code);
+    put_str(o, EVENT_ACTION, p->action);
+    put_str(o, EVENT_REASON, p->reason ? p->reason : "internal");
+    put_span(o, EVENT_DETAIL, p->detail);
+    put_span(o, EVENT_RULE, p->rule);
+    put_span(o, EVENT_RULE_AT, p->rule_at);
+    put_span(o, EVENT_CATEGORY, p->category);
+    put_span(o, EVENT_ZONE, p->zone);
+    put_span(o, EVENT_USER, p->user);
+    put_str(o, EVENT_SNAPSHOT, p->snapshot);
+    put_str(o, EVENT_WAY, p->way);
+    put_str(o, EVENT_MODE, p->mode);
+    put_times(o, p);
+}
+
+static void put_cut(struct out *o)
+{
+    if (!o->any_cut)
+        return;
+    PUT_LIT(o, ",\"cut\":[");
+    bool first = true;
+    for (size_t f = 0; f < EVENT_FIELDS; f++) {
+        if (!o->cut[f])
+            continue;
+        if (!first)
+            *o->p++ = ',';
+        first = false;
+        put_raw(o, field[f].key, (size_t)field[f].key_n - 1);
+    }
+    *o->p++ = ']';
+}
+
+/* The line's end, always in these words: event_identity reads it back. */
+static void put_identity(struct out *o, const struct event_perron *p)
+{
+    put_cut(o);
+    put_num(o, EVENT_WORKER, p->worker);
+    put_key(o, EVENT_BOOT);
+    *o->p++ = '"';
+    put_hex64(o, p->boot);
+    *o->p++ = '"';
+    put_num(o, EVENT_SEQ, p->seq);
+    PUT_LIT(o, "}}");
+}
+
+static enum rc begin(struct buf *out, struct out *o)
+{
+    buf_clear(out);
+    TRY(buf_reserve(out, LIM_EVENT_BYTES));
+    o->p = out->p + out->w;
+    return RC_OK;
+}
+
+static enum rc finish(struct buf *out, const struct out *o)
+{
+    out->w = (size_t)(o->p - out->p);
+    gw_assert(buf_len(out) <= LIM_EVENT_BYTES);
+    return RC_OK;
+}
+
+/* A path that still has its query loses it here: the last place where that can be seen to. */
+static span without_query(span path, bool *had)
+{
+    for (size_t i = 0; i < path.n; i++) {
+        if (path.p[i] == '?' || path.p[i] == '#') {
+            *had = true;
+            return span_cut(path, 0, i);
+        }
+    }
+    return path;
+}
+
+enum rc event_http_json(struct buf *out, const struct event_http *e)
+{
+    struct out o = {0};
+    bool query = e->had_query;
+    TRY(begin(out, &o));
+    put_head(&o, e->id.wall_us, "http");
+    put_flow_id(&o, &e->id, "http", e->perron.node);
+    put_num(&o, EVENT_TX_ID, e->tx_id);
+    OPEN(&o, "http");
+    put_span(&o, EVENT_HOSTNAME, e->hostname);
+    put_num_unless_0(&o, EVENT_HTTP_PORT, e->port);
+    put_span(&o, EVENT_URL, without_query(e->path, &query));
+    put_span(&o, EVENT_USER_AGENT, e->user_agent);
+    put_span(&o, EVENT_CONTENT_TYPE, e->content_type);
+    put_span(&o, EVENT_REFER, e->referer_host);
+    put_span(&o, EVENT_METHOD, e->method);
+    put_span(&o, EVENT_PROTOCOL, e->protocol);
+    put_num_unless_0(&o, EVENT_STATUS, e->status);
+    put_num(&o, EVENT_LENGTH, e->bytes);
+    shut(&o);
+    OPEN(&o, "perron");
+    put_decision(&o, &e->perron);
+    if (query) {
+        put_key(&o, EVENT_QUERY);
+        PUT_LIT(&o, "true");
+    }
+    put_num_unless_0(&o, EVENT_BYTES_UP, e->bytes_up);
+    put_identity(&o, &e->perron);
+    return finish(out, &o);
+}
+
+/* EVE's own few reasons, where ours is one of them. */
+static const char *eve_reason(const struct event_perron *p)
+{
+    span why = span_str(p->reason);
+    if (span_eq(why, SPAN("shutdown")))
+        return "shutdown";
+    if (span_eq(why, SPAN("idle")) || span_has_suffix(why, SPAN("timeout")))
+        return "timeout";
+    return p->action && span_eq(span_str(p->action), SPAN("block")) ? "forced" : NULL;
+}
+
+static void put_flow(struct out *o, const struct event_flow *e)
+{
+    int64_t age_us = e->id.wall_us - e->start_us;
+    OPEN(o, "flow");
+    put_num(o, EVENT_TOSERVER, e->bytes_toserver);
+    put_num(o, EVENT_TOCLIENT, e->bytes_toclient);
+    put_when(o, EVENT_START, e->start_us);
+    put_when(o, EVENT_END, e->id.wall_us);
+    put_num(o, EVENT_AGE, age_us > 0 ? (uint64_t)age_us / 1000000 : 0);
+    put_str(o, EVENT_STATE, "closed");
+    put_str(o, EVENT_FLOW_REASON, eve_reason(&e->perron));
+    put_num(o, EVENT_TX_CNT, e->exchanges);
+    shut(o);
+}
+
+static void put_tls(struct out *o, const struct event_flow *e)
+{
+    OPEN(o, "tls");
+    put_span(o, EVENT_SUBJECT, e->subject);
+    put_span(o, EVENT_ISSUERDN, e->issuer);
+    put_span(o, EVENT_SNI, e->sni);
+    put_str(o, EVENT_TLS_VERSION, e->version);
+    put_span(o, EVENT_JA4, e->ja4);
+    if (e->alpn.n) {
+        put_key(o, EVENT_ALPN);
+        *o->p++ = '[';
+        if (put_text(o, e->alpn, field[EVENT_ALPN].cap - 2))
+            o->any_cut = o->cut[EVENT_ALPN] = true;
+        *o->p++ = ']';
+    }
+    shut(o);
+}
+
+enum rc event_flow_json(struct buf *out, const struct event_flow *e)
+{
+    struct out o = {0};
+    TRY(begin(out, &o));
+    put_head(&o, e->id.wall_us, "flow");
+    put_flow_id(&o, &e->id, e->tls ? "tls" : "http", e->perron.node);
+    put_flow(&o, e);
+    if (e->tls)
+        put_tls(&o, e);
+    OPEN(&o, "perron");
+    put_decision(&o, &e->perron);
+    put_str(&o, EVENT_DEFECT, e->defect);
+    put_identity(&o, &e->perron);
+    return finish(out, &o);
+}
+
+enum rc event_policy_json(struct buf *out, const struct event_policy *e)
+{
+    struct out o = {0};
+    TRY(begin(out, &o));
+    put_head(&o, e->wall_us, "engine");
+    put_span(&o, EVENT_HOST, e->perron.node);
+    OPEN(&o, "engine");
+    put_str(&o, EVENT_MESSAGE,
+            span_eq(e->outcome, SPAN("loaded")) ? "a policy is in force" : "a policy was refused");
+    put_str(&o, EVENT_MODULE, "policy");
+    shut(&o);
+    OPEN(&o, "perron");
+    put_decision(&o, &e->perron);
+    put_span(&o, EVENT_WHO, e->who);
+    put_span(&o, EVENT_FILE, e->file);
+    put_span(&o, EVENT_OUTCOME, e->outcome);
+    put_str(&o, EVENT_OLD, e->old_hash);
+    put_str(&o, EVENT_NEW, e->new_hash);
+    put_identity(&o, &e->perron);
+    return finish(out, &o);
+}
+
+enum rc event_note_json(struct buf *out, const struct event_note *e)
+{
+    struct out o = {0};
+    TRY(begin(out, &o));
+    put_head(&o, e->wall_us, "engine");
+    put_span(&o, EVENT_HOST, e->perron.node);
+    OPEN(&o, "engine");
+    put_str(&o, EVENT_MESSAGE, e->message);
+    put_str(&o, EVENT_MODULE, "logger");
+    shut(&o);
+    OPEN(&o, "perron");
+    put_decision(&o, &e->perron);
+    if (!e->process) {
+        put_identity(&o, &e->perron);
+        return finish(out, &o);
+    }
+    put_str(&o, EVENT_PROCESS, e->process);
+    put_cut(&o);
+    put_key(&o, EVENT_BOOT);
+    *o.p++ = '"';
+    put_hex64(&o, e->perron.boot);
+    PUT_LIT(&o, "\"}}");
+    return finish(out, &o);
+}
+
+/* ---- the line's end, read back ---- */
+
+/* Takes the decimal number before `end` and what stands before it; SIZE_MAX when it is not there. */
+static size_t number_before(span s, size_t end, span key, uint64_t max, uint64_t *out)
+{
+    size_t from = end;
+    while (from > 0 && end - from < 20 && s.p[from - 1] >= '0' && s.p[from - 1] <= '9')
+        from--;
+    span digits = span_cut(s, from, end);
+    if (!span_to_u64(digits, max, out) || (digits.n > 1 && digits.p[0] == '0') || from < key.n ||
+        !span_eq(span_cut(s, from - key.n, from), key))
+        return SIZE_MAX;
+    return from - key.n;
+}
+
+static bool hex64(span s, uint64_t *out)
+{
+    uint64_t v = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = s.p[i];
+        if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
+            return false;
+        v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    *out = v;
+    return s.n == 16;
+}
+
+bool event_identity(span line, uint64_t *boot, uint32_t *worker, uint64_t *seq)
+{
+    static const size_t hex_n = 16;
+    span open = SPAN(",\"boot\":\"");
+    uint64_t n;
+    if (!span_has_suffix(line, SPAN("}}")))
+        return false;
+    size_t at = number_before(line, line.n - 2, SPAN("\",\"seq\":"), UINT64_MAX, seq);
+    if (at == SIZE_MAX || at < hex_n + open.n || !hex64(span_cut(line, at - hex_n, at), boot) ||
+        !span_eq(span_cut(line, at - hex_n - open.n, at - hex_n), open))
+        return false;
+    at = number_before(line, at - hex_n - open.n, SPAN(",\"worker\":"), UINT32_MAX, &n);
+    *worker = (uint32_t)n;
+    return at != SIZE_MAX;
+}
+
+bool event_ends_in(span line, uint64_t boot, uint32_t worker, uint64_t seq)
+{
+    uint64_t b, s;
+    uint32_t w;
+    return event_identity(line, &b, &w, &s) && b == boot && w == worker && s == seq;
+}

@@ -38,6 +38,7 @@ enum rc ca_open_files(const char *state_dir, uid_t signer_uid, int64_t now_s, in
                       struct buf *chain_der, struct buf *err) MUST_USE;
 /* In the signer: reads the key, matches it to the chain's first certificate, keeps it in locked, non-dumpable
  * memory. `crl_url` is put into every leaf (empty: none). */
+/* Does not close key_fd. The payload of MSG_CAKEY is a u16 length, crl_url, then chain_der as above. */
 enum rc ca_load_key(int key_fd, span chain_der, span crl_url, struct ca **out, struct buf *err) MUST_USE;
 void ca_free(struct ca *ca);
 /* `perronctl ca export --for pem|gpo|firefox|ios|android|java`: writes the root for that kind of client to

@@ -23,6 +23,9 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_MINTS_OPEN = 8192,          /* different leaves a worker waits for */
+    LIM_MINT_RATE = 200,            /* leaves per second that the signer makes for one worker ... */
+    LIM_MINT_BURST = 4000,          /* ... after this many at once */
     LIM_NAMES_CACHED = 20000,       /* resolver answers */
     LIM_PIPES_POOLED = 256,         /* splice pipes kept for reuse */
     LIM_IO_BYTES = 16384,           /* scratch for one read: a full TLS record */

@@ -31,6 +31,8 @@ enum limits {
     LIM_IO_BYTES = 16384,           /* scratch for one read: a full TLS record */
     LIM_RING_BYTES = 16777216,      /* a worker's ring to the logger */
     LIM_EVENT_BYTES = 16384,        /* one event line */
+    LIM_LOG_BATCH_BYTES = 1048576,  /* lines that the logger writes and syncs at once */
+    LIM_LOG_FILE_BYTES = 268435456, /* then a new log file is begun */
     LIM_MSG_BYTES = 65536,          /* one message between processes */
     LIM_MSG_QUEUE = 4096,           /* messages waiting for a slow process */
     LIM_MSG_QUEUE_BYTES = 8388608,  /* all of them together */
@@ -57,12 +59,15 @@ enum limits {
     LIM_TUNNEL_IDLE_MS = 3600000,   /* WebSocket and spliced flows without a byte */
     LIM_LINGER_MS = 2000,           /* letting the last answer reach the client */
     LIM_HOLD_MS = 10000,            /* journal full and policy says hold */
-    LIM_HEARTBEAT_MS = 200,         /* master asks its children */
+    LIM_HEARTBEAT_MS = 100,         /* master asks its children */
     LIM_SIGNER_SILENT_MS = 600,     /* then the signer is replaced */
     LIM_WORKER_SILENT_MS = 10000,
     LIM_DRAIN_MS = 30000,           /* orderly stop: open exchanges may end */
     LIM_STOP_OVERDUE_MS = 3000,     /* a child told to stop has so much longer than its grace; then it ends as it is */
     LIM_LOG_SYNC_MS = 50,           /* a power cut loses at most this much */
+    LIM_LOG_GATHER_MS = 16,         /* under load the logger looks into the rings this often */
+    LIM_LOG_RETRY_MS = 1000,        /* a disk that refuses a write is asked again */
+    LIM_LOG_LINGER_MS = 500,        /* master gone: silence in all rings after which the logger ends too */
 };
 
 #endif

@@ -123,6 +123,18 @@ bool prefix_parse(span text, struct prefix *out)
     return true;
 }
 
+/* Blocks are written as text for the reader and parsed once. */
+static bool in_blocks(const char *const *blocks, struct prefix *parsed, size_t n, const struct addr *a)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (parsed[i].a.family == 0 && !prefix_parse(span_str(blocks[i]), &parsed[i]))
+            return true;
+        if (prefix_has(&parsed[i], a))
+            return true;
+    }
+    return false;
+}
+
 bool addr_is_private(const struct addr *a)
 {
     static const char *const blocks[] = {
@@ -131,13 +143,15 @@ bool addr_is_private(const struct addr *a)
         "fc00::/7",   "fe80::/10",       "fec0::/10",     "ff00::/8",
     };
     static struct prefix parsed[N_ELEMS(blocks)];
-    for (size_t i = 0; i < N_ELEMS(blocks); i++) {
-        if (parsed[i].a.family == 0 && !prefix_parse(span_str(blocks[i]), &parsed[i]))
-            return true;
-        if (prefix_has(&parsed[i], a))
-            return true;
-    }
-    return false;
+    return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
+}
+
+bool addr_is_local(const struct addr *a)
+{
+    static const char *const blocks[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
+                                         "::/127",    "fe80::/10",   "ff00::/8"};
+    static struct prefix parsed[N_ELEMS(blocks)];
+    return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
 }
 
 static bool name_byte_ok(uint8_t c)

@@ -35,6 +35,9 @@ bool prefix_has(const struct prefix *p, const struct addr *a);
  * not lead to (RFC 6890; documentation prefixes count as public so that laboratories can use them). */
 bool addr_is_private(const struct addr *a);
 
+/* Unspecified, loopback, link-local, multicast, broadcast: never a destination of relayed traffic. */
+bool addr_is_local(const struct addr *a);
+
 /* Host name as decisions see it: lower case, without a trailing dot, letters digits hyphen underscore and dots only, labels
  * of 1-63, at most 253 bytes. Writes at most LIM_NAME_BYTES to out and returns the length, 0 when it is not such a name.
  * A name that is an IPv4 number in any spelling (hex, octal, one to four parts: WHATWG URL section 3.5) is not a host name. */

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-enum { BLOCK = 2048, ALIGN = 16 };
+enum { BLOCK_FIRST = 512, BLOCK_MOST = 8192, ALIGN = 16 };
 
 struct arena_block {
     struct arena_block *next;
@@ -35,7 +35,11 @@ static struct arena_block *block_for(struct arena *a, size_t n)
 {
     if (a->blocks && a->blocks->size - a->blocks->used >= n)
         return a->blocks;
-    size_t size = n > BLOCK - sizeof(struct arena_block) ? n : BLOCK - sizeof(struct arena_block);
+    size_t size = a->blocks ? a->blocks->size * 2 : BLOCK_FIRST; /* an idle flow holds one small block */
+    if (size > BLOCK_MOST)
+        size = BLOCK_MOST;
+    if (size < n)
+        size = n;
     struct arena_block *b = malloc(sizeof *b + size);
     if (!b)
         return NULL;

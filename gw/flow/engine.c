@@ -1,9 +1,11 @@
-/* What the flows of a worker share; see engine.h. Here: start and end, decision codes, and the way into the log. */
+/* What the flows of a worker share; see engine.h. Here: start and end, decision codes, and the way into the
+ * log. */
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
@@ -34,6 +36,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
 
 void engine_fini(struct engine *e)
 {
+    source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
     chaincache_free(e->chains);
@@ -61,7 +64,8 @@ void engine_code(struct engine *e, char out[16])
 {
     if (e->code_end - e->code_next < CODES_LOW && e->want_codes)
         e->want_codes(e);
-    /* An empty range means that the master has been away for the last 65,536 decisions: codes repeat rather than stop. */
+    /* An empty range means that the master has been away for the last 65,536 decisions: codes repeat rather
+     * than stop. */
     code_format(e->node, e->code_next < e->code_end ? e->code_next++ : e->code_end, out);
 }
 

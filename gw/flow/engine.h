@@ -1,5 +1,6 @@
-/* What all flows of a worker share: loop, snapshot, contexts, minter, resolver, pipes, ring, codes, counters, scratch.
- * One per worker process, filled by gw/proc/worker.c from what the master sends; tests fill it themselves. */
+/* What all flows of a worker share: loop, snapshot, contexts, minter, resolver, pipes, ring, codes, counters,
+ * scratch. One per worker process, filled by gw/proc/worker.c from what the master sends; tests fill it
+ * themselves. */
 #ifndef GW_FLOW_ENGINE_H
 #define GW_FLOW_ENGINE_H
 
@@ -15,7 +16,8 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
-struct opener_client;
+struct source_channel;
+struct flow;
 
 struct counters {
 #define C(id, name, text) uint64_t id;
@@ -36,12 +38,12 @@ struct engine {
     int ring_wake; /* eventfd of the logger */
     span crl_der;  /* answered at the CRL pointer */
     struct buf crl;
-    span ca_der;   /* root certificate, DER */
+    span ca_der; /* root certificate, DER */
 
     uint64_t code_next, code_end;
     void (*want_codes)(struct engine *e);
     /* Asks for a socket bound to the client's own address; NULL: the gateway's address is used. */
-    struct opener_client *opener;
+    struct source_channel *opener;
 
     uint8_t pseudo_key[2][32]; /* today's and tomorrow's */
     uint32_t pseudo_day;
@@ -51,12 +53,13 @@ struct engine {
     bool draining;
     uint64_t next_flow_id;
     struct list flows;
+    const struct flow *current; /* whose callback runs, for the panic */
     struct counters n;
 
     /* scratch, valid within one callback */
     uint8_t io[LIM_IO_BYTES];
     struct msg msg;
-    struct buf line; /* event being written */
+    struct buf line;    /* event being written */
     struct buf backlog; /* events that found the ring full: u32 length, bytes */
     struct list holding;
     struct ev_timer hold_timer;
@@ -74,13 +77,14 @@ void engine_snapshot(struct engine *e, struct snapshot *s);
 void engine_code(struct engine *e, char out[16]);
 
 /* ---- the log (gw/flow/engine.c) ----
- * A verdict takes effect only while the ring has room (engine_has_room); what was decided is then written when its flow
- * or exchange ends. Should the ring be full at that moment the line waits in a backlog of bounded size, so an event of
- * a decided flow is never dropped while the worker lives. */
+ * A verdict takes effect only while the ring has room (engine_has_room); what was decided is then written
+ * when its flow or exchange ends. Should the ring be full at that moment the line waits in a backlog of
+ * bounded size, so an event of a decided flow is never dropped while the worker lives. */
 bool engine_has_room(struct engine *e);
 /* Writes e->line. */
 void engine_event(struct engine *e);
-/* Flows that wait for room register here; `again` is called when there is some (or their deadline passes by itself). */
+/* Flows that wait for room register here; `again` is called when there is some (or their deadline passes by
+ * itself). */
 struct hold {
     struct list link;
     void (*again)(struct hold *h);
@@ -88,7 +92,8 @@ struct hold {
 void engine_hold(struct engine *e, struct hold *h);
 void engine_unhold(struct hold *h);
 
-/* JSON for `perronctl show flows | flow ID | counters` (gw/flow/show.c). OK with one or more pieces in *out. */
+/* JSON for `perronctl show flows | flow ID | counters` (gw/flow/show.c). OK with one or more pieces in *out.
+ */
 enum rc engine_show(struct engine *e, span what, struct buf *out) MUST_USE;
 
 #endif

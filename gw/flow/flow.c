@@ -28,7 +28,8 @@ static void on_event(struct flow *f)
     }
 }
 
-/* While we wait for something else the client's bytes stay in the kernel; only its reset ends the flow early. */
+/* While we wait for something else the client's bytes stay in the kernel; only its reset ends the flow early.
+ */
 static bool is_gone(const struct stream *s, uint32_t events)
 {
     int err = 0;
@@ -41,6 +42,7 @@ static bool is_gone(const struct stream *s, uint32_t events)
 static void on_client(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, client);
+    f->e->current = f;
     if (is_gone(&f->client, events)) {
         flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
@@ -54,6 +56,7 @@ static void on_origin(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, origin);
     (void)events;
+    f->e->current = f;
     on_event(f);
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));
@@ -81,6 +84,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     list_init(&f->hold.link);
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
+    list_init(&f->source.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
     arena_init(&f->xarena, LIM_EXCHANGE_ARENA_BYTES);
@@ -155,7 +159,7 @@ static void on_deadline(struct ev_timer *t)
     case ST_NEW:
     case ST_HELLO:
     case ST_PROXY: flow_end(f, REASON_HELLO_TIMEOUT, SPAN_NONE); break;
-    case ST_SIGNER: proxy_signer_back(f); break;
+    case ST_SIGNER: proxy_signer_poll(f); break;
     case ST_HOLD:
         f->e->n.journal_full++;
         engine_unhold(&f->hold);
@@ -164,6 +168,11 @@ static void on_deadline(struct ev_timer *t)
     case ST_RESOLVE:
         resolve_cancel(&f->query);
         step_refuse(f, REASON_DNS, SPAN("dns-timeout"));
+        break;
+    case ST_DIAL:
+        source_cancel(&f->source);
+        dial_cancel(f->dial);
+        step_refuse(f, REASON_CONNECT, SPAN("ETIMEDOUT"));
         break;
     case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
     case ST_MINT:
@@ -184,6 +193,8 @@ static void on_deadline(struct ev_timer *t)
 static void on_reap(struct ev_later *l)
 {
     struct flow *f = CONTAINER_OF(l, struct flow, reap);
+    if (f->e->current == f)
+        f->e->current = NULL;
     arena_fini(&f->arena);
     arena_fini(&f->xarena);
     free(f->dial);
@@ -198,6 +209,7 @@ static void let_go(struct flow *f)
     engine_unhold(&f->hold);
     resolve_cancel(&f->query);
     minter_cancel(f->e->minter, &f->mint);
+    source_cancel(&f->source);
     if (f->dial)
         dial_cancel(f->dial);
     if (f->splice)

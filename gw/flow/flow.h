@@ -1,14 +1,15 @@
 /* A flow: one connection of a client with its two sides, from accept to its one line in the log.
  *
- * Everything of a flow lives in `struct flow` and its two arenas (flow, exchange) and dies with it. `state` changes only
- * by flow_goto(), along the edges of state.tbl. Whoever finds that a flow is over calls flow_end() with the one reason;
- * the memory goes at the end of the loop's turn. Reading order: flow.c, fsm.c, steps.c (hello to client handshake),
- * pump.c and txn.c (HTTP), answer.c (pages), events.c. */
+ * Everything of a flow lives in `struct flow` and its two arenas (flow, exchange) and dies with it. `state`
+ * changes only by flow_goto(), along the edges of state.tbl. Whoever finds that a flow is over calls
+ * flow_end() with the one reason; the memory goes at the end of the loop's turn. Reading order: flow.c,
+ * fsm.c, steps.c (hello to client handshake), pump.c and txn.c (HTTP), answer.c (pages), events.c. */
 #ifndef GW_FLOW_FLOW_H
 #define GW_FLOW_FLOW_H
 
 #include "gw/base/arena.h"
 #include "gw/flow/engine.h"
+#include "gw/flow/source.h"
 #include "gw/http/h1.h"
 #include "gw/net/dial.h"
 #include "gw/net/listen.h"
@@ -50,11 +51,15 @@ enum way { WAY_HEAD, WAY_BODY, WAY_DONE };
 /* One HTTP exchange inside a flow. Spans live in flow.xarena. */
 struct txn {
     bool open;     /* head seen, event not written yet */
-    bool waiting;  /* head parsed, waits for log room, look-up or origin; it is parsed again then */
+    bool waiting;  /* head parsed; waits for log room, look-up, origin or signer */
+    bool again;    /* ... and is to be parsed again now: its bytes are still in f->in */
     bool ready;    /* judged, and the origin is there: relay it */
     bool answered; /* by us, not by the origin */
     bool up_dead;  /* the origin takes no more of the request; its answer may still come */
-    bool sent, from_http10, head, client_close, upgrade;
+    bool sent;     /* the request's head has left towards the origin */
+    bool began;    /* the answer's head has left towards the client */
+    bool from_http10, client_close, origin_close, upgrade;
+    bool chunk_down; /* the answer leaves in chunks */
     enum way up, down;
     uint32_t id;
     char code[16];
@@ -85,8 +90,8 @@ struct flow {
     enum reason reason;
     span detail; /* more precise reason; literal or in the arena */
     bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
-    bool refused;       /* decided: every request is answered by us */
-    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
+    bool refused;      /* decided: every request is answered by us */
+    bool client_quiet; /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
@@ -97,14 +102,15 @@ struct flow {
     struct snapshot *snap; /* that judged the connection */
     struct judged verdict;
     char code[16];
-    span name;         /* SNI, else CONNECT host: normalised; empty for an address */
-    span connect_name; /* host of CONNECT */
+    span name;                   /* SNI, else CONNECT host: normalised; empty for an address */
+    span connect_name;           /* host of CONNECT */
     struct hello_reader *reader; /* until the client's handshake is over */
     struct hello *hello;
     char ja4[JA4_BYTES + 1];
     char alpn[16];
 
     struct resolve_query query;
+    struct source_wait source;
     struct dial *dial;
     struct minter_wait mint;
     X509 *leaf;
@@ -115,7 +121,8 @@ struct flow {
     uint16_t origin_port;
 
     struct arena arena, xarena;
-    struct buf in, in_origin; /* bytes read and not consumed yet */
+    struct buf in, in_origin;       /* bytes read and not consumed yet */
+    bool in_short, in_origin_short; /* ... because they are not enough */
     struct h1_head head_up, head_down;
     struct txn tx;
     uint32_t n_tx;
@@ -145,13 +152,14 @@ void flow_deadline(struct flow *f, int64_t ms);
 uint32_t flow_stamp(struct flow *f);
 
 /* steps.c: from the first bytes to HTTP */
-void step_start(struct flow *f);            /* after accept */
-void step_hello(struct flow *f);            /* client bytes in HELLO */
-void step_decided(struct flow *f);          /* act on f->verdict; also from HOLD */
+void step_start(struct flow *f);      /* after accept */
+void step_hello(struct flow *f);      /* client bytes in HELLO */
+void step_hello_kept(struct flow *f); /* HELLO begins with what is in f->in (behind a CONNECT) */
+void step_decided(struct flow *f);    /* act on f->verdict; also from HOLD */
 void step_resolve(struct flow *f, span name, const struct addr *wanted); /* then dial */
-void step_upstream(struct flow *f);         /* handshake with the origin goes on */
-void step_mint(struct flow *f);             /* leaf for what the client asked */
-void step_client(struct flow *f);           /* handshake with the client goes on */
+void step_upstream(struct flow *f);                             /* handshake with the origin goes on */
+void step_mint(struct flow *f);                                 /* leaf for what the client asked */
+void step_client(struct flow *f);                               /* handshake with the client goes on */
 void step_refuse(struct flow *f, enum reason why, span detail); /* answer every request with the reason */
 
 /* judge.c: facts and decisions */
@@ -165,21 +173,28 @@ void pump(struct flow *f);
 void pump_linger(struct flow *f);
 
 /* txn.c: one exchange */
-enum rc txn_begin(struct flow *f, const struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
-enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE;
-void txn_resume(struct flow *f);                    /* what it waited for is there */
+void txn_open(struct flow *f); /* one of which no head could be read */
+enum rc txn_begin(struct flow *f,
+                  const struct msg *m) MUST_USE;              /* OK relay it; AGAIN waits; DENIED answered */
+enum rc txn_response(struct flow *f, struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
+void txn_done(struct flow *f);                                /* both ways are complete */
+void txn_resume(struct flow *f);                              /* what it waited for is there */
 void txn_end(struct flow *f, enum reason why, span detail);
 
 /* proxy.c: what is particular to the explicit way; same results as txn_begin */
 enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;
-void proxy_signer_back(struct flow *f);
+void proxy_signer_poll(struct flow *f); /* in SIGNER: is it back? */
 /* Is this a request for our CRL? Then it is answered (DENIED), else OK. */
 enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;
 
+/* Lets the client have what is pending, then ends the flow. */
+void pump_finish(struct flow *f, enum reason why, span detail);
+
 /* answer.c: answers of our own; each ends the exchange and lingers */
 void answer_page(struct flow *f, enum reason why, span detail);
-void answer_bytes(struct flow *f, span whole, enum reason why);
-void answer_alert(struct flow *f, uint8_t alert); /* TLS alert record on a connection that was not decrypted */
+void answer_bytes(struct flow *f, span type, span body);
+void answer_alert(struct flow *f,
+                  uint8_t alert); /* TLS alert record on a connection that was not decrypted */
 
 /* events.c */
 void event_of_flow(struct flow *f);

@@ -1,4 +1,5 @@
-/* States of a flow: one way to change (flow_goto), every edge checked against state.tbl, the last ones kept for a panic. */
+/* States of a flow: one way to change (flow_goto), every edge checked against state.tbl, the last ones kept
+ * for a panic. */
 #include "gw/flow/flow.h"
 
 #include "gw/base/clock.h"

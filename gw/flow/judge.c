@@ -1,5 +1,5 @@
-/* From a flow to facts, from facts to a verdict. Where a flow has two names (CONNECT and SNI, SNI and Host) both are judged
- * and the stricter verdict counts: fronting gains nothing. */
+/* From a flow to facts, from facts to a verdict. Where a flow has two names (CONNECT and SNI, SNI and Host)
+ * both are judged and the stricter verdict counts: fronting gains nothing. */
 #include "gw/flow/flow.h"
 
 #include "gw/base/clock.h"
@@ -33,7 +33,8 @@ static void run(const struct snapshot *snap, struct facts *x, struct judged *out
     struct verdict v;
     snapshot_categories(snap, x);
     decide(snap, x, &v);
-    *out = (struct judged){.action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
+    *out = (struct judged){
+        .action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
 }
 
 /* Blocking beats inspecting beats passing. */

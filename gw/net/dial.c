@@ -125,12 +125,14 @@ static void on_timer(struct ev_timer *timer)
 void dial_start(struct dial *d, struct ev *ev, const struct addr *addrs, size_t n, uint16_t port, int given,
                 int64_t timeout_ms)
 {
-    void (*on_done)(struct dial *, int, const struct addr *, int) = d->on_done;
-    *d = (struct dial){.ev = ev, .port = port, .given = given, .on_done = on_done};
+    struct addr copy[DIAL_MAX]; /* `addrs` may be d's own */
+    n = n < DIAL_MAX ? n : DIAL_MAX;
+    memcpy(copy, addrs, n * sizeof *addrs);
+    *d = (struct dial){.ev = ev, .port = port, .given = given, .on_done = d->on_done, .data = d->data};
     for (size_t i = 0; i < DIAL_MAX; i++)
         d->tries[i] = (struct dial_try){.io = {.fd = -1}, .owner = d};
-    d->n_addrs = (uint16_t)(n < DIAL_MAX ? n : DIAL_MAX);
-    memcpy(d->addrs, addrs, d->n_addrs * sizeof *addrs);
+    d->n_addrs = (uint16_t)n;
+    memcpy(d->addrs, copy, n * sizeof *copy);
     d->give_up_ms = ev_now_ms(ev) + timeout_ms;
     ev_timer_init(&d->timer, on_timer);
     bool started = try_next(d);

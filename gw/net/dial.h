@@ -1,6 +1,7 @@
-/* Connecting to an origin: up to DIAL_MAX addresses, one after the other, the next one as soon as one fails or after a
- * quarter of a second without an answer (RFC 8305 section 5, one attempt at a time kept open). Never blocks.
- * With `given` the first attempt uses that socket (bound to the client's address by the opener). */
+/* Connecting to an origin: up to DIAL_MAX addresses, one after the other, the next one as soon as one fails
+ * or after a quarter of a second without an answer (RFC 8305 section 5, one attempt at a time kept open).
+ * Never blocks. With `given` the first attempt uses that socket (bound to the client's address by the
+ * opener). */
 #ifndef GW_NET_DIAL_H
 #define GW_NET_DIAL_H
 
@@ -21,11 +22,14 @@ struct dial {
     int given;
     int64_t give_up_ms;
     int last_errno;
-    /* fd >= 0: connected, the callee's, `to` says where; -1: failed, with errno (ETIMEDOUT at the deadline). */
+    void *data; /* the owner's, like on_done set before dial_start */
+    /* fd >= 0: connected, the callee's, `to` says where; -1: failed, with errno (ETIMEDOUT at the deadline).
+     */
     void (*on_done)(struct dial *d, int fd, const struct addr *to, int err);
 };
 
-/* Starts; the callback comes later, never from inside. `given`: a socket to use for the first address, or -1 (taken). */
+/* Starts; the callback comes later, never from inside. `given`: a socket to use for the first address, or -1
+ * (taken). */
 void dial_start(struct dial *d, struct ev *ev, const struct addr *addrs, size_t n, uint16_t port, int given,
                 int64_t timeout_ms);
 /* Ends without a callback; safe when nothing runs (d zeroed). */

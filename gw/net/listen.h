@@ -1,5 +1,6 @@
-/* Accepting connections on sockets that the master bound. In the transparent way the socket's local address is where the
- * client wanted to go (TPROXY leaves it as it was). When descriptors run out, accepting pauses and recovers alone. */
+/* Accepting connections on sockets that the master bound. In the transparent way the socket's local address
+ * is where the client wanted to go (TPROXY leaves it as it was). When descriptors run out, accepting pauses
+ * and recovers alone. */
 #ifndef GW_NET_LISTEN_H
 #define GW_NET_LISTEN_H
 

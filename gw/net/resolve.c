@@ -111,7 +111,8 @@ enum rc resolver_new(struct ev *ev, const struct addr *servers, size_t n, struct
                                .sock_state_cb = on_sock_state,
                                .sock_state_cb_data = r,
                                .lookups = (char[]){"b"}};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
+    int mask =
+        ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB | ARES_OPT_LOOKUPS;
     r->ev = ev;
     list_init(&r->lru);
     map_init(&r->by_name, 0);
@@ -249,7 +250,8 @@ static enum rc new_entry(struct resolver *r, span name, struct entry **out)
     return RC_OK;
 }
 
-enum rc resolve_start(struct resolver *r, struct resolve_query *q, span name, const struct resolve_answer **now)
+enum rc resolve_start(struct resolver *r, struct resolve_query *q, span name,
+                      const struct resolve_answer **now)
 {
     struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC, .ai_flags = ARES_AI_NOSORT};
     *now = NULL;

@@ -158,7 +158,7 @@ static enum rc watch_side(struct splice *s, int i)
         ev_unwatch(s->ev, &s->side[i]);
         return RC_OK;
     }
-    return ev_watch(s->ev, &s->side[i], want ? want : (uint32_t)EPOLLRDHUP);
+    return ev_watch(s->ev, &s->side[i], want ? want : (uint32_t)EPOLLET);
 }
 
 void splice_stop(struct splice *s, bool with_reset)
@@ -208,8 +208,8 @@ static void on_origin(struct ev_io *io, uint32_t events)
 enum rc splice_start(struct splice *s, struct ev *ev, struct pipe_pool *pool, int client, int origin,
                      struct buf *first)
 {
-    void (*on_end)(struct splice *) = s->on_end;
-    *s = (struct splice){.ev = ev, .pool = pool, .on_end = on_end, .last_ms = ev_now_ms(ev)};
+    *s = (struct splice){
+        .ev = ev, .pool = pool, .on_end = s->on_end, .data = s->data, .last_ms = ev_now_ms(ev)};
     s->side[0] = (struct ev_io){.fd = client, .cb = on_client};
     s->side[1] = (struct ev_io){.fd = origin, .cb = on_origin};
     for (int i = 0; i < 2; i++)

@@ -133,19 +133,13 @@ static enum rc fail(struct stream *s, enum rc rc)
 static enum rc tls_result(struct stream *s, int ret)
 {
     switch (SSL_get_error(s->ssl, ret)) {
-    case SSL_ERROR_WANT_READ:
-        return RC_AGAIN;
-    case SSL_ERROR_WANT_WRITE:
-        s->want_write = true;
-        return RC_AGAIN;
-    case SSL_ERROR_ZERO_RETURN:
-        s->in_eof = s->clean_eof = true;
-        return RC_CLOSED;
+    case SSL_ERROR_WANT_READ: return RC_AGAIN;
+    case SSL_ERROR_WANT_WRITE: s->want_write = true; return RC_AGAIN;
+    case SSL_ERROR_ZERO_RETURN: s->in_eof = s->clean_eof = true; return RC_CLOSED;
     case SSL_ERROR_SYSCALL:
         s->tls_error = ERR_get_error();
         return s->in_eof && !s->sys_errno ? RC_CLOSED : fail(s, RC_IO);
-    default:
-        break;
+    default: break;
     }
     s->tls_error = ERR_get_error();
     int reason = ERR_GET_REASON(s->tls_error);
@@ -308,11 +302,7 @@ enum rc stream_watch(struct stream *s)
     if (stream_pending(s) > 0 || s->want_write)
         want |= EPOLLOUT;
     if (want == 0)
-        want = EPOLLRDHUP; /* only errors and the peer's reset are of interest */
-    if (s->in_eof && want == EPOLLRDHUP) {
-        ev_unwatch(s->ev, &s->io); /* a level-triggered hang-up would spin */
-        return RC_OK;
-    }
+        want = EPOLLET; /* only an error or a reset is of interest, and once: level-triggered it would spin */
     return ev_watch(s->ev, &s->io, want);
 }
 

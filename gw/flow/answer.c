@@ -1,0 +1,131 @@
+/* Answers of our own: pages, small files, and TLS alerts where nothing was decrypted. */
+#include "gw/flow/flow.h"
+
+#include <sys/socket.h>
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+#include "gw/portal/page.h"
+
+/* Which page and status a reason gets. */
+static const struct {
+    enum page_kind kind;
+    uint16_t status;
+} pages[REASON_N] = {
+    [REASON_POLICY] = {PAGE_BLOCKED, 403},
+    [REASON_NO_ZONE] = {PAGE_BLOCKED, 403},
+    [REASON_PRIVATE] = {PAGE_BLOCKED, 403},
+    [REASON_FORBIDDEN_DST] = {PAGE_BLOCKED, 403},
+    [REASON_CERTIFICATE] = {PAGE_CERTIFICATE, 403},
+    [REASON_UPSTREAM_TLS] = {PAGE_UNREACHABLE, 502},
+    [REASON_DNS] = {PAGE_UNREACHABLE, 502},
+    [REASON_CONNECT] = {PAGE_UNREACHABLE, 502},
+    [REASON_ORIGIN_CLOSED] = {PAGE_UNREACHABLE, 502},
+    [REASON_TIMEOUT] = {PAGE_UNREACHABLE, 504},
+    [REASON_ORIGIN_HTTP] = {PAGE_BAD_ANSWER, 502},
+    [REASON_CLIENT_HTTP] = {PAGE_BAD_REQUEST, 400},
+    [REASON_NOT_PROXIED] = {PAGE_BAD_REQUEST, 400},
+    [REASON_SIGNER_DOWN] = {PAGE_UNAVAILABLE, 503},
+    [REASON_JOURNAL_FULL] = {PAGE_UNAVAILABLE, 503},
+    [REASON_LIMIT] = {PAGE_UNAVAILABLE, 503},
+    [REASON_SHUTDOWN] = {PAGE_UNAVAILABLE, 503},
+    [REASON_INTERNAL] = {PAGE_UNAVAILABLE, 503},
+};
+
+static span keep_text(struct flow *f, const char *text)
+{
+    return arena_dup(&f->xarena, span_str(text));
+}
+
+static void rule_texts(const struct txn *t, struct page *p)
+{
+    if (t->verdict.rule != RULE_NONE && t->verdict.made) {
+        struct rule_info rule = snapshot_rule(t->snap, t->verdict.rule);
+        p->rule = rule.name.n ? rule.name : rule.text;
+        p->rule_reason = rule.reason;
+    }
+    if (t->verdict.made && t->verdict.category != CATEGORY_NONE)
+        p->category = snapshot_category_name(t->snap, t->verdict.category);
+}
+
+static void fill_page(struct flow *f, enum reason why, span detail, struct page *p)
+{
+    const struct txn *t = &f->tx;
+    const struct settings *set = snapshot_settings(t->snap);
+    char ip[ADDR_TEXT];
+    enum defect d = why == REASON_CERTIFICATE ? defect_first(f->cert.defects) : DEFECT_N;
+    *p = (struct page){.kind = pages[why].kind,
+                       .status = t->status           ? t->status
+                                 : pages[why].status ? pages[why].status
+                                                     : 503,
+                       .host = t->host,
+                       .path = t->path,
+                       .what = d < DEFECT_N ? span_str(defect_text(d))
+                               : detail.n   ? detail
+                                            : span_str(reason_name(why)),
+                       .defect = d < DEFECT_N ? defect_name(d) : NULL,
+                       .code = t->code,
+                       .telephone = set->help_telephone,
+                       .mail = set->help_mail,
+                       .wall_s = clock_wall_s(),
+                       .accept = t->accept,
+                       .accept_language = t->accept_language,
+                       .head = span_eq(t->method, SPAN("HEAD")),
+                       .close = true,
+                       .method = t->method};
+    if (p->host.n == 0 && (t->ip.family || f->dst.family))
+        p->host = keep_text(f, addr_text(t->ip.family ? &t->ip : &f->dst, ip));
+    rule_texts(t, p);
+}
+
+void answer_page(struct flow *f, enum reason why, span detail)
+{
+    struct txn *t = &f->tx;
+    struct page p;
+    if (f->ended)
+        return;
+    if (!t->open)
+        txn_open(f);
+    fill_page(f, why, detail, &p);
+    t->answered = true;
+    t->waiting = false;
+    t->status = (uint16_t)p.status;
+    buf_clear(&f->e->page);
+    if (page_render(&f->e->page, &p) != RC_OK || stream_queue(&f->client, buf_span(&f->e->page)) != RC_OK) {
+        flow_end(f, REASON_LIMIT, SPAN("page"));
+        return;
+    }
+    t->bytes_down = buf_len(&f->e->page);
+    pump_finish(f, why, detail);
+}
+
+void answer_bytes(struct flow *f, span type, span body)
+{
+    struct txn *t = &f->tx;
+    struct buf *out = &f->client.out;
+    bool head = span_eq(t->method, SPAN("HEAD"));
+    t->answered = true;
+    t->status = 200;
+    t->bytes_down = body.n;
+    enum rc rc = buf_printf(out,
+                            "HTTP/1.1 200 OK\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\n"
+                            "Cache-Control: max-age=3600\r\nConnection: close\r\n\r\n",
+                            (int)type.n, (const char *)type.p, body.n);
+    if (rc == RC_OK && !head)
+        rc = buf_put(out, body);
+    if (rc != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+    else
+        pump_finish(f, REASON_DONE, SPAN_NONE);
+}
+
+void answer_alert(struct flow *f, uint8_t alert)
+{
+    /* RFC 8446 sections 5.1 and 6: record type 21, level fatal */
+    const uint8_t record[7] = {21, 3, 3, 0, 2, 2, alert};
+    if (f->client.ssl || f->client.io.fd < 0)
+        return;
+    ssize_t ignored = send(f->client.io.fd, record, sizeof record, MSG_NOSIGNAL);
+    (void)ignored;
+    shutdown(f->client.io.fd, SHUT_WR);
+}

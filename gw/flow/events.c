@@ -1,0 +1,145 @@
+/* From a flow or exchange that is over to its one line in the log. */
+#include "gw/flow/flow.h"
+
+#include "gw/base/clock.h"
+#include "gw/siem/event.h"
+
+static const char *const modes[] = {
+    [MODE_UNKNOWN] = NULL,    [MODE_PLAIN] = "plain",     [MODE_INSPECTED] = "inspected",
+    [MODE_EXEMPT] = "exempt", [MODE_REFUSED] = "refused",
+};
+
+struct texts { /* what event_perron borrows while a line is written */
+    char rule_at[300];
+    char user[PSEUDO_TEXT];
+};
+
+static span user_pseudonym(const struct flow *f, char out[PSEUDO_TEXT])
+{
+    const struct engine *e = f->e;
+    uint32_t day = (uint32_t)(clock_wall_s() / 86400);
+    if (f->user.n == 0)
+        return SPAN_NONE;
+    pseudonym(e->pseudo_key[day > e->pseudo_day], f->user, out);
+    return span_str(out);
+}
+
+static void fill_rule(const struct snapshot *snap, const struct judged *j, struct event_perron *p,
+                      struct texts *t)
+{
+    if (!j->made)
+        return;
+    p->category = j->category == CATEGORY_NONE ? SPAN_NONE : snapshot_category_name(snap, j->category);
+    if (j->rule == RULE_NONE)
+        return;
+    struct rule_info r = snapshot_rule(snap, j->rule);
+    p->rule = r.text;
+    snprintf(t->rule_at, sizeof t->rule_at, "%.*s:%u", (int)(r.file.n < 256 ? r.file.n : 256),
+             (const char *)r.file.p, r.line);
+    p->rule_at = span_str(t->rule_at);
+}
+
+static void fill_perron(struct flow *f, const struct snapshot *snap, const struct judged *j,
+                        struct event_perron *p, struct texts *t)
+{
+    const struct engine *e = f->e;
+    const struct settings *set = snapshot_settings(snap);
+    *p = (struct event_perron){.snapshot = snapshot_short(snap),
+                               .way = f->explicit_proxy ? "explicit" : "transparent",
+                               .mode = modes[f->mode],
+                               .node = set->node,
+                               .worker = e->worker,
+                               .boot = e->boot,
+                               .seq = ring_next_seq(e->ring)};
+    if (f->zone != ZONE_NONE)
+        p->zone = snapshot_zone(f->snap, f->zone)->name;
+    p->user = user_pseudonym(f, t->user);
+    fill_rule(snap, j, p, t);
+}
+
+static void fill_id(const struct flow *f, struct event_flow_id *id)
+{
+    *id = (struct event_flow_id){.flow_id = f->id,
+                                 .wall_us = clock_wall_us(),
+                                 .src = f->src,
+                                 .dst = f->dst.family ? f->dst : f->local,
+                                 .src_port = f->src_port,
+                                 .dst_port = f->dst_port};
+}
+
+static const char *flow_action(const struct flow *f)
+{
+    if (f->reason == REASON_POLICY || f->reason == REASON_NO_ZONE || f->reason == REASON_CERTIFICATE ||
+        f->refused)
+        return "block";
+    return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
+}
+
+void event_of_flow(struct flow *f)
+{
+    struct event_flow ev = {0};
+    struct texts t;
+    if (f->code[0] == '\0')
+        engine_code(f->e, f->code);
+    fill_id(f, &ev.id);
+    fill_perron(f, f->snap, &f->verdict, &ev.perron, &t);
+    ev.start_us = f->start_wall_us;
+    ev.bytes_toserver = f->client.n_in;
+    ev.bytes_toclient = f->client.n_out;
+    ev.tls = f->tls;
+    ev.sni = f->tls ? f->name : SPAN_NONE;
+    ev.ja4 = span_str(f->ja4);
+    ev.alpn = span_str(f->alpn);
+    ev.version = f->client.ssl && !f->client.handshaking ? SSL_get_version(f->client.ssl) : NULL;
+    ev.subject = f->subject;
+    ev.issuer = f->issuer;
+    ev.defect = f->cert.defects ? defect_name(defect_first(f->cert.defects)) : NULL;
+    ev.exchanges = f->n_tx;
+    ev.perron.code = f->code;
+    ev.perron.action = flow_action(f);
+    ev.perron.reason = reason_name(f->reason);
+    ev.perron.detail = f->detail;
+    ev.perron.t_hello = f->t_hello;
+    ev.perron.t_decide = f->t_decide;
+    ev.perron.t_resolve = f->t_resolve;
+    ev.perron.t_connect = f->t_connect;
+    ev.perron.t_upstream = f->t_upstream;
+    ev.perron.t_mint = f->t_mint;
+    ev.perron.t_client_tls = f->t_client;
+    ev.perron.t_total = (uint32_t)(clock_mono_us() - f->start_us);
+    if (event_flow_json(&f->e->line, &ev) == RC_OK)
+        engine_event(f->e);
+}
+
+void event_of_txn(struct flow *f, enum reason why, span detail)
+{
+    const struct txn *x = &f->tx;
+    struct event_http ev = {0};
+    struct texts t;
+    fill_id(f, &ev.id);
+    fill_perron(f, x->snap, &x->verdict, &ev.perron, &t);
+    ev.tx_id = x->id - 1;
+    ev.hostname = x->host;
+    char ip[ADDR_TEXT];
+    if (ev.hostname.n == 0 && x->ip.family)
+        ev.hostname = span_str(addr_text(&x->ip, ip));
+    ev.port = x->port;
+    ev.path = x->path;
+    ev.had_query = x->had_query;
+    ev.method = x->method;
+    ev.protocol = x->from_http10 ? SPAN("HTTP/1.0") : SPAN("HTTP/1.1");
+    ev.user_agent = x->user_agent;
+    ev.referer_host = x->referer_host;
+    ev.content_type = x->content_type;
+    ev.status = x->status;
+    ev.bytes = x->bytes_down;
+    ev.bytes_up = x->bytes_up;
+    ev.perron.code = x->code;
+    ev.perron.action = x->answered && x->status != 200 ? "block" : "allow";
+    ev.perron.reason = reason_name(why);
+    ev.perron.detail = detail;
+    ev.perron.t_decide = x->t_decide;
+    ev.perron.t_total = (uint32_t)(clock_mono_us() - x->start_us);
+    if (event_http_json(&f->e->line, &ev) == RC_OK)
+        engine_event(f->e);
+}

@@ -1,0 +1,125 @@
+/* What is particular to the explicit way: CONNECT, absolute-form, the PAC file; and the one URL of our own,
+ * the CRL that leaves point at, which is answered in every zone and on both ways. */
+#include "gw/flow/flow.h"
+
+#include "gw/base/clock.h"
+#include "gw/portal/page.h"
+
+enum { SIGNER_POLL_MS = 50 };
+
+/* ---- CONNECT ---- */
+
+/* A host without a leaf in the cache needs the signer: wait for it a moment rather than promise what cannot
+ * be kept. */
+static bool signer_is_missing(const struct flow *f)
+{
+    return !f->no_ca && !minter_attached(f->e->minter) && !map_find(&f->e->minted, f->tx.host);
+}
+
+static enum rc wait_for_signer(struct flow *f)
+{
+    if (clock_mono_us() - f->tx.start_us >= LIM_MINT_MS * 1000LL) {
+        answer_page(f, REASON_SIGNER_DOWN, SPAN_NONE);
+        return RC_DENIED;
+    }
+    f->tx.waiting = true;
+    f->client.paused = true;
+    flow_goto(f, ST_SIGNER);
+    flow_deadline(f, SIGNER_POLL_MS);
+    return RC_AGAIN;
+}
+
+void proxy_signer_poll(struct flow *f)
+{
+    flow_goto(f, ST_HTTP);
+    f->client.paused = false;
+    txn_resume(f);
+}
+
+/* Always "established": what is wrong is told inside, where a browser shows it. Nothing has left upstream
+ * yet. */
+static enum rc connect_request(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    if (signer_is_missing(f))
+        return wait_for_signer(f);
+    f->connect_name = arena_dup(&f->arena, t->host);
+    f->name = SPAN_NONE;
+    f->dst = t->ip;
+    f->dst_port = m->port;
+    f->connected_by_connect = true;
+    if (stream_write(&f->client, SPAN("HTTP/1.1 200 Connection established\r\n\r\n")) != RC_OK) {
+        flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+        return RC_DENIED;
+    }
+    t->open = false; /* the flow's own line tells of it */
+    snapshot_put(t->snap);
+    t->snap = NULL;
+    f->e->n.exchanges--;
+    f->n_tx--;
+    f->mode = MODE_UNKNOWN;
+    flow_goto(f, ST_HELLO);
+    flow_stamp(f);
+    return RC_DENIED;
+}
+
+/* ---- files of our own ---- */
+
+static void answer_pac(struct flow *f)
+{
+    char host[ADDR_TEXT];
+    struct buf *out = &f->e->line;
+    uint16_t port = 3128;
+    const struct settings *set = snapshot_settings(f->e->snap);
+    for (size_t i = 0; i < set->n_listen; i++) {
+        const struct set_listen *l = &set->listen[i];
+        if (l->kind == LISTEN_EXPLICIT && (l->addr.family == 0 || addr_eq(&l->addr, &f->local)))
+            port = l->port;
+    }
+    buf_clear(out);
+    if (page_pac(out, span_str(addr_text(&f->local, host)), port) != RC_OK) {
+        answer_page(f, REASON_INTERNAL, SPAN("pac"));
+        return;
+    }
+    answer_bytes(f, SPAN("application/x-ns-proxy-autoconfig"), buf_span(out));
+}
+
+enum rc proxy_request(struct flow *f, const struct msg *m)
+{
+    if (m->form == TARGET_AUTHORITY)
+        return connect_request(f, m);
+    if (m->form == TARGET_ABSOLUTE && span_ieq(m->scheme, SPAN("http")))
+        return RC_OK;
+    if (m->form == TARGET_ORIGIN &&
+        (span_eq(m->path, SPAN("/proxy.pac")) || span_eq(m->path, SPAN("/wpad.dat")))) {
+        answer_pac(f);
+        return RC_DENIED;
+    }
+    answer_page(f, REASON_NOT_PROXIED, SPAN_NONE);
+    return RC_DENIED;
+}
+
+/* "http://host[:port]/path" -> its parts. */
+static bool split_url(span url, span *host, uint16_t *port, span *path)
+{
+    span http = SPAN("http://");
+    if (!span_has_prefix(url, http))
+        return false;
+    url = span_cut(url, http.n, url.n);
+    size_t slash = span_find(url, '/', 0);
+    *path = slash == SIZE_MAX ? SPAN("/") : span_cut(url, slash, url.n);
+    return h1_authority(span_cut(url, 0, slash), host, port) == H1_NONE;
+}
+
+enum rc proxy_own_urls(struct flow *f, const struct msg *m)
+{
+    span host, path;
+    uint16_t port;
+    if (f->tls || m->form == TARGET_AUTHORITY || m->path.n == 0 || buf_len(&f->e->crl) == 0)
+        return RC_OK;
+    if (!split_url(snapshot_settings(f->e->snap)->crl, &host, &port, &path) || !span_eq(path, m->path) ||
+        !span_ieq(host, m->host) || (port ? port : 80) != (m->port ? m->port : 80))
+        return RC_OK;
+    answer_bytes(f, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
+    return RC_DENIED;
+}

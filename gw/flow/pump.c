@@ -1,0 +1,522 @@
+/* Bytes of HTTP and of tunnels, as far as they go now.
+ *
+ * One exchange at a time. Request bytes are read only while the origin takes what was relayed (nothing
+ * pending), answer bytes only while the client does: memory per flow stays bounded whatever the sizes. What
+ * was read and not consumed (the next request of a pipeline, half a head) waits in f->in and f->in_origin.
+ * Everything is read into one scratch buffer of the worker and, for bodies, written from there: a body is
+ * copied only when its reader is slow. */
+#include "gw/flow/flow.h"
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+
+enum { ROUNDS = 16, TRIM_MS = 1000 };
+
+/* ---- deadlines of the HTTP state ---- */
+
+static void arm(struct flow *f)
+{
+    const struct txn *t = &f->tx;
+    if (f->state != ST_HTTP)
+        return;
+    if (t->waiting && !t->ready && !list_empty(&f->hold.link))
+        return; /* hold set its own deadline */
+    if (!t->open)
+        flow_deadline(f, buf_len(&f->in) ? LIM_HEAD_MS : f->trimmed ? LIM_KEEPALIVE_MS : TRIM_MS);
+    else if (stream_pending(&f->client) || stream_pending(&f->origin) || t->up != WAY_DONE)
+        flow_deadline(f, LIM_BODY_STALL_MS);
+    else if (t->down == WAY_HEAD)
+        flow_deadline(f, LIM_ANSWER_MS);
+    else
+        flow_deadline(f, LIM_TUNNEL_IDLE_MS); /* event streams may be quiet; black holes are found by TCP */
+}
+
+/* ---- reading with left-overs ---- */
+
+/* The bytes to look at next: what was left over, with more behind it when that was not enough, or fresh ones.
+ * OK with a span; AGAIN; CLOSED; IO, TLS. `from_in`: the span is all of `in`. */
+static enum rc next_bytes(struct flow *f, struct stream *s, struct buf *in, bool *in_short, span *out,
+                          bool *from_in)
+{
+    size_t got;
+    *from_in = buf_len(in) > 0;
+    if (*from_in && !*in_short) {
+        *out = buf_span(in);
+        return RC_OK;
+    }
+    if (s->in_eof && !stream_has_buffered(s))
+        return RC_CLOSED;
+    TRY(stream_read(s, f->e->io, sizeof f->e->io, &got));
+    *in_short = false;
+    *out = span_of(f->e->io, got);
+    if (*from_in) {
+        TRY(buf_put(in, *out));
+        *out = buf_span(in);
+    }
+    return RC_OK;
+}
+
+static enum rc keep_rest(struct buf *in, span all, size_t used, bool from_in)
+{
+    if (from_in) {
+        buf_consume(in, used);
+        if (buf_len(in) == 0)
+            buf_fini(in);
+        return RC_OK;
+    }
+    return used < all.n ? buf_put(in, span_cut(all, used, all.n)) : RC_OK;
+}
+
+/* ---- requests, client to origin ---- */
+
+static enum rc send_chunk(struct stream *to, span data)
+{
+    uint8_t head[20];
+    TRY(stream_queue(to, span_of(head, relay_chunk_head(head, data.n))));
+    TRY(stream_queue(to, data));
+    return stream_queue(to, SPAN("\r\n"));
+}
+
+static enum rc send_trailers(struct stream *to, const struct h1_body *b)
+{
+    struct field fields[32];
+    size_t n = h1_body_trailers(b, fields, N_ELEMS(fields));
+    return relay_last_chunk(&to->out, fields, n);
+}
+
+static void origin_takes_no_more(struct flow *f)
+{
+    f->tx.up_dead = true; /* its answer may be there already: read it before giving up */
+    buf_fini(&f->origin.out);
+}
+
+static void send_up(struct flow *f, span data)
+{
+    struct txn *t = &f->tx;
+    t->bytes_up += data.n;
+    if (t->up_dead || t->answered || data.n == 0)
+        return;
+    enum rc rc =
+        t->body_up.kind == BODY_CHUNKED ? send_chunk(&f->origin, data) : stream_write(&f->origin, data);
+    if (rc != RC_OK)
+        origin_takes_no_more(f);
+}
+
+static size_t take_request_head(struct flow *f, span s)
+{
+    struct engine *e = f->e;
+    size_t used = 0;
+    enum rc rc = h1_request(&f->head_up, s, &e->msg, &used);
+    if (rc == RC_MORE) {
+        f->in_short = true;
+        return 0;
+    }
+    if (rc != RC_OK) {
+        e->n.http_bad++;
+        txn_open(f);
+        f->tx.status = (uint16_t)h1_why_status(f->head_up.why);
+        answer_page(f, REASON_CLIENT_HTTP, span_str(h1_why_name(f->head_up.why)));
+        return s.n;
+    }
+    h1_head_init(&f->head_up);
+    rc = txn_begin(f, &e->msg);
+    return rc == RC_AGAIN ? 0 : used; /* while it waits the head stays, to be parsed again */
+}
+
+static size_t take_request_body(struct flow *f, span s)
+{
+    struct txn *t = &f->tx;
+    size_t used = 0;
+    span data = SPAN_NONE;
+    enum rc rc = h1_body_read(&t->body_up, s, &used, &data);
+    if (rc != RC_OK && rc != RC_MORE) {
+        f->e->n.http_bad++;
+        stream_abort(&f->origin); /* the origin must not take what it got for the whole */
+        pump_finish(f, REASON_CLIENT_HTTP, span_str(h1_why_name(t->body_up.why)));
+        return s.n;
+    }
+    send_up(f, data);
+    if (rc == RC_OK) {
+        t->up = WAY_DONE;
+        if (t->body_up.kind == BODY_CHUNKED && !t->up_dead && !t->answered &&
+            send_trailers(&f->origin, &t->body_up) != RC_OK)
+            origin_takes_no_more(f);
+    }
+    return used;
+}
+
+static size_t take_requests(struct flow *f, span s)
+{
+    size_t at = 0;
+    while (at < s.n && f->state == ST_HTTP && !f->in_short) {
+        const struct txn *t = &f->tx;
+        span rest = span_cut(s, at, s.n);
+        size_t used;
+        if (!t->open || t->again)
+            used = take_request_head(f, rest);
+        else if (!t->waiting && t->up == WAY_BODY)
+            used = take_request_body(f, rest);
+        else
+            break;
+        at += used;
+        if (used == 0 || f->ended)
+            break;
+        if (stream_pending(&f->origin) > LIM_PEND_BYTES)
+            break;
+    }
+    return at;
+}
+
+/* May we look at request bytes now? While an answer is on its way at most one left-over is read, so that a
+ * client that goes away is noticed. */
+static bool wants_request(const struct flow *f)
+{
+    const struct txn *t = &f->tx;
+    if (t->open && t->again)
+        return true;
+    if (t->waiting || (t->open && t->up == WAY_BODY && stream_pending(&f->origin) > 0))
+        return false;
+    return !t->open || t->up == WAY_BODY || buf_len(&f->in) == 0;
+}
+
+static void client_ended(struct flow *f, enum rc rc)
+{
+    struct txn *t = &f->tx;
+    if (!t->open) {
+        bool cut = buf_len(&f->in) > 0 || rc != RC_CLOSED;
+        flow_end(f, cut ? REASON_CLIENT_CLOSED : REASON_DONE, SPAN_NONE);
+    } else if (t->up != WAY_DONE || rc != RC_CLOSED || t->waiting) {
+        stream_abort(&f->origin);
+        flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+    }
+    /* else: it has asked all it wanted and waits for the answer */
+}
+
+static bool pump_up(struct flow *f)
+{
+    span s;
+    bool from_in;
+    if (!wants_request(f))
+        return false;
+    enum rc rc = next_bytes(f, &f->client, &f->in, &f->in_short, &s, &from_in);
+    if (rc == RC_AGAIN)
+        return false;
+    if (rc != RC_OK) {
+        client_ended(f, rc);
+        return false;
+    }
+    f->trimmed = false;
+    size_t used = take_requests(f, s);
+    if (f->ended)
+        return false;
+    if (keep_rest(&f->in, s, used, from_in) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+    return !f->ended && (used > 0 || f->in_short);
+}
+
+/* ---- answers, origin to client ---- */
+
+static void client_is_gone(struct flow *f)
+{
+    stream_abort(&f->origin);
+    flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+}
+
+static void send_down(struct flow *f, span data)
+{
+    struct txn *t = &f->tx;
+    t->bytes_down += data.n;
+    if (data.n == 0)
+        return;
+    enum rc rc = t->chunk_down ? send_chunk(&f->client, data) : stream_write(&f->client, data);
+    if (rc != RC_OK)
+        client_is_gone(f);
+}
+
+/* The origin broke the rules. Before the answer began we can say so; afterwards only a broken connection can.
+ */
+static void origin_is_bad(struct flow *f, enum reason why, span detail)
+{
+    if (why == REASON_ORIGIN_HTTP)
+        f->e->n.origin_bad++;
+    stream_fini(&f->origin);
+    if (!f->tx.began) {
+        answer_page(f, why, detail);
+        return;
+    }
+    stream_abort(&f->client);
+    flow_end(f, why, detail);
+}
+
+static size_t take_answer_head(struct flow *f, span s)
+{
+    struct engine *e = f->e;
+    size_t used = 0;
+    enum rc rc = h1_response(&f->head_down, s, f->tx.method, &e->msg, &used);
+    if (rc == RC_MORE) {
+        f->in_origin_short = true;
+        return 0;
+    }
+    if (rc != RC_OK) {
+        origin_is_bad(f, REASON_ORIGIN_HTTP, span_str(h1_why_name(f->head_down.why)));
+        return s.n;
+    }
+    h1_head_init(&f->head_down);
+    rc = txn_response(f, &e->msg);
+    if (rc != RC_OK && !f->ended)
+        origin_is_bad(f, REASON_ORIGIN_HTTP, f->detail);
+    return used;
+}
+
+static size_t take_answer_body(struct flow *f, span s)
+{
+    struct txn *t = &f->tx;
+    size_t used = 0;
+    span data = SPAN_NONE;
+    enum rc rc = h1_body_read(&t->body_down, s, &used, &data);
+    if (rc != RC_OK && rc != RC_MORE) {
+        origin_is_bad(f, REASON_ORIGIN_HTTP, span_str(h1_why_name(t->body_down.why)));
+        return s.n;
+    }
+    send_down(f, data);
+    if (rc == RC_OK && !f->ended) {
+        t->down = WAY_DONE;
+        if (t->chunk_down && send_trailers(&f->client, &t->body_down) != RC_OK)
+            client_is_gone(f);
+    }
+    return used;
+}
+
+static size_t take_answers(struct flow *f, span s)
+{
+    size_t at = 0;
+    while (at < s.n && f->state == ST_HTTP && !f->in_origin_short && f->tx.open && f->tx.down != WAY_DONE) {
+        span rest = span_cut(s, at, s.n);
+        size_t used = f->tx.down == WAY_HEAD ? take_answer_head(f, rest) : take_answer_body(f, rest);
+        at += used;
+        if (used == 0 || f->ended)
+            break;
+    }
+    return at;
+}
+
+static void origin_ended(struct flow *f, enum rc rc)
+{
+    struct txn *t = &f->tx;
+    if (!t->open ||
+        !t->sent) { /* between exchanges: a plain flow dials again, an inspected one ends with its origin */
+        stream_fini(&f->origin);
+        if (f->mode == MODE_INSPECTED)
+            pump_finish(f, t->open ? REASON_ORIGIN_CLOSED : REASON_DONE, SPAN("origin-idle"));
+        return;
+    }
+    if (t->down == WAY_BODY && rc == RC_CLOSED && h1_body_eof(&t->body_down) == RC_OK) {
+        f->client_quiet = !f->origin.clean_eof; /* cut short or not: the client learns as little as we do */
+        t->down = WAY_DONE;
+        t->client_close = true;
+        stream_fini(&f->origin);
+        return;
+    }
+    if (t->down == WAY_HEAD && t->id > 1 &&
+        buf_len(&f->in_origin) == 0) { /* a reused connection: clients ask again */
+        stream_fini(&f->origin);
+        pump_finish(f, REASON_ORIGIN_CLOSED, SPAN("reused"));
+        return;
+    }
+    origin_is_bad(f, REASON_ORIGIN_CLOSED, t->down == WAY_HEAD ? SPAN("no-answer") : SPAN("cut"));
+}
+
+/* Bytes of the origin that belong to no answer are given to nobody; the connection is of no further use. */
+static bool speaks_unasked(struct flow *f)
+{
+    if (f->tx.open && f->tx.sent && f->tx.down != WAY_DONE)
+        return false;
+    f->tx.origin_close = true;
+    if (!f->tx.open) {
+        stream_fini(&f->origin);
+        if (f->mode == MODE_INSPECTED)
+            pump_finish(f, REASON_ORIGIN_HTTP, SPAN("unasked-bytes"));
+    }
+    return true;
+}
+
+static bool pump_down(struct flow *f)
+{
+    span s;
+    bool from_in;
+    if (!stream_open(&f->origin) || f->origin.handshaking || stream_pending(&f->client) > 0)
+        return false;
+    if (f->tx.open && f->tx.down == WAY_DONE)
+        return false;
+    enum rc rc = next_bytes(f, &f->origin, &f->in_origin, &f->in_origin_short, &s, &from_in);
+    if (rc == RC_AGAIN)
+        return false;
+    if (rc != RC_OK) {
+        origin_ended(f, rc);
+        return false;
+    }
+    if (speaks_unasked(f))
+        return false;
+    size_t used = take_answers(f, s);
+    if (f->ended || !stream_open(&f->origin))
+        return !f->ended;
+    if (f->tx.down == WAY_DONE && used < s.n)
+        f->tx.origin_close = true; /* bytes behind the answer */
+    else if (keep_rest(&f->in_origin, s, used, from_in) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+    return !f->ended && (used > 0 || f->in_origin_short);
+}
+
+/* ---- the turn ---- */
+
+static void flush_both(struct flow *f)
+{
+    enum rc rc = stream_open(&f->origin) ? stream_flush(&f->origin) : RC_OK;
+    if (rc != RC_OK && rc != RC_AGAIN)
+        origin_takes_no_more(f);
+    rc = stream_flush(&f->client);
+    if (rc != RC_OK && rc != RC_AGAIN && !f->ended)
+        client_is_gone(f);
+}
+
+static void tunnel_way(struct flow *f, struct stream *from, struct stream *to, struct buf *in,
+                       uint64_t *count)
+{
+    for (int i = 0; i < ROUNDS && stream_pending(to) == 0; i++) {
+        span s;
+        bool from_in, shorted = false;
+        enum rc rc = next_bytes(f, from, in, &shorted, &s, &from_in);
+        if (rc == RC_AGAIN)
+            return;
+        if (rc == RC_CLOSED) {
+            stream_shut(to, from->clean_eof);
+            return;
+        }
+        if (rc == RC_OK)
+            rc = stream_write(to, s);
+        if (rc != RC_OK) {
+            flow_end(f, REASON_DONE, SPAN("reset"));
+            return;
+        }
+        *count += s.n;
+        if (from_in)
+            buf_fini(in);
+    }
+}
+
+static void pump_tunnel(struct flow *f)
+{
+    flush_both(f);
+    if (!f->ended)
+        tunnel_way(f, &f->client, &f->origin, &f->in, &f->tx.bytes_up);
+    if (!f->ended)
+        tunnel_way(f, &f->origin, &f->client, &f->in_origin, &f->tx.bytes_down);
+    if (f->ended)
+        return;
+    if (f->client.in_eof && f->origin.in_eof && !stream_pending(&f->client) && !stream_pending(&f->origin)) {
+        flow_end(f, REASON_DONE, SPAN_NONE);
+        return;
+    }
+    f->client.paused = stream_pending(&f->origin) > 0;
+    f->origin.paused = stream_pending(&f->client) > 0;
+    flow_deadline(f, LIM_TUNNEL_IDLE_MS);
+}
+
+static void rewatch(struct flow *f)
+{
+    if (f->ended)
+        return;
+    if (stream_watch(&f->client) != RC_OK || (stream_open(&f->origin) && stream_watch(&f->origin) != RC_OK))
+        flow_end(f, REASON_LIMIT, SPAN("epoll"));
+}
+
+static bool exchange_over(const struct flow *f)
+{
+    const struct txn *t = &f->tx;
+    return t->open && !t->answered && t->down == WAY_DONE;
+}
+
+static void pump_http(struct flow *f)
+{
+    for (int i = 0; i < ROUNDS && !f->ended && f->state == ST_HTTP; i++) {
+        bool moved = pump_up(f);
+        if (!f->ended && f->state == ST_HTTP)
+            moved |= pump_down(f);
+        if (!f->ended && f->state == ST_HTTP && exchange_over(f)) {
+            txn_done(f);
+            moved = true;
+        }
+        if (!moved)
+            break;
+    }
+    if (f->ended || f->state != ST_HTTP)
+        return;
+    flush_both(f);
+    if (f->ended)
+        return;
+    f->client.paused = !wants_request(f);
+    f->origin.paused = stream_pending(&f->client) > 0;
+    arm(f);
+}
+
+void pump(struct flow *f)
+{
+    if (f->state == ST_TUNNEL) {
+        pump_tunnel(f);
+    } else if (f->state == ST_HTTP) {
+        pump_http(f);
+        if (!f->ended && f->state == ST_TUNNEL)
+            pump_tunnel(f);
+    }
+    if (!f->ended && f->state == ST_LINGER)
+        pump_linger(f);
+    else if (!f->ended && f->state == ST_HELLO)
+        step_hello_kept(f);
+    rewatch(f);
+}
+
+void pump_start(struct flow *f)
+{
+    h1_head_init(&f->head_up);
+    h1_head_init(&f->head_down);
+    f->client.paused = false;
+    pump(f);
+}
+
+/* ---- the end ---- */
+
+void pump_finish(struct flow *f, enum reason why, span detail)
+{
+    if (f->ended)
+        return;
+    txn_end(f, why, detail);
+    f->reason = why;
+    f->detail = detail;
+    stream_fini(&f->origin);
+    flow_goto(f, ST_LINGER);
+    f->client.paused = false;
+}
+
+/* The last bytes go out, then our FIN; what the client still sends is read and thrown away, because closing
+ * on unread bytes would send RST and could cost it the answer (RFC 9112 section 9.6). */
+void pump_linger(struct flow *f)
+{
+    size_t got;
+    enum rc rc = stream_flush(&f->client);
+    if (rc == RC_AGAIN)
+        return;
+    if (rc != RC_OK) {
+        flow_end(f, f->reason, f->detail);
+        return;
+    }
+    stream_shut(&f->client, !f->client_quiet);
+    for (int i = 0; i < ROUNDS; i++) {
+        rc = stream_read(&f->client, f->e->io, sizeof f->e->io, &got);
+        if (rc == RC_AGAIN)
+            return;
+        if (rc != RC_OK) {
+            flow_end(f, f->reason, f->detail);
+            return;
+        }
+    }
+}

@@ -1,0 +1,124 @@
+/* What `perronctl show flows | flow ID | counters` gets from a worker: JSON. Users appear by pseudonym only.
+ */
+#include "gw/flow/flow.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+#include "gw/siem/event.h"
+
+enum { SHOW_FLOWS_MAX = 1000 };
+
+static const char *const modes[] = {"unknown", "plain", "inspected", "exempt", "refused"};
+
+static void set_span(json_t *o, const char *key, span s)
+{
+    if (s.n > 0)
+        json_object_set_new(o, key, json_stringn_nocheck((const char *)s.p, s.n));
+}
+
+static json_t *brief(struct flow *f)
+{
+    char a[ADDR_TEXT], b[ADDR_TEXT], user[PSEUDO_TEXT];
+    int64_t now = clock_mono_us();
+    json_t *o =
+        json_pack("{s:I, s:s, s:s, s:s, s:i, s:s, s:i, s:I, s:I, s:I, s:i}", "id", (json_int_t)f->id, "state",
+                  state_name(f->state), "mode", modes[f->mode], "src", addr_text(&f->src, a), "src_port",
+                  (int)f->src_port, "dst", addr_text(&f->dst, b), "dst_port", (int)f->dst_port, "age_ms",
+                  (json_int_t)((now - f->start_us) / 1000), "bytes_up", (json_int_t)f->client.n_in,
+                  "bytes_down", (json_int_t)f->client.n_out, "exchanges", (int)f->n_tx);
+    if (!o)
+        return NULL;
+    set_span(o, "name", f->name);
+    if (f->user.n > 0) {
+        pseudonym(f->e->pseudo_key[0], f->user, user);
+        json_object_set_new(o, "user", json_string(user));
+    }
+    return o;
+}
+
+static json_t *trace_of(const struct flow *f)
+{
+    json_t *list = json_array();
+    uint32_t from = f->n_trace > FLOW_TRACE ? f->n_trace - FLOW_TRACE : 0;
+    for (uint32_t i = from; i < f->n_trace; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I}", "state", state_name(f->trace[i % FLOW_TRACE].state),
+                                        "at_us", (json_int_t)(f->trace[i % FLOW_TRACE].at_us - f->start_us)));
+    return list;
+}
+
+static json_t *whole(struct flow *f)
+{
+    json_t *o = brief(f);
+    if (!o)
+        return NULL;
+    json_object_set_new(o, "trace", trace_of(f));
+    json_object_set_new(o, "zone", json_integer(f->zone));
+    json_object_set_new(o, "ja4", json_string(f->ja4));
+    json_object_set_new(o, "snapshot", json_string(snapshot_short(f->snap)));
+    json_object_set_new(o, "pending_up", json_integer((json_int_t)stream_pending(&f->origin)));
+    json_object_set_new(o, "pending_down", json_integer((json_int_t)stream_pending(&f->client)));
+    json_object_set_new(o, "arena_high", json_integer((json_int_t)(f->arena.high + f->xarena.high)));
+    set_span(o, "issuer", f->issuer);
+    set_span(o, "subject", f->subject);
+    if (f->tx.open) {
+        set_span(o, "method", f->tx.method);
+        set_span(o, "host", f->tx.host);
+        json_object_set_new(o, "code", json_string(f->tx.code));
+    }
+    return o;
+}
+
+static json_t *flows(struct engine *e)
+{
+    json_t *list = json_array();
+    int n = 0;
+    for (struct list *l = e->flows.next; l != &e->flows && n < SHOW_FLOWS_MAX; l = l->next, n++)
+        json_array_append_new(list, brief(CONTAINER_OF(l, struct flow, link)));
+    return list;
+}
+
+static json_t *one_flow(struct engine *e, span id)
+{
+    uint64_t want;
+    if (!span_to_u64(id, INT64_MAX, &want))
+        return NULL;
+    for (struct list *l = e->flows.next; l != &e->flows; l = l->next) {
+        struct flow *f = CONTAINER_OF(l, struct flow, link);
+        if (f->id == want)
+            return whole(f);
+    }
+    return json_null();
+}
+
+static json_t *counters(struct engine *e)
+{
+    json_t *o = json_object();
+#define C(id, name, text) json_object_set_new(o, name, json_integer((json_int_t)e->n.id));
+#include "gw/flow/counter.tbl"
+#undef C
+    return o;
+}
+
+enum rc engine_show(struct engine *e, span what, struct buf *out)
+{
+    json_t *o = NULL;
+    if (span_eq(what, SPAN("flows")))
+        o = flows(e);
+    else if (span_eq(what, SPAN("counters")))
+        o = counters(e);
+    else if (span_has_prefix(what, SPAN("flow ")))
+        o = one_flow(e, span_cut(what, 5, what.n));
+    if (!o)
+        return RC_NOTFOUND;
+    char *text = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_decref(o);
+    if (!text)
+        return RC_NOMEM;
+    enum rc rc = buf_put_str(out, text);
+    free(text);
+    return rc;
+}

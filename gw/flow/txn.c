@@ -1,0 +1,283 @@
+/* One HTTP exchange: judged when its head is there, relayed, and told in one line when it is over. */
+#include "gw/flow/flow.h"
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+
+/* ---- beginning ---- */
+
+static span keep(struct flow *f, span s, size_t most)
+{
+    return arena_dup(&f->xarena, span_cut(s, 0, most));
+}
+
+static span keep_field(struct flow *f, const struct msg *m, span name, size_t most)
+{
+    return keep(f, msg_field(m, name), most);
+}
+
+/* What the record and the page need is copied: the head's own bytes go with the next read. */
+void txn_open(struct flow *f)
+{
+    struct txn *t = &f->tx;
+    arena_reset(&f->xarena);
+    memset(t, 0, sizeof *t);
+    t->open = true;
+    t->id = ++f->n_tx;
+    t->start_us = clock_mono_us();
+    t->snap = snapshot_get(f->e->snap);
+    t->port = f->dst_port;
+    t->host = f->name;
+    f->e->n.exchanges++;
+    engine_code(f->e, t->code);
+}
+
+static void open_with(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    txn_open(f);
+    t->method = keep(f, m->method, 32);
+    t->path = keep(f, m->path, 4096);
+    t->had_query = m->has_query;
+    t->user_agent = keep_field(f, m, SPAN("user-agent"), 512);
+    t->accept = keep_field(f, m, SPAN("accept"), 512);
+    t->accept_language = keep_field(f, m, SPAN("accept-language"), 256);
+    t->referer_host = keep(f, referer_host(msg_field(m, SPAN("referer"))), LIM_NAME_BYTES);
+    t->from_http10 = m->minor == 0;
+    t->client_close = !m->keep_alive;
+    t->upgrade = m->upgrade;
+}
+
+/* Host as decisions see it. false: neither a name nor an address. */
+static bool know_host(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    uint8_t name[LIM_NAME_BYTES];
+    t->port = m->port ? m->port : f->dst_port ? f->dst_port : 80;
+    t->host = SPAN_NONE;
+    if (m->host.n == 0) { /* HTTP/1.0 without Host */
+        t->host = f->name;
+        t->ip = f->dst;
+        return f->name.n > 0 || f->dst.family;
+    }
+    size_t n = name_normalise(m->host, name);
+    if (n > 0) {
+        t->host = keep(f, span_of(name, n), n);
+        return t->host.n > 0;
+    }
+    return addr_parse(m->host, &t->ip) || addr_parse_loose_v4(m->host, &t->ip);
+}
+
+static bool hold_for_room(struct flow *f)
+{
+    struct txn *t = &f->tx;
+    if (engine_has_room(f->e))
+        return false;
+    enum on_answer answer = snapshot_on(t->snap, ON_JOURNAL_FULL, NULL);
+    if (answer == ANSWER_ALLOW)
+        return false;
+    f->e->n.held++;
+    if (answer == ANSWER_BLOCK) {
+        f->e->n.journal_full++;
+        answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
+        return true;
+    }
+    t->waiting = true;
+    flow_deadline(f, LIM_HOLD_MS);
+    engine_hold(f->e, &f->hold);
+    return true;
+}
+
+/* Plain HTTP: is the open origin connection the one this request goes to? */
+static bool origin_fits(const struct flow *f)
+{
+    const struct txn *t = &f->tx;
+    return stream_open(&f->origin) && !f->origin.in_eof && f->origin_port == t->port &&
+           (t->host.n ? span_eq(f->origin_host, t->host) : addr_eq(&f->dst, &t->ip));
+}
+
+static enum rc go_upstream(struct flow *f)
+{
+    struct txn *t = &f->tx;
+    stream_fini(&f->origin);
+    buf_fini(&f->in_origin);
+    struct stream fresh;
+    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
+    f->origin = fresh;
+    f->origin_host = arena_dup(&f->arena, t->host);
+    f->origin_port = t->port;
+    t->waiting = true;
+    f->client.paused = true;
+    flow_stamp(f);
+    step_resolve(f, t->host, t->ip.family ? &t->ip : NULL);
+    return RC_AGAIN;
+}
+
+static enum rc send_request(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    struct relay_opts o = {.close = !m->keep_alive};
+    if (relay_request(&f->origin.out, m, &o) != RC_OK) {
+        answer_page(f, REASON_LIMIT, SPAN("head"));
+        return RC_DENIED;
+    }
+    h1_body_init(&t->body_up, m);
+    t->up = m->body == BODY_NONE ? WAY_DONE : WAY_BODY;
+    t->sent = true;
+    t->ready = false;
+    t->sent_us = clock_mono_us();
+    return RC_OK;
+}
+
+/* Our own page for every request of a refused flow: same verdict, own code. */
+static enum rc answer_refused(struct flow *f)
+{
+    f->tx.verdict = f->verdict;
+    answer_page(f, f->reason, f->detail);
+    return RC_DENIED;
+}
+
+static enum rc judge(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    int64_t before = clock_mono_us();
+    judge_request(f, m, &t->verdict);
+    t->t_decide = (uint32_t)(clock_mono_us() - before);
+    if (t->verdict.action == ACT_ALLOW)
+        return RC_OK;
+    f->e->n.blocked++;
+    answer_page(f, t->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
+    return RC_DENIED;
+}
+
+enum rc txn_begin(struct flow *f, const struct msg *m)
+{
+    struct txn *t = &f->tx;
+    t->again = t->waiting = false;
+    if (t->ready) /* judged before; the origin is there now */
+        return send_request(f, m);
+    if (!t->open)
+        open_with(f, m);
+    if (!know_host(f, m)) {
+        f->e->n.http_bad++;
+        t->status = 400;
+        answer_page(f, REASON_CLIENT_HTTP, SPAN("host-not-a-name"));
+        return RC_DENIED;
+    }
+    TRY(proxy_own_urls(f, m));
+    if (f->refused)
+        return answer_refused(f);
+    if (f->explicit_proxy && !f->connected_by_connect)
+        TRY(proxy_request(f, m));
+    if (hold_for_room(f))
+        return t->waiting ? RC_AGAIN : RC_DENIED;
+    TRY(judge(f, m));
+    if (f->mode == MODE_INSPECTED || origin_fits(f))
+        return send_request(f, m);
+    return go_upstream(f);
+}
+
+void txn_resume(struct flow *f)
+{
+    struct txn *t = &f->tx;
+    if (!t->open || f->ended)
+        return;
+    t->again = true;
+    t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
+    f->in_short = false;
+    pump(f);
+}
+
+/* ---- the answer ---- */
+
+static enum rc bad_answer(struct flow *f, span detail)
+{
+    f->detail = detail;
+    return RC_BAD;
+}
+
+static enum rc switch_protocol(struct flow *f, const struct msg *m)
+{
+    struct relay_opts o = {0};
+    enum h1_why why = h1_switch_fits(f->tx.upgrade, m);
+    if (why != H1_NONE)
+        return bad_answer(f, span_str(h1_why_name(why)));
+    if (relay_response(&f->client.out, m, &o) != RC_OK)
+        return bad_answer(f, SPAN("head"));
+    f->tx.status = m->status;
+    f->tx.began = true;
+    f->tx.down = WAY_BODY;
+    flow_goto(f, ST_TUNNEL);
+    return RC_OK;
+}
+
+static enum rc interim(struct flow *f, const struct msg *m)
+{
+    struct relay_opts o = {0};
+    if (++f->tx.n_interim > LIM_INTERIM_RESPONSES)
+        return bad_answer(f, SPAN("too-many-interim"));
+    if (f->tx.from_http10)
+        return RC_OK; /* RFC 9110 section 15.2: not to HTTP/1.0 clients */
+    return relay_response(&f->client.out, m, &o) == RC_OK ? RC_OK : bad_answer(f, SPAN("head"));
+}
+
+enum rc txn_response(struct flow *f, struct msg *m)
+{
+    struct txn *t = &f->tx;
+    if (m->status == 101)
+        return switch_protocol(f, m);
+    if (m->status < 200)
+        return interim(f, m);
+    h1_body_init(&t->body_down, m);
+    t->status = m->status;
+    t->content_type = keep_field(f, m, SPAN("content-type"), 128);
+    t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;
+    if (m->body == BODY_CHUNKED && t->from_http10)
+        m->body = BODY_CLOSE; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
+    t->chunk_down = m->body == BODY_CHUNKED;
+    bool close = t->client_close || m->body == BODY_CLOSE || t->up != WAY_DONE || f->e->draining ||
+                 (t->origin_close && f->mode == MODE_INSPECTED);
+    struct relay_opts o = {.close = close, .strip_alt_svc = true};
+    t->client_close = close;
+    if (relay_response(&f->client.out, m, &o) != RC_OK)
+        return bad_answer(f, SPAN("head"));
+    t->began = true;
+    t->down = t->body_down.kind == BODY_NONE ? WAY_DONE : WAY_BODY;
+    return RC_OK;
+}
+
+/* ---- the end ---- */
+
+void txn_done(struct flow *f)
+{
+    struct txn *t = &f->tx;
+    bool close = t->client_close || t->up != WAY_DONE || t->up_dead;
+    bool origin_close = t->origin_close || t->up != WAY_DONE || t->up_dead;
+    if (origin_close) {
+        stream_fini(&f->origin);
+        buf_fini(&f->in_origin);
+        close |= f->mode == MODE_INSPECTED;
+    }
+    if (close) {
+        pump_finish(f, REASON_DONE, SPAN_NONE);
+        return;
+    }
+    txn_end(f, REASON_DONE, SPAN_NONE);
+    h1_head_init(&f->head_up);
+    h1_head_init(&f->head_down);
+    f->in_short = f->in_origin_short = false;
+}
+
+void txn_end(struct flow *f, enum reason why, span detail)
+{
+    struct txn *t = &f->tx;
+    if (!t->open)
+        return;
+    t->open = false;
+    event_of_txn(f, why, detail);
+    h1_body_fini(&t->body_up);
+    h1_body_fini(&t->body_down);
+    snapshot_put(t->snap);
+    t->snap = NULL;
+    arena_reset(&f->xarena);
+}

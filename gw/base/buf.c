@@ -56,7 +56,7 @@ span span_cut(span s, size_t from, size_t to)
         to = s.n;
     if (from > to)
         from = to;
-    return (span){s.p + from, to - from};
+    return s.p ? (span){s.p + from, to - from} : SPAN_NONE;
 }
 
 span span_trim(span s)
@@ -213,7 +213,7 @@ span rd_bytes(struct rd *r, size_t n)
         r->bad = true;
         return SPAN_NONE;
     }
-    span out = {r->s.p + r->at, n};
+    span out = span_cut(r->s, r->at, r->at + n);
     r->at += n;
     return out;
 }

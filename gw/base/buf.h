@@ -70,7 +70,7 @@ static inline size_t buf_len(const struct buf *b)
 }
 static inline span buf_span(const struct buf *b)
 {
-    return (span){b->p + b->r, b->w - b->r};
+    return b->p ? (span){b->p + b->r, b->w - b->r} : SPAN_NONE;
 }
 /* Drop n bytes from the front (n <= length). */
 void buf_consume(struct buf *b, size_t n);

@@ -51,6 +51,7 @@ struct hello_reader {
     uint8_t head[5];
     uint8_t n_head;
     uint16_t record_left;
+    uint16_t v2_len; /* of a message in the form of SSL 2.0; 0: records */
     enum hello_why why;
 };
 

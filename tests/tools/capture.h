@@ -1,6 +1,7 @@
-/* A small reader of packet captures (pcap and pcapng, Ethernet, IPv4 and IPv6, TCP) for tests: gives the bytes that each
- * client sent, in order, for connections whose first bytes are in the capture. No IP fragments, no out-of-order segments:
- * a stream ends at the first gap. Header only, so that any test can include it. */
+/* A small reader of packet captures (pcap and pcapng, Ethernet, IPv4 and IPv6, TCP) for tests: gives the
+ * bytes that each client sent, in order, for connections whose first bytes are in the capture. No IP
+ * fragments, no out-of-order segments: a stream ends at the first gap. Header only, so that any test can
+ * include it. */
 #ifndef TESTS_TOOLS_CAPTURE_H
 #define TESTS_TOOLS_CAPTURE_H
 
@@ -24,7 +25,7 @@ struct capture {
     size_t n;
 };
 
-static uint32_t capture_u32(span s, size_t at, bool swap)
+static inline uint32_t capture_u32(span s, size_t at, bool swap)
 {
     uint32_t v = 0;
     if (s.n >= 4 && at <= s.n - 4)
@@ -32,7 +33,7 @@ static uint32_t capture_u32(span s, size_t at, bool swap)
     return swap ? __builtin_bswap32(v) : v;
 }
 
-static struct capture_stream *capture_find(struct capture *c, const struct capture_stream *key)
+static inline struct capture_stream *capture_find(struct capture *c, const struct capture_stream *key)
 {
     for (size_t i = 0; i < c->n; i++) {
         struct capture_stream *s = &c->s[i];
@@ -43,7 +44,7 @@ static struct capture_stream *capture_find(struct capture *c, const struct captu
     return NULL;
 }
 
-static void capture_tcp(struct capture *c, span src, span dst, span tcp)
+static inline void capture_tcp(struct capture *c, span src, span dst, span tcp)
 {
     struct rd r = rd_of(tcp);
     struct capture_stream key = {.src = src, .dst = dst};
@@ -67,7 +68,7 @@ static void capture_tcp(struct capture *c, span src, span dst, span tcp)
         s->next_seq += (uint32_t)data.n;
 }
 
-static void capture_frame(struct capture *c, span frame)
+static inline void capture_frame(struct capture *c, span frame)
 {
     struct rd r = rd_of(frame);
     rd_bytes(&r, 12);
@@ -89,7 +90,7 @@ static void capture_frame(struct capture *c, span frame)
     }
 }
 
-static void capture_pcap(struct capture *c, span f, bool swap)
+static inline void capture_pcap(struct capture *c, span f, bool swap)
 {
     for (size_t at = 24; at + 16 <= f.n;) {
         size_t len = capture_u32(f, at + 8, swap);
@@ -99,7 +100,7 @@ static void capture_pcap(struct capture *c, span f, bool swap)
 }
 
 /* Section header blocks say the byte order; enhanced packet blocks hold the frames. */
-static void capture_pcapng(struct capture *c, span f)
+static inline void capture_pcapng(struct capture *c, span f)
 {
     bool swap = false;
     for (size_t at = 0; at + 12 <= f.n;) {
@@ -116,7 +117,7 @@ static void capture_pcapng(struct capture *c, span f)
     }
 }
 
-static bool capture_slurp(const char *path, struct buf *out)
+static inline bool capture_slurp(const char *path, struct buf *out)
 {
     FILE *f = fopen(path, "rb");
     uint8_t chunk[65536];
@@ -132,7 +133,7 @@ static bool capture_slurp(const char *path, struct buf *out)
 }
 
 /* NULL when the file is not there; free with capture_close. */
-static struct capture *capture_open(const char *path)
+static inline struct capture *capture_open(const char *path)
 {
     struct capture *c = calloc(1, sizeof *c);
     if (!c || !capture_slurp(path, &c->file)) {
@@ -148,7 +149,7 @@ static struct capture *capture_open(const char *path)
     return c;
 }
 
-static void capture_close(struct capture *c)
+static inline void capture_close(struct capture *c)
 {
     for (size_t i = 0; i < c->n; i++)
         buf_fini(&c->s[i].bytes);

@@ -1,5 +1,5 @@
-/* ClientHellos for tests: a builder whose parts can be replaced one by one, records in any cut, and real hellos from the
- * shared test data. Header only. */
+/* ClientHellos for tests: a builder whose parts can be replaced one by one, records in any cut, and real
+ * hellos from the shared test data. Header only. */
 #ifndef TESTS_TOOLS_HELLOS_H
 #define TESTS_TOOLS_HELLOS_H
 
@@ -19,10 +19,8 @@ struct hellos_spec {
 
 static const uint8_t hellos_zero[32768];
 
-#define HELLOS_SNI(lit)                                                                                      \
-    SPAN("\x00\x00\x00\x10\x00\x0e\x00\x00\x0b"                                                              \
-         lit)
-/* server_name www.example, ALPN h2 and http/1.1, versions 1.3 and 1.2, groups, one key share, signature algorithms */
+/* server_name www.example, ALPN h2 and http/1.1, versions 1.3 and 1.2, groups, one key share, signature
+ * algorithms */
 static const uint8_t hellos_block[] = "\x00\x00\x00\x10\x00\x0e\x00\x00\x0bwww.example"
                                       "\x00\x10\x00\x0e\x00\x0c\x02h2\x08http/1.1"
                                       "\x00\x2b\x00\x05\x04\x03\x04\x03\x03"
@@ -30,7 +28,7 @@ static const uint8_t hellos_block[] = "\x00\x00\x00\x10\x00\x0e\x00\x00\x0bwww.e
                                       "\x00\x33\x00\x07\x00\x05\x00\x1d\x00\x01K"
                                       "\x00\x0d\x00\x06\x00\x04\x04\x03\x08\x04";
 
-static struct hellos_spec hellos_plain(void)
+static inline struct hellos_spec hellos_plain(void)
 {
     return (struct hellos_spec){
         .version = 0x0303,
@@ -41,12 +39,12 @@ static struct hellos_spec hellos_plain(void)
     };
 }
 
-static void hellos_must(enum rc rc)
+static inline void hellos_must(enum rc rc)
 {
     gw_assert(rc == RC_OK);
 }
 
-static void hellos_put_vec(struct buf *b, unsigned bytes, span s)
+static inline void hellos_put_vec(struct buf *b, unsigned bytes, span s)
 {
     for (unsigned i = bytes; i-- > 0;)
         hellos_must(buf_put_u8(b, (uint8_t)(s.n >> 8 * i)));
@@ -54,7 +52,7 @@ static void hellos_put_vec(struct buf *b, unsigned bytes, span s)
 }
 
 /* The handshake message. */
-static void hellos_build(struct buf *out, const struct hellos_spec *s)
+static inline void hellos_build(struct buf *out, const struct hellos_spec *s)
 {
     struct buf body = {0};
     hellos_must(buf_put_u16(&body, s->version));
@@ -71,14 +69,14 @@ static void hellos_build(struct buf *out, const struct hellos_spec *s)
     buf_fini(&body);
 }
 
-static void hellos_put_record(struct buf *out, span payload)
+static inline void hellos_put_record(struct buf *out, span payload)
 {
     hellos_must(buf_put(out, SPAN("\x16\x03\x01")));
     hellos_put_vec(out, 2, payload);
 }
 
 /* The message in records: the first of `first` bytes, the others of `then`. */
-static void hellos_records(struct buf *out, span message, size_t first, size_t then)
+static inline void hellos_records(struct buf *out, span message, size_t first, size_t then)
 {
     buf_clear(out);
     for (size_t at = 0, n = first; at < message.n; at += n, n = then) {
@@ -88,12 +86,12 @@ static void hellos_records(struct buf *out, span message, size_t first, size_t t
     }
 }
 
-static unsigned hellos_nibble(char c)
+static inline unsigned hellos_nibble(char c)
 {
     return (unsigned)(c <= '9' ? c - '0' : (c | 32) - 'a' + 10);
 }
 
-static void hellos_from_hex(struct buf *out, const char *hex)
+static inline void hellos_from_hex(struct buf *out, const char *hex)
 {
     buf_clear(out);
     for (; hex[0] && hex[1]; hex += 2)

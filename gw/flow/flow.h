@@ -176,7 +176,7 @@ void pump_linger(struct flow *f);
 void txn_open(struct flow *f); /* one of which no head could be read */
 enum rc txn_begin(struct flow *f,
                   const struct msg *m) MUST_USE;              /* OK relay it; AGAIN waits; DENIED answered */
-enum rc txn_response(struct flow *f, struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
+enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
 void txn_done(struct flow *f);                                /* both ways are complete */
 void txn_resume(struct flow *f);                              /* what it waited for is there */
 void txn_end(struct flow *f, enum reason why, span detail);

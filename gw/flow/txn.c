@@ -221,7 +221,7 @@ static enum rc interim(struct flow *f, const struct msg *m)
     return relay_response(&f->client.out, m, &o) == RC_OK ? RC_OK : bad_answer(f, SPAN("head"));
 }
 
-enum rc txn_response(struct flow *f, struct msg *m)
+enum rc txn_response(struct flow *f, const struct msg *m)
 {
     struct txn *t = &f->tx;
     if (m->status == 101)
@@ -232,13 +232,12 @@ enum rc txn_response(struct flow *f, struct msg *m)
     t->status = m->status;
     t->content_type = keep_field(f, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;
-    if (m->body == BODY_CHUNKED && t->from_http10)
-        m->body = BODY_CLOSE; /* HTTP/1.0 knows no chunks: the end of the connection ends the body */
-    t->chunk_down = m->body == BODY_CHUNKED;
-    bool close = t->client_close || m->body == BODY_CLOSE || t->up != WAY_DONE || f->e->draining ||
+    struct relay_opts o = {.strip_alt_svc = true, .http10 = t->from_http10};
+    enum body_kind leaves_as = relay_response_body(m, &o);
+    t->chunk_down = leaves_as == BODY_CHUNKED;
+    bool close = t->client_close || leaves_as == BODY_CLOSE || t->up != WAY_DONE || f->e->draining ||
                  (t->origin_close && f->mode == MODE_INSPECTED);
-    struct relay_opts o = {.close = close, .strip_alt_svc = true};
-    t->client_close = close;
+    o.close = t->client_close = close;
     if (relay_response(&f->client.out, m, &o) != RC_OK)
         return bad_answer(f, SPAN("head"));
     t->began = true;

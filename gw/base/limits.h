@@ -36,6 +36,10 @@ enum limits {
     LIM_MSG_BYTES = 65536,          /* one message between processes */
     LIM_MSG_QUEUE = 4096,           /* messages waiting for a slow process */
     LIM_MSG_QUEUE_BYTES = 8388608,  /* all of them together */
+    LIM_DIAG_BYTES = 262144,        /* what the compiler may have to say about one policy */
+    LIM_CONTROL_CLIENTS = 16,       /* perronctl at the same time */
+    LIM_CONTROL_BYTES = 16384,      /* one request of perronctl */
+    LIM_CONTROL_OUT_BYTES = 67108864, /* answers waiting for a slow perronctl */
     /* what the policy compiler takes */
     LIM_POLICY_BYTES = 16777216,    /* one policy file */
     LIM_POLICY_FILES = 256,         /* with all that it includes */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "bench/procs.h"
 #include "bench/say.h"
@@ -213,11 +214,7 @@ static enum rc wait_ready(struct turn *t, struct lab *lab)
         TRY(try_load(t, lab, 1, &good));
         if (good)
             return try_load(t, lab, WARM_CONNECTIONS, &good);
-        if (t->pid > 0 && !spawn_alive(t->pid)) {
-            t->pid = -1;
-            say_error("%s ended at once", t->gateway->name);
-            return RC_GONE;
-        }
+        TRY(turn_alive(t));
         if (stop_sleep_ms(READY_PAUSE_MS))
             return RC_CLOSED;
     }
@@ -245,6 +242,17 @@ enum rc turn_end(struct turn *t, struct lab *lab)
     return t->gateway->clean(lab);
 }
 
+enum rc turn_alive(struct turn *t)
+{
+    int status = 0;
+    if (t->pid <= 0 || waitpid(t->pid, &status, WNOHANG) == 0)
+        return RC_OK;
+    t->pid = -1;
+    say_error("%s: the gateway died (%s %d)", t->what, WIFSIGNALED(status) ? "signal" : "exit status",
+              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    return RC_GONE;
+}
+
 enum rc turn_cpu_begin(struct turn *t)
 {
     t->cpu_ns = 0;
@@ -256,6 +264,7 @@ enum rc turn_cpu_end(struct turn *t)
     uint64_t before = t->cpu_ns, after = 0;
     if (stop_sleep_ms(SETTLE_MS)) /* the last connections are being closed */
         return RC_CLOSED;
+    TRY(turn_alive(t));
     if (t->pid > 0)
         TRY(procs_cpu_ns(t->pid, &after));
     t->cpu_ns = after - before;

@@ -62,6 +62,8 @@ enum rc turn_end(struct turn *t, struct lab *lab) MUST_USE;
 /* Fills in target, mode, CA and names. */
 struct load_plan turn_plan(const struct turn *t, const struct lab *lab);
 enum rc turn_load(struct turn *t, struct lab *lab, const struct load_plan *plan) MUST_USE;
+/* GONE, and said, when the gateway's first process has died meanwhile. */
+enum rc turn_alive(struct turn *t) MUST_USE;
 /* CPU time of the gateway between the two calls, in t->cpu_ns. */
 enum rc turn_cpu_begin(struct turn *t) MUST_USE;
 enum rc turn_cpu_end(struct turn *t) MUST_USE;

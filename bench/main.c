@@ -20,6 +20,7 @@ static const struct command COMMANDS[] = {
     {"keepalive", bench_keepalive, "CPU per request of 1 KiB on open connections"},
     {"bulk", bench_bulk, "CPU per GiB of large bodies"},
     {"idle", bench_idle, "memory per idle intercepted connection"},
+    {"all", bench_all, "all of the above, one after the other"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
 };
 

@@ -99,12 +99,10 @@ static enum rc start_nginx(struct lab *lab)
 static enum rc start_dnsmasq(struct lab *lab)
 {
     static const char *const ARGV[] = {"dnsmasq",
-                                       "--keep-in-foreground",
+                                       "--no-daemon",
                                        "--conf-file=/dev/null",
                                        "--no-resolv",
                                        "--no-hosts",
-                                       "--pid-file",
-                                       "--user=root",
                                        "--bind-interfaces",
                                        "--listen-address=" NET_RESOLVER,
                                        "--except-interface=lo",

@@ -111,25 +111,34 @@ enum rc figure_json(const struct figure *f, struct buf *out)
     return buf_printf(out, ",\"runs\":%lu}\n", f->runs);
 }
 
+enum { COLUMN_VALUE = 24 };
+
 enum rc figure_heading(struct buf *out)
 {
-    return buf_printf(out, "%-30s %12s %-18s %23s %12s %23s %7s %5s\n", "figure", "value", "unit", "spread",
-                      "peer", "spread", "ratio", "runs");
+    return buf_printf(out, "%-30s %10s %-14s %-17s %10s %-17s %6s %4s\n", "figure", "value", "unit",
+                      "(runs from - to)", "peer", "(runs from - to)", "ratio", "runs");
+}
+
+/* "(12.3 - 14.5)" */
+static const char *spread_text(double low, double high, char out[2 * COLUMN_VALUE])
+{
+    snprintf(out, 2 * COLUMN_VALUE, "(%.4g - %.4g)", low, high);
+    return out;
 }
 
 enum rc figure_row(const struct figure *f, struct buf *out)
 {
+    char spread[2 * COLUMN_VALUE], ratio_text[COLUMN_VALUE] = "-";
     double ratio = 0.0;
-    TRY(buf_printf(out, "%-30s %12.5g %-18s %10.5g - %10.5g", f->name, f->value, f->unit, f->low, f->high));
-    if (f->peer)
-        TRY(buf_printf(out, " %12.5g %10.5g - %10.5g", f->peer_value, f->peer_low, f->peer_high));
     if (figure_ratio(f, &ratio))
-        TRY(buf_printf(out, " %7.3f", ratio));
-    else if (f->peer)
-        TRY(buf_printf(out, " %7s", "-"));
+        snprintf(ratio_text, sizeof(ratio_text), "%.3f", ratio);
+    TRY(buf_printf(out, "%-30s %10.5g %-14s %-17s", f->name, f->value, f->unit,
+                   spread_text(f->low, f->high, spread)));
+    if (f->peer)
+        TRY(buf_printf(out, " %10.5g %-17s", f->peer_value, spread_text(f->peer_low, f->peer_high, spread)));
     else
-        TRY(buf_printf(out, " %12s %23s %7s", "-", "-", "-"));
-    return buf_printf(out, " %5lu\n", f->runs);
+        TRY(buf_printf(out, " %10s %-17s", "-", "-"));
+    return buf_printf(out, " %6s %4lu\n", ratio_text, f->runs);
 }
 
 void report_figure(struct report *r, const struct figure *f)

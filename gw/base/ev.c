@@ -1,7 +1,7 @@
 /* Event loop; see ev.h.
- * The wheel has 1,024 slots of 16 ms. A timer sits in the slot of its deadline as it was when it was (re)inserted; a
- * later deadline only changes due_ms and is honoured when the slot comes by. That makes the idle timer of a busy flow
- * free: it is touched once per 16 s, not once per packet. */
+ * The wheel has 1,024 slots of 16 ms. A timer sits in the slot of its deadline as it was when it was
+ * (re)inserted; a later deadline only changes due_ms and is honoured when the slot comes by. That makes the
+ * idle timer of a busy flow free: it is touched once per 16 s, not once per packet. */
 #include "gw/base/ev.h"
 
 #include <errno.h>
@@ -167,15 +167,18 @@ void ev_defer(struct ev *ev, struct ev_later *l)
     ev->later_end = &l->next;
 }
 
+/* Those queued up to now; what they queue themselves is for the next turn, so that nobody starves the
+ * sockets. */
 static void serve_later(struct ev *ev)
 {
-    while (ev->later) {
-        struct ev_later *l = ev->later;
-        ev->later = l->next;
-        if (!ev->later)
-            ev->later_end = &ev->later;
+    struct ev_later *l = ev->later;
+    ev->later = NULL;
+    ev->later_end = &ev->later;
+    while (l) {
+        struct ev_later *next = l->next;
         l->queued = false;
         l->cb(l);
+        l = next;
     }
 }
 
@@ -184,6 +187,8 @@ enum rc ev_turn(struct ev *ev, int wait_ms)
     int wait = next_wait(ev);
     if (wait_ms >= 0 && (wait < 0 || wait > wait_ms))
         wait = wait_ms;
+    if (ev->later)
+        wait = 0;
     int n = epoll_wait(ev->epfd, ev->batch, BATCH, wait);
     if (n < 0 && errno != EINTR)
         return RC_IO;

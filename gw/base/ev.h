@@ -1,6 +1,6 @@
-/* The event loop of every process: descriptors (epoll), timers (a wheel of 16 ms slots), and work put off to the end
- * of a turn. One thread. Callbacks may add, change and remove anything, themselves included; memory that an event of
- * the same turn may still name is freed from ev_defer(). */
+/* The event loop of every process: descriptors (epoll), timers (a wheel of 16 ms slots), and work put off to
+ * the end of a turn. One thread. Callbacks may add, change and remove anything, themselves included; memory
+ * that an event of the same turn may still name is freed from ev_defer(). */
 #ifndef GW_BASE_EV_H
 #define GW_BASE_EV_H
 
@@ -45,11 +45,13 @@ enum rc ev_watch(struct ev *ev, struct ev_io *io, uint32_t events) MUST_USE;
 void ev_unwatch(struct ev *ev, struct ev_io *io);
 
 void ev_timer_init(struct ev_timer *t, void (*cb)(struct ev_timer *));
-/* (Re)arms the timer to fire once, delay_ms from now (16 ms steps, never early). Moving a deadline later is free. */
+/* (Re)arms the timer to fire once, delay_ms from now (16 ms steps, never early). Moving a deadline later is
+ * free. */
 void ev_timer_set(struct ev *ev, struct ev_timer *t, int64_t delay_ms);
 void ev_timer_stop(struct ev *ev, struct ev_timer *t);
 
-/* Calls l->cb once at the end of this turn, after every event of the turn. */
+/* Calls l->cb once at the end of this turn, after every event of the turn; when called from such a callback,
+ * at the end of the next turn, which then does not wait. */
 void ev_defer(struct ev *ev, struct ev_later *l);
 
 /* Monotonic time of this turn. */

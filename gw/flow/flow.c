@@ -12,6 +12,13 @@ static void on_deadline(struct ev_timer *t);
 static void on_reap(struct ev_later *l);
 static void on_hold_over(struct hold *h);
 
+static void on_again(struct ev_later *l)
+{
+    struct flow *f = CONTAINER_OF(l, struct flow, again);
+    if (!f->ended)
+        pump(f);
+}
+
 /* ---- events of the two sockets, by state ---- */
 
 static void on_event(struct flow *f)
@@ -81,6 +88,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     }
     ev_timer_init(&f->deadline, on_deadline);
     f->reap.cb = on_reap;
+    f->again.cb = on_again;
     list_init(&f->hold.link);
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
@@ -152,6 +160,16 @@ static void http_deadline(struct flow *f)
     }
 }
 
+/* The kernel moves the bytes, so the timer is not pushed on at each: look when the last one moved. */
+static void splice_deadline(struct flow *f)
+{
+    int64_t left = f->splice->last_ms + LIM_TUNNEL_IDLE_MS - ev_now_ms(f->e->ev);
+    if (left > 0)
+        flow_deadline(f, left);
+    else
+        flow_end(f, REASON_IDLE, SPAN_NONE);
+}
+
 static void on_deadline(struct ev_timer *t)
 {
     struct flow *f = CONTAINER_OF(t, struct flow, deadline);
@@ -181,8 +199,8 @@ static void on_deadline(struct ev_timer *t)
         break;
     case ST_CLIENT: flow_end(f, REASON_CLIENT_TLS, SPAN("timeout")); break;
     case ST_HTTP: http_deadline(f); break;
-    case ST_TUNNEL:
-    case ST_SPLICE: flow_end(f, REASON_IDLE, SPAN_NONE); break;
+    case ST_SPLICE: splice_deadline(f); break;
+    case ST_TUNNEL: flow_end(f, REASON_IDLE, SPAN_NONE); break;
     case ST_LINGER: flow_end(f, f->reason, f->detail); break;
     default: break;
     }

@@ -82,7 +82,7 @@ struct flow {
     struct list link;
     struct engine *e;
     struct ev_timer deadline;
-    struct ev_later reap;
+    struct ev_later reap, again; /* free it; pump once more */
     struct hold hold;
     uint64_t id;
     enum state state;
@@ -175,10 +175,10 @@ void pump_linger(struct flow *f);
 /* txn.c: one exchange */
 void txn_open(struct flow *f); /* one of which no head could be read */
 enum rc txn_begin(struct flow *f,
-                  const struct msg *m) MUST_USE;              /* OK relay it; AGAIN waits; DENIED answered */
+                  const struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
 enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
-void txn_done(struct flow *f);                                /* both ways are complete */
-void txn_resume(struct flow *f);                              /* what it waited for is there */
+void txn_done(struct flow *f);                                      /* both ways are complete */
+void txn_resume(struct flow *f);                                    /* what it waited for is there */
 void txn_end(struct flow *f, enum reason why, span detail);
 
 /* proxy.c: what is particular to the explicit way; same results as txn_begin */

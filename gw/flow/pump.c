@@ -419,7 +419,7 @@ static void pump_tunnel(struct flow *f)
     }
     f->client.paused = stream_pending(&f->origin) > 0;
     f->origin.paused = stream_pending(&f->client) > 0;
-    flow_deadline(f, LIM_TUNNEL_IDLE_MS);
+    flow_deadline(f, f->client.in_eof || f->origin.in_eof ? LIM_BODY_STALL_MS : LIM_TUNNEL_IDLE_MS);
 }
 
 static void rewatch(struct flow *f)
@@ -436,27 +436,39 @@ static bool exchange_over(const struct flow *f)
     return t->open && !t->answered && t->down == WAY_DONE;
 }
 
+/* One round each way; true when something moved and more may. */
+static bool pump_round(struct flow *f)
+{
+    bool moved = pump_up(f);
+    if (!f->ended && f->state == ST_HTTP)
+        moved |= pump_down(f);
+    if (!f->ended && f->state == ST_HTTP && exchange_over(f)) {
+        txn_done(f);
+        moved = true;
+    }
+    if (!f->ended)
+        flush_both(f);
+    return moved && !f->ended && f->state == ST_HTTP;
+}
+
 static void pump_http(struct flow *f)
 {
-    for (int i = 0; i < ROUNDS && !f->ended && f->state == ST_HTTP; i++) {
-        bool moved = pump_up(f);
-        if (!f->ended && f->state == ST_HTTP)
-            moved |= pump_down(f);
-        if (!f->ended && f->state == ST_HTTP && exchange_over(f)) {
-            txn_done(f);
-            moved = true;
-        }
-        if (!moved)
-            break;
-    }
+    for (int i = 0; i < ROUNDS && pump_round(f); i++)
+        ;
     if (f->ended || f->state != ST_HTTP)
-        return;
-    flush_both(f);
-    if (f->ended)
         return;
     f->client.paused = !wants_request(f);
     f->origin.paused = stream_pending(&f->client) > 0;
     arm(f);
+}
+
+/* The turn was long enough, but TLS still holds bytes that no socket event will tell of. */
+static void pump_again(struct flow *f)
+{
+    bool up = !f->client.paused && stream_has_buffered(&f->client);
+    bool down = stream_open(&f->origin) && !f->origin.paused && stream_has_buffered(&f->origin);
+    if (up || down)
+        ev_defer(f->e->ev, &f->again);
 }
 
 void pump(struct flow *f)
@@ -472,6 +484,8 @@ void pump(struct flow *f)
         pump_linger(f);
     else if (!f->ended && f->state == ST_HELLO)
         step_hello_kept(f);
+    if (!f->ended && (f->state == ST_HTTP || f->state == ST_TUNNEL))
+        pump_again(f);
     rewatch(f);
 }
 

@@ -429,6 +429,8 @@ static void start_upstream(struct flow *f)
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
 {
     struct flow *f = d->data;
+    free(f->dial);
+    f->dial = NULL;
     f->t_connect += flow_stamp(f);
     if (fd < 0) {
         f->e->n.dial_failed++;
@@ -646,6 +648,11 @@ void step_client(struct flow *f)
         client_failed(f, rc);
         return;
     }
+    const unsigned char *alpn = NULL;
+    unsigned alpn_n = 0;
+    SSL_get0_alpn_selected(f->client.ssl, &alpn, &alpn_n);
+    if (alpn_n < sizeof f->alpn && alpn_n > 0)
+        memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
     drop_reader(f);
     if (f->origin.ssl)

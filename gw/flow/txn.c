@@ -53,7 +53,7 @@ static bool know_host(struct flow *f, const struct msg *m)
 {
     struct txn *t = &f->tx;
     uint8_t name[LIM_NAME_BYTES];
-    t->port = m->port ? m->port : f->dst_port ? f->dst_port : 80;
+    t->port = f->dst_port ? f->dst_port : m->port ? m->port : 80; /* a port in Host moves nobody elsewhere */
     t->host = SPAN_NONE;
     if (m->host.n == 0) { /* HTTP/1.0 without Host */
         t->host = f->name;

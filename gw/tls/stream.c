@@ -196,19 +196,24 @@ static enum rc read_plain(struct stream *s, uint8_t *p, size_t n, size_t *got)
 
 enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
 {
+    enum rc rc;
     *got = 0;
     if (s->failed)
         return RC_IO;
-    if (!s->ssl)
-        return read_plain(s, p, n, got);
-    ERR_clear_error();
-    int ret = SSL_read_ex(s->ssl, p, n, got);
-    return ret == 1 ? RC_OK : tls_result(s, ret);
+    if (s->ssl) {
+        ERR_clear_error();
+        int ret = SSL_read_ex(s->ssl, p, n, got);
+        rc = ret == 1 ? RC_OK : tls_result(s, ret);
+    } else {
+        rc = read_plain(s, p, n, got);
+    }
+    s->drained = rc == RC_AGAIN; /* half a record inside TLS also counts as pending: only a read tells */
+    return rc;
 }
 
 bool stream_has_buffered(const struct stream *s)
 {
-    return buf_len(&s->kept) > 0 || (s->ssl && SSL_has_pending(s->ssl));
+    return buf_len(&s->kept) > 0 || (s->ssl && !s->drained && SSL_has_pending(s->ssl));
 }
 
 /* ---- writing ---- */

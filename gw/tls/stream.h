@@ -1,11 +1,13 @@
 /* One side of a flow: a connected socket with or without TLS on it, non-blocking.
  *
- * The socket is watched level-triggered. Interest in reading is switched off while the other side cannot take more
- * (stream_pause), interest in writing is on only while bytes wait. TLS runs on a BIO of ours that hands out bytes which
- * were read before (the kept ClientHello) and then reads the socket: no memory BIO, which would cost 22 KB a connection.
+ * The socket is watched level-triggered. Interest in reading is switched off while the other side cannot take
+ * more (stream_pause), interest in writing is on only while bytes wait. TLS runs on a BIO of ours that hands
+ * out bytes which were read before (the kept ClientHello) and then reads the socket: no memory BIO, which
+ * would cost 22 KB a connection.
  *
- * Writing: stream_queue() appends to the waiting bytes, stream_write() sends past them when it can, stream_flush() tries
- * to empty them. The owner stops its producer when stream_pending() exceeds what it wants to hold. */
+ * Writing: stream_queue() appends to the waiting bytes, stream_write() sends past them when it can,
+ * stream_flush() tries to empty them. The owner stops its producer when stream_pending() exceeds what it
+ * wants to hold. */
 #ifndef GW_TLS_STREAM_H
 #define GW_TLS_STREAM_H
 
@@ -17,15 +19,16 @@
 struct stream {
     struct ev_io io; /* first: callbacks get from io to the stream */
     struct ev *ev;
-    SSL *ssl;        /* NULL: plain */
-    struct buf out;  /* waiting to be written */
-    struct buf kept; /* read from the socket, to be read again by TLS or HTTP first */
+    SSL *ssl;             /* NULL: plain */
+    struct buf out;       /* waiting to be written */
+    struct buf kept;      /* read from the socket, to be read again by TLS or HTTP first */
     uint64_t n_in, n_out; /* bytes of the socket */
-    bool paused;     /* the owner wants no more input now */
-    bool in_eof;     /* the peer has finished sending */
-    bool clean_eof;  /* ... with close_notify, or on a plain socket */
-    bool out_shut;   /* we have finished sending */
-    bool failed;     /* the socket is unusable; `why` says how */
+    bool drained;         /* the last read found nothing more */
+    bool paused;          /* the owner wants no more input now */
+    bool in_eof;          /* the peer has finished sending */
+    bool clean_eof;       /* ... with close_notify, or on a plain socket */
+    bool out_shut;        /* we have finished sending */
+    bool failed;          /* the socket is unusable; `why` says how */
     bool handshaking;
     bool want_write; /* TLS cannot go on before the socket is writable */
     int sys_errno;
@@ -50,7 +53,8 @@ enum rc stream_handshake(struct stream *s) MUST_USE;
 
 /* Reads at most n bytes. OK: *got > 0. AGAIN; CLOSED: end of stream (clean_eof says how); IO, TLS. */
 enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got) MUST_USE;
-/* Is there more to read without waiting for the socket (inside TLS or kept)? The socket will not tell. */
+/* May there be more to read that the socket will not tell of (inside TLS, or kept)? false after a read said
+ * AGAIN. */
 bool stream_has_buffered(const struct stream *s);
 enum rc stream_queue(struct stream *s, span bytes) MUST_USE;
 enum rc stream_write(struct stream *s, span bytes) MUST_USE;

@@ -1,0 +1,49 @@
+"""Fixtures: one laboratory for the whole run, one gateway with the usual policy for tests that do not disturb it."""
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from gateway import BUILD
+from lab import Lab
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+
+
+@pytest.fixture(scope="session")
+def lab():
+    assert (BUILD / "perrond").exists(), f"{BUILD}/perrond is not built"
+    with Lab() as laboratory:
+        yield laboratory
+
+
+@pytest.fixture(scope="session")
+def gw(lab):
+    """The gateway that most tests share: policy of gateway.py, real clock."""
+    return lab.gateway()
+
+
+@pytest.fixture
+def own_gateway(lab):
+    """A function that starts a gateway for this test alone; the shared one is stopped meanwhile, for both divert."""
+    started = []
+    shared = [g for g in lab.gateways if g.proc]
+    for g in shared:
+        g.stop()
+
+    def start(text=None, **kw):
+        started.append(lab.gateway(text, **kw))
+        return started[-1]
+    yield start
+    for g in started:
+        g.stop()
+        lab.gateways.remove(g)
+    for g in shared:
+        g.start()

@@ -1,0 +1,218 @@
+/* The logger: the only process that writes the log. It has the rings of all workers and one directory,
+ * nothing else. The work is in gw/siem/drain and spool; here are its messages, its sleep and its end.
+ *
+ * Sleep: it looks, finds nothing, says "sleeping" in every ring, looks once more, and waits for the eventfd.
+ * While there is work it does not say so but looks every LIM_LOG_GATHER_MS: under load no worker spends a
+ * system call on waking it, and one sync serves many lines. A worker killed between its line and its wake-up
+ * call is found by the slow tick. End: told to stop it empties the rings first; with the master gone it waits
+ * until the workers are silent. */
+#include "gw/proc/role.h"
+
+#include <string.h>
+
+#include "gw/base/limits.h"
+#include "gw/base/log.h"
+#include "gw/base/obj.h"
+#include "gw/siem/drain.h"
+
+enum { LOGGER_WAKES = LIM_WORKERS + 8, LOGGER_BATCHES = 8, LOGGER_TICK_MS = 1000 };
+
+struct logger {
+    struct role_ctx *ctx;
+    struct drain *drain;
+    struct ev_io wake[LOGGER_WAKES];
+    size_t n_wakes;
+    struct ev_timer again, tick;
+    bool idle_once; /* the last look found nothing; the next such look goes to sleep */
+    bool ready, stopping, orphan;
+    int64_t busy_ms; /* when a line was last there */
+    int told_errno;
+    uint64_t told_lines;
+};
+static struct logger logger;
+
+static void tell_master(void)
+{
+    const struct drain_counts *n = drain_counts(logger.drain);
+    int err = drain_spool(logger.drain)->last_errno;
+    struct buf b = {0};
+    if (!logger.ctx->master || (err == logger.told_errno && n->lines == logger.told_lines))
+        return;
+    if (err != logger.told_errno) {
+        if (err)
+            log_error("the log cannot be written (%s); lines wait in the rings", strerrorname_np(err));
+        else
+            log_info("the log is written again");
+    }
+    if (buf_put_u64(&b, n->lines) == RC_OK && buf_put_u64(&b, n->bytes) == RC_OK &&
+        buf_put_u32(&b, (uint32_t)err) == RC_OK &&
+        peer_send(logger.ctx->master, MSG_LOG_STATE, buf_span(&b), NULL, 0) == RC_OK) {
+        logger.told_errno = err;
+        logger.told_lines = n->lines;
+    }
+    buf_fini(&b);
+}
+
+static void look_again_in(int64_t ms)
+{
+    ev_timer_set(logger.ctx->ev, &logger.again, ms);
+}
+
+/* Nothing was there. */
+static void rest(void)
+{
+    int64_t silent_ms = ev_now_ms(logger.ctx->ev) - logger.busy_ms;
+    if (logger.stopping && (!logger.orphan || silent_ms >= LIM_LOG_LINGER_MS)) {
+        tell_master();
+        ev_stop(logger.ctx->ev);
+        return;
+    }
+    if (!logger.idle_once || logger.stopping) {
+        logger.idle_once = true;
+        look_again_in(LIM_LOG_GATHER_MS);
+        return;
+    }
+    drain_sleeping(logger.drain, true);
+    if (drain_turn(logger.drain) != RC_MORE) { /* something came while we said so */
+        drain_sleeping(logger.drain, false);
+        logger.idle_once = false;
+        look_again_in(1);
+    }
+}
+
+static void work(void)
+{
+    enum rc rc = RC_OK;
+    for (int i = 0; i < LOGGER_BATCHES && rc == RC_OK; i++) {
+        rc = drain_turn(logger.drain);
+        if (rc == RC_OK) {
+            logger.busy_ms = ev_now_ms(logger.ctx->ev);
+            logger.idle_once = false;
+        }
+    }
+    if (rc == RC_OK) {
+        look_again_in(1); /* heartbeats are answered in between */
+    } else if (rc == RC_MORE) {
+        rest();
+    } else if (rc == RC_NOTFOUND && logger.stopping) {
+        ev_stop(logger.ctx->ev); /* never had a file */
+    } else {
+        tell_master();
+        look_again_in(LIM_LOG_RETRY_MS);
+    }
+}
+
+static void on_again(struct ev_timer *t)
+{
+    (void)t;
+    work();
+}
+
+/* Edge-triggered and never read: a captured worker shares the descriptor and could make a read block. */
+static void on_wake(struct ev_io *io, uint32_t events)
+{
+    (void)io;
+    (void)events;
+    drain_sleeping(logger.drain, false);
+    logger.idle_once = false;
+    if (drain_spool(logger.drain)->last_errno == 0)
+        work();
+}
+
+static void on_tick(struct ev_timer *t)
+{
+    drain_check_file(logger.drain);
+    tell_master();
+    ev_timer_set(logger.ctx->ev, t, LOGGER_TICK_MS);
+    if (logger.again.due_ms == 0)
+        work();
+}
+
+/* ---- messages ---- */
+
+static void on_logfile(span name, int dir)
+{
+    enum rc rc = drain_target(logger.drain, dir, name);
+    if (rc != RC_OK)
+        log_error("log file: %s", rc_text(rc));
+    if (!logger.ready) {
+        rc = role_ready(logger.ctx);
+        if (rc != RC_OK) {
+            log_error("sandbox: %s", rc_text(rc));
+            ev_stop(logger.ctx->ev);
+            return;
+        }
+        logger.ready = true;
+    }
+    look_again_in(1);
+}
+
+static void close_both(const int fds[2])
+{
+    close(fds[0]);
+    close(fds[1]);
+}
+
+/* Several rings may share one eventfd: then each message brings a descriptor of its own, which does no harm.
+ */
+static void on_rings(span payload, const int fds[2])
+{
+    struct rd r = rd_of(payload);
+    uint32_t worker = rd_u32(&r);
+    uint64_t boot = rd_u64(&r);
+    enum rc rc =
+        r.bad || logger.n_wakes == LOGGER_WAKES ? RC_LIMIT : drain_add(logger.drain, fds[0], boot, worker);
+    struct ev_io *io = &logger.wake[logger.n_wakes];
+    if (rc == RC_OK) {
+        *io = (struct ev_io){.fd = fds[1], .cb = on_wake};
+        rc = ev_watch(logger.ctx->ev, io, EPOLLIN | EPOLLET);
+    }
+    if (rc != RC_OK) {
+        log_error("ring of worker %u: %s", worker, rc_text(rc));
+        close_both(fds);
+        return;
+    }
+    close(fds[0]);
+    logger.n_wakes++;
+    look_again_in(1);
+}
+
+static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds, size_t n_fds)
+{
+    (void)ctx;
+    if (t == MSG_LOGFILE && n_fds == 1) {
+        on_logfile(payload, fds[0]);
+        return;
+    }
+    if (t == MSG_RINGS && n_fds == 2) {
+        on_rings(payload, fds);
+        return;
+    }
+    for (size_t i = 0; i < n_fds; i++)
+        close(fds[i]);
+}
+
+static enum rc start(struct role_ctx *ctx)
+{
+    logger = (struct logger){.ctx = ctx, .busy_ms = ev_now_ms(ctx->ev)};
+    ctx->state = &logger;
+    TRY(drain_new(ctx->config.boot, span_str(ctx->config.node_name), &logger.drain));
+    ev_timer_init(&logger.again, on_again);
+    ev_timer_init(&logger.tick, on_tick);
+    ev_timer_set(ctx->ev, &logger.tick, LOGGER_TICK_MS);
+    return RC_OK;
+}
+
+static void on_stop(struct role_ctx *ctx, uint32_t grace_ms)
+{
+    (void)grace_ms;
+    logger.stopping = true;
+    logger.orphan = ctx->master == NULL;
+    if (logger.orphan)
+        logger.busy_ms = ev_now_ms(ctx->ev);
+    drain_sleeping(logger.drain, false);
+    look_again_in(1);
+}
+
+const struct role_ops logger_ops = {
+    .role = ROLE_LOGGER, .start = start, .on_msg = on_msg, .on_stop = on_stop};

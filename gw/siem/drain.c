@@ -1,0 +1,370 @@
+/* From the rings to the log file; drain.h says what it promises. A batch lives from drain_fill to
+ * drain_commit; until it is committed nothing in the rings has moved, so giving up at any point costs only
+ * work. `done` counts the bytes of the batch that stand in the current file; it goes back to 0 whenever the
+ * file changes. */
+#include "gw/siem/drain.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "gw/base/clock.h"
+#include "gw/base/limits.h"
+#include "gw/base/log.h"
+#include "gw/base/obj.h"
+#include "gw/ipc/ring.h"
+#include "gw/siem/event.h"
+
+enum { DRAIN_RINGS = LIM_WORKERS + 8 }; /* and what the master itself has to say */
+
+struct source {
+    struct ring *ring;
+    uint64_t boot;
+    uint32_t worker;
+    ino_t ino;
+    uint64_t cursor; /* end of what is in the batch */
+    uint64_t next;   /* number expected next; 0: any */
+    uint64_t known;  /* up to this number the file has it already; 0 once past */
+    bool broken;
+};
+
+/* Last number of a worker that the file holds. */
+struct seen {
+    uint64_t boot, seq;
+    uint32_t worker;
+};
+
+struct drain {
+    struct spool spool;
+    uint64_t boot;
+    struct source src[DRAIN_RINGS];
+    size_t n_src, first; /* whose turn it is to be read first */
+    struct seen seen[DRAIN_RINGS];
+    size_t n_seen;
+    bool read_back; /* the file's end has been read */
+    struct buf batch, line;
+    size_t done;
+    uint64_t batch_lines;
+    struct drain_counts counts;
+    struct log_rate warn;
+    char node[64];
+};
+
+enum rc drain_new(uint64_t boot, span node, struct drain **out)
+{
+    struct drain *d = calloc(1, sizeof *d);
+    if (!d)
+        return RC_NOMEM;
+    spool_init(&d->spool, boot);
+    d->boot = boot;
+    buf_init(&d->batch, LIM_LOG_BATCH_BYTES + 4 * DRAIN_RINGS * (LIM_EVENT_BYTES + 1));
+    /* All memory now: in the middle of a batch there is no way back. */
+    if (buf_reserve(&d->batch, d->batch.max) != RC_OK || buf_reserve(&d->line, LIM_EVENT_BYTES) != RC_OK) {
+        drain_free(d);
+        return RC_NOMEM;
+    }
+    size_t n = node.n < sizeof d->node ? node.n : sizeof d->node - 1;
+    if (n)
+        memcpy(d->node, node.p, n);
+    *out = d;
+    return RC_OK;
+}
+
+void drain_free(struct drain *d)
+{
+    if (!d)
+        return;
+    for (size_t i = 0; i < d->n_src; i++)
+        ring_unmap(d->src[i].ring);
+    spool_fini(&d->spool);
+    buf_fini(&d->batch);
+    buf_fini(&d->line);
+    free(d);
+}
+
+struct spool *drain_spool(struct drain *d)
+{
+    return &d->spool;
+}
+
+const struct drain_counts *drain_counts(const struct drain *d)
+{
+    return &d->counts;
+}
+
+/* ---- reading back after a restart ---- */
+
+static struct seen *seen_find(struct drain *d, uint64_t boot, uint32_t worker)
+{
+    for (size_t i = 0; i < d->n_seen; i++) {
+        if (d->seen[i].boot == boot && d->seen[i].worker == worker)
+            return &d->seen[i];
+    }
+    return NULL;
+}
+
+static void see(struct drain *d, span line)
+{
+    uint64_t boot, seq;
+    uint32_t worker;
+    if (!event_identity(line, &boot, &worker, &seq))
+        return;
+    struct seen *s = seen_find(d, boot, worker);
+    if (!s && d->n_seen < N_ELEMS(d->seen)) {
+        s = &d->seen[d->n_seen++];
+        *s = (struct seen){boot, 0, worker};
+    }
+    if (s && seq > s->seq)
+        s->seq = seq;
+}
+
+/* No batch is longer than its buffer, so everything that can be in the file and still in a ring is in this
+ * much. Only lines of rings that we have count: `seen` has room for all of them. */
+static enum rc read_back(struct drain *d)
+{
+    if (d->read_back)
+        return RC_OK;
+    struct buf end = {0};
+    enum rc rc = spool_last(&d->spool, d->batch.max + LIM_EVENT_BYTES, &end);
+    span s = buf_span(&end);
+    for (size_t at = 0, nl; rc == RC_OK && (nl = span_find(s, '\n', at)) != SIZE_MAX; at = nl + 1)
+        see(d, span_cut(s, at, nl));
+    buf_fini(&end);
+    d->read_back = rc == RC_OK;
+    for (size_t i = 0; i < d->n_src; i++) {
+        const struct seen *had = seen_find(d, d->src[i].boot, d->src[i].worker);
+        d->src[i].known = had ? had->seq : 0;
+    }
+    return rc;
+}
+
+/* ---- rings and file ---- */
+
+enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return RC_IO;
+    for (size_t i = 0; i < d->n_src; i++) {
+        if (d->src[i].ino == st.st_ino)
+            return RC_OK;
+    }
+    if (d->n_src == N_ELEMS(d->src))
+        return RC_LIMIT;
+    struct source *s = &d->src[d->n_src];
+    const struct seen *had = seen_find(d, boot, worker);
+    *s = (struct source){.boot = boot, .worker = worker, .ino = st.st_ino, .known = had ? had->seq : 0};
+    TRY(ring_map(fd, &s->ring));
+    s->cursor = ring_tail(s->ring);
+    d->n_src++;
+    return RC_OK;
+}
+
+static bool same_place(const struct spool *s, int dir, span name)
+{
+    struct stat a, b;
+    return s->dir >= 0 && span_eq(span_str(s->name), name) && fstat(s->dir, &a) == 0 && fstat(dir, &b) == 0 &&
+           a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+enum rc drain_target(struct drain *d, int dir, span name)
+{
+    if (buf_len(&d->batch))
+        (void)!drain_turn(d); /* end within no line where that can be helped */
+    if (same_place(&d->spool, dir, name)) {
+        close(dir);
+        if (d->spool.fd < 0 || d->spool.size == 0)
+            return RC_OK;
+        d->done = 0;
+        return spool_rotate(&d->spool);
+    }
+    d->done = 0;
+    return spool_target(&d->spool, dir, name);
+}
+
+void drain_check_file(struct drain *d)
+{
+    if (buf_len(&d->batch) == 0)
+        spool_check_name(&d->spool);
+}
+
+void drain_sleeping(struct drain *d, bool sleeping)
+{
+    for (size_t i = 0; i < d->n_src; i++)
+        ring_sleeping(d->src[i].ring, sleeping);
+}
+
+/* ---- one batch ---- */
+
+static enum rc put_line(struct drain *d, span line)
+{
+    TRY(buf_put(&d->batch, line));
+    TRY(buf_put_u8(&d->batch, '\n'));
+    d->batch_lines++;
+    return RC_OK;
+}
+
+static enum rc put_note(struct drain *d, struct event_note *note)
+{
+    note->wall_us = clock_wall_us();
+    note->perron.node = span_str(d->node);
+    TRY(event_note_json(&d->line, note));
+    return put_line(d, buf_span(&d->line));
+}
+
+static bool one_line_of_json(span s)
+{
+    if (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}')
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < 0x20 || s.p[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+/* The line stands in our own memory now; no one can change it between check and write. */
+static enum rc put_checked(struct drain *d, const struct source *s, uint64_t seq, size_t at)
+{
+    span line = span_cut(buf_span(&d->batch), at, SIZE_MAX);
+    if (one_line_of_json(line) && event_ends_in(line, s->boot, s->worker, seq)) {
+        d->batch_lines++;
+        return buf_put_u8(&d->batch, '\n');
+    }
+    struct event_note note = {
+        .message = "a worker wrote what is no log line of its own",
+        .perron = {.reason = "malformed-event", .boot = s->boot, .worker = s->worker, .seq = seq},
+    };
+    d->batch.w = d->batch.r + at;
+    d->counts.malformed++;
+    if (log_rate_ok(&d->warn, clock_mono_ms(), 1000))
+        log_warn("worker %u: event %llu is malformed and was replaced", s->worker, (unsigned long long)seq);
+    return put_note(d, &note);
+}
+
+static enum rc put_gap(struct drain *d, const struct source *s, uint64_t from, uint64_t to)
+{
+    char text[96];
+    snprintf(text, sizeof text, "worker %u: after %llu came %llu", s->worker, (unsigned long long)(from - 1),
+             (unsigned long long)to);
+    struct event_note note = {
+        .message = "numbers of a worker's lines are missing",
+        .process = "logger",
+        .perron = {.reason = "log-gap", .detail = span_str(text), .boot = s->boot},
+    };
+    d->counts.gaps++;
+    return put_note(d, &note);
+}
+
+static enum rc put_frame(struct drain *d, struct source *s, uint64_t seq, span frame)
+{
+    if (s->known && seq <= s->known) {
+        d->counts.skipped++;
+        s->next = seq + 1;
+        return RC_OK;
+    }
+    s->known = 0;
+    if (s->next && seq != s->next)
+        TRY(put_gap(d, s, s->next, seq));
+    s->next = seq + 1;
+    size_t at = buf_len(&d->batch);
+    TRY(buf_put(&d->batch, frame));
+    return put_checked(d, s, seq, at);
+}
+
+static enum rc put_broken(struct drain *d, struct source *s)
+{
+    struct event_note note = {
+        .message = "the ring of a worker was broken and has been emptied",
+        .perron = {.reason = "ring-broken", .boot = s->boot, .worker = s->worker},
+        .process = "logger",
+    };
+    s->broken = true;
+    d->counts.broken++;
+    log_warn("worker %u: its ring is broken; what it held is lost", s->worker);
+    return put_note(d, &note);
+}
+
+/* Everything of one ring up to its share. Each frame may bring a line about a gap too, so the share counts
+ * what was written, and the buffer has room beyond all shares for the last frame of each. */
+static enum rc fill_from(struct drain *d, struct source *s, size_t share)
+{
+    size_t until = buf_len(&d->batch) + share;
+    s->cursor = ring_tail(s->ring);
+    for (size_t looked = 0; buf_len(&d->batch) < until && looked < LIM_RING_BYTES; looked++) {
+        enum ring_kind kind;
+        uint64_t seq;
+        span frame;
+        enum rc rc = ring_peek(s->ring, &s->cursor, &kind, &seq, &frame);
+        if (rc == RC_MORE)
+            return RC_OK;
+        if (rc != RC_OK)
+            return put_broken(d, s);
+        TRY(put_frame(d, s, seq, frame));
+    }
+    return RC_OK;
+}
+
+static enum rc fill(struct drain *d)
+{
+    if (d->n_src == 0)
+        return RC_OK;
+    size_t share = LIM_LOG_BATCH_BYTES / d->n_src;
+    for (size_t i = 0; i < d->n_src; i++)
+        TRY(fill_from(d, &d->src[(d->first + i) % d->n_src], share));
+    d->first = (d->first + 1) % d->n_src;
+    return RC_OK;
+}
+
+static bool moved(const struct drain *d)
+{
+    for (size_t i = 0; i < d->n_src; i++) {
+        if (d->src[i].broken || d->src[i].cursor != ring_tail(d->src[i].ring))
+            return true;
+    }
+    return false;
+}
+
+static enum rc write_out(struct drain *d)
+{
+    span lines = buf_span(&d->batch);
+    if (d->done == 0 && spool_wants_rotation(&d->spool, lines.n))
+        TRY(spool_rotate(&d->spool));
+    TRY(spool_write(&d->spool, lines, &d->done));
+    enum rc rc = spool_sync(&d->spool);
+    if (rc != RC_OK)
+        d->done = 0; /* all of it once more, into a new file */
+    return rc;
+}
+
+static void commit(struct drain *d)
+{
+    for (size_t i = 0; i < d->n_src; i++) {
+        struct source *s = &d->src[i];
+        if (s->broken) {
+            ring_reset(s->ring);
+            s->next = 0;
+        } else if (s->cursor != ring_tail(s->ring)) {
+            ring_advance(s->ring, s->cursor);
+        }
+        s->broken = false;
+    }
+    d->counts.lines += d->batch_lines;
+    d->counts.bytes += buf_len(&d->batch);
+    d->batch_lines = 0;
+    d->done = 0;
+    buf_clear(&d->batch);
+}
+
+enum rc drain_turn(struct drain *d)
+{
+    TRY(spool_ready(&d->spool));
+    TRY(read_back(d));
+    if (buf_len(&d->batch) == 0)
+        TRY(fill(d));
+    if (buf_len(&d->batch) == 0 && !moved(d))
+        return RC_MORE;
+    if (buf_len(&d->batch))
+        TRY(write_out(d));
+    commit(d);
+    return RC_OK;
+}

@@ -1,0 +1,40 @@
+/* From the rings to the log file, each accepted line once: gathers a batch of lines from all rings in fair
+ * shares, writes and syncs it, and only then moves the rings' tails. After a kill -9 at any moment the last
+ * batch may stand in the file with the tails not yet moved: on start the file's last lines are read back and
+ * frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring becomes
+ * one line of its own identity or a report. */
+#ifndef GW_SIEM_DRAIN_H
+#define GW_SIEM_DRAIN_H
+
+#include "gw/siem/spool.h"
+
+struct ring;
+struct drain;
+
+struct drain_counts {
+    uint64_t lines, bytes;    /* written and synced */
+    uint64_t skipped;         /* found in the file already after a restart */
+    uint64_t malformed, gaps; /* frames replaced by a report; numbers that never came */
+    uint64_t broken;          /* rings reset */
+};
+
+enum rc drain_new(uint64_t boot, span node, struct drain **out) MUST_USE;
+void drain_free(struct drain *d);
+/* The file to write to, for tests' own settings too. Changing its target belongs to drain_target. */
+struct spool *drain_spool(struct drain *d);
+/* Takes dir. The same directory and name once more: rotate now, or begin anew where somebody moved the file
+ * away. */
+enum rc drain_target(struct drain *d, int dir, span name) MUST_USE;
+/* Maps the ring behind fd (borrowed), which the master says is of this worker. A ring it has already is
+ * ignored. */
+enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker) MUST_USE;
+/* One batch. OK: written, come again at once; MORE: nothing there; IO (or NOTFOUND, no file yet): all is
+ * kept, try later. */
+enum rc drain_turn(struct drain *d) MUST_USE;
+/* Sets or clears "the logger sleeps" in all rings; look once more (drain_turn) after setting. */
+void drain_sleeping(struct drain *d, bool sleeping);
+/* Between batches: has somebody moved the file away? */
+void drain_check_file(struct drain *d);
+const struct drain_counts *drain_counts(const struct drain *d);
+
+#endif

@@ -102,8 +102,8 @@ static uint32_t grace_of(span payload)
 /* The sandbox needs to know the one directory that the logger may write to. */
 static void remember_dir(const int *fds, size_t n_fds)
 {
-    if (n_fds == 1 && life.ctx.write_dir < 0)
-        life.ctx.write_dir = dup(fds[0]);
+    if (n_fds == 1 && life.ctx.sandbox_dir < 0)
+        life.ctx.sandbox_dir = dup(fds[0]);
 }
 
 static void on_msg(struct peer *p, enum msg_type type, span payload, int *fds, size_t n_fds)
@@ -136,7 +136,7 @@ static void on_end(struct peer *p, enum rc rc)
 
 enum rc role_ready(struct role_ctx *ctx)
 {
-    TRY(sandbox_close(ctx->role, ctx->write_dir));
+    TRY(sandbox_close(ctx->role, ctx->sandbox_dir));
     return ctx->master ? peer_send(ctx->master, MSG_READY, SPAN_NONE, NULL, 0) : RC_CLOSED;
 }
 
@@ -165,7 +165,7 @@ static void settle_signals(void)
 
 int role_run(const struct role_ops *ops)
 {
-    life = (struct life){.ctx = {.role = ops->role, .write_dir = -1}, .ops = ops};
+    life = (struct life){.ctx = {.role = ops->role, .sandbox_dir = -1}, .ops = ops};
     ev_timer_init(&life.overdue, on_overdue);
     log_setup(role_name(ops->role), LOG_INFO);
     settle_signals();

@@ -15,9 +15,9 @@ struct role_ctx {
     struct ev *ev;
     struct peer *master; /* NULL once the master is gone */
     struct role_config config;
-    void *state;   /* the role's own */
-    int write_dir; /* the one directory the sandbox leaves open for writing, or -1; MSG_LOGFILE's is kept by
-                      itself */
+    void *state; /* the role's own */
+    /* The directory that the sandbox treats apart (sandbox_close), or -1. MSG_LOGFILE's is kept by itself. */
+    int sandbox_dir;
 };
 
 /* One per role; called by role_run. */

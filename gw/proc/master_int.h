@@ -1,0 +1,143 @@
+/* The master's own state, shared by its files only. Everything here lives as long as the process. */
+#ifndef GW_PROC_MASTER_INT_H
+#define GW_PROC_MASTER_INT_H
+
+#include "gw/base/clock.h"
+#include "gw/base/ev.h"
+#include "gw/ipc/peer.h"
+#include "gw/ipc/ring.h"
+#include "gw/proc/doors.h"
+#include "gw/proc/master.h"
+#include "gw/proc/state.h"
+
+struct master;
+struct control;
+
+/* Order matters: stopping goes from one phase to the next. */
+enum phase {
+    PHASE_STARTING, /* until every child said READY */
+    PHASE_RUNNING,
+    PHASE_STOP_WORKERS, /* open exchanges end */
+    PHASE_STOP_HELPERS,
+    PHASE_STOP_LOGGER, /* writes what is left in the rings */
+    PHASE_STOP_KEEPER, /* removes rules and routes */
+    PHASE_OVER,
+};
+
+enum child_state { CHILD_DOWN, CHILD_STARTING, CHILD_READY, CHILD_ENDING };
+
+struct child {
+    struct master *m;
+    enum role role;
+    uint32_t index;
+    bool wanted; /* started again when it dies */
+    enum child_state state;
+    pid_t pid;
+    struct peer *peer;
+    int64_t spawned_ms, ready_ms, held_until_ms;
+    int64_t asked_ms;              /* of the oldest heartbeat that it did not answer, 0: none */
+    uint32_t restarts, quick_ends; /* ends soon after the start, in a row */
+    struct ev_timer again;
+    uint8_t snapshot[SNAP_HASH]; /* confirmed by it */
+};
+
+/* A policy in force or on its way. */
+struct policy {
+    int fd[SNAP_PARTS];
+    struct snapshot *snap;
+};
+
+/* Told once, when a reload is over: rc, what the compiler said, what else to know. */
+typedef void (*reload_done)(struct master *m, void *arg, enum rc rc, span diag);
+
+struct reload {
+    bool running, settled; /* settled: `rc` is known, compiler and workers may still be on their way */
+    enum rc rc;
+    char *path;
+    struct buf diag;
+    uid_t who;
+    uint8_t old_hash[SNAP_HASH];
+    bool had_old;
+    reload_done done;
+    void *arg;
+    struct ev_timer late;
+};
+
+struct master {
+    const struct master_opts *o;
+    struct ev *ev;
+    enum phase phase;
+    int exit_code;
+    bool hurry; /* a second signal: no grace */
+    int64_t started_ms;
+    struct ev_io signals;
+    struct ev_timer heartbeat, phase_end, hourly;
+    uint64_t beat;
+
+    struct child single[ROLE_N]; /* all but workers */
+    struct child worker[LIM_WORKERS];
+    uint32_t n_workers;
+
+    struct state state;
+    struct role_config config;
+    struct policy policy;
+    struct reload reload;
+    struct doors doors;
+    int trust_fd, log_fd;
+    int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
+    struct ring *own_ring;
+    struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
+    uint16_t ca_generation;
+    uint8_t secret[STATE_SECRET];
+    uint32_t day;
+    uint64_t log_events, log_bytes;
+    uint32_t log_errno;
+    struct control *control;
+};
+
+/* ---- master.c ---- */
+/* Something that cannot be mended while starting: one clear line was written, everything ends, exit status 1.
+ */
+void master_fail(struct master *m);
+void master_stop(struct master *m, uint32_t grace_ms);
+/* A child became ready or has ended: is the next step due? */
+void master_step(struct master *m);
+
+/* ---- children.c ---- */
+void children_init(struct master *m);
+void child_start(struct child *c);
+void child_stop(struct child *c, uint32_t grace_ms);
+void child_kill(struct child *c);
+/* Sends to it if it lives; a full queue or a closed channel is the channel's own end. */
+void child_send(struct child *c, enum msg_type t, span payload, const int *fds, size_t n_fds);
+void children_reap(struct master *m);
+void children_beat(struct master *m);
+/* Walks all children, workers last; NULL at the end. Start with *it = 0. */
+struct child *children_next(struct master *m, size_t *it);
+bool children_all_ready(struct master *m);
+
+/* ---- feed.c ---- */
+/* Everything that is there once and kept: CA, trust, rings, log directory, secrets. One line in `err`
+ * otherwise. */
+enum rc feed_open(struct master *m, struct buf *err) MUST_USE;
+enum rc feed_open_policy(struct master *m, const struct settings *s, uint32_t n_workers,
+                         struct buf *err) MUST_USE;
+/* Right after a child was started: all that its role needs, in the order in which it needs it. */
+enum rc feed_child(struct child *c) MUST_USE;
+void feed_snapshot(struct child *c);
+void feed_doors(struct child *c, const struct doors *had);
+void feed_codes(struct child *c);
+void feed_crl(struct master *m, span crl);
+/* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
+void feed_hourly(struct master *m);
+
+/* ---- reload.c ---- */
+/* AGAIN: another one is under way. `done` is called later, never from inside. */
+enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, void *arg) MUST_USE;
+void reload_on_msg(struct child *compiler, enum msg_type t, span payload, int *fds, size_t n_fds);
+void reload_compiler_ended(struct master *m);
+void reload_confirmed(struct child *worker, span hash);
+/* The event of the policy that the gateway starts with. */
+void reload_write_start(struct master *m);
+
+#endif

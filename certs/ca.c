@@ -17,6 +17,12 @@
 
 enum { SECURE_HEAP_BYTES = 262144, SECURE_HEAP_LEAST = 32, CRL_URL_MAX = 512 };
 
+bool ca_lock_memory(void)
+{
+    return CRYPTO_secure_malloc_initialized() ||
+           CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_LEAST) == 1;
+}
+
 void ca_free(struct ca *ca)
 {
     if (!ca)
@@ -175,8 +181,7 @@ static bool url_fits(span url)
 
 static enum rc load(struct ca *ca, int key_fd, span chain_der, span crl_url, struct buf *err)
 {
-    if (!CRYPTO_secure_malloc_initialized() &&
-        CRYPTO_secure_malloc_init(SECURE_HEAP_BYTES, SECURE_HEAP_LEAST) != 1)
+    if (!ca_lock_memory())
         return ca_fail(err,
                        "no locked memory for the CA key: raise the limit on locked memory (RLIMIT_MEMLOCK)");
     if (!url_fits(crl_url))

@@ -214,6 +214,9 @@ enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct b
     TRY(check_plan(plan, err));
     if (lstat(dir, &st) == 0)
         return ca_fail(err, "%s: there is a certification authority already; move it away first", dir);
+    if (!ca_lock_memory())
+        return ca_fail(
+            err, "no locked memory for the new keys: raise the limit on locked memory (RLIMIT_MEMLOCK)");
     if (!make_both(&root, &ca, plan)) {
         pair_fini(&root);
         pair_fini(&ca);

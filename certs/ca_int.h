@@ -24,6 +24,8 @@ struct ca {
     struct buf excluded;   /* excluded dNSName subtrees of its name constraints: u8 length, name */
 };
 
+/* OpenSSL's locked heap (mlock, guard pages, not in dumps), once per process. False: not to be had. */
+bool ca_lock_memory(void) MUST_USE;
 /* Reads at most `max` bytes of a small file, from its first byte. */
 enum rc ca_read_fd(int fd, size_t max, struct buf *out) MUST_USE;
 /* One certificate from dir/name (PEM). A line in `err` when it is not there or not a certificate. */

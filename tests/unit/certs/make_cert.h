@@ -144,7 +144,7 @@ static void mk_free(struct made *m)
 
 /* An RSA public key of any size without its private half (a random odd modulus): nobody has to sign with a
  * leaf's key. */
-static EVP_PKEY *mk_rsa_public(int bits, unsigned long e)
+static inline EVP_PKEY *mk_rsa_public(int bits, unsigned long e)
 {
     BIGNUM *n = BN_new(), *be = BN_new();
     EVP_PKEY *key = NULL;

@@ -33,19 +33,21 @@ static enum h1_why name_why(span line, size_t n)
     return h1_byte_why(line.p[n], H1_NAME_BYTE);
 }
 
-/* `Transfer_Encoding` and its like: names that CGI-style servers fold into the one that frames. */
-static bool is_twin(span name, span framing)
+/* Is `name` the framing field `exact` but for signs between its letters: `Transfer_Encoding`,
+ * `ContentLength`? Some servers fold such names into the one that frames. `letters` is `exact` without its
+ * hyphen. */
+static bool is_twin(span name, span letters, span exact)
 {
-    bool odd = false;
-    for (size_t i = 0; i < framing.n; i++) {
-        uint8_t c = name.p[i], f = framing.p[i];
-        if (ascii_lower(c) == f)
+    size_t n = 0;
+    for (size_t i = 0; i < name.n; i++) {
+        uint8_t c = ascii_lower(name.p[i]);
+        if (!(h1_byte[c] & H1B_ALNUM))
             continue;
-        if (f != '-' || (h1_byte[c] & H1B_ALNUM))
+        if (n == letters.n || c != letters.p[n])
             return false;
-        odd = true;
+        n++;
     }
-    return odd;
+    return n == letters.n && !span_ieq(name, exact);
 }
 
 enum h1_why h1_field_line(span in, size_t *at, struct field *f)
@@ -60,8 +62,8 @@ enum h1_why h1_field_line(span in, size_t *at, struct field *f)
         return v < rest.n ? h1_byte_why(rest.p[v], H1_VALUE_BYTE) : H1_BARE_CR;
     f->name = (span){line.p, n};
     f->value = span_trim((span){rest.p, v});
-    if ((n == 14 && is_twin(f->name, SPAN("content-length"))) ||
-        (n == 17 && is_twin(f->name, SPAN("transfer-encoding"))))
+    if (n >= 13 && (is_twin(f->name, SPAN("contentlength"), SPAN("content-length")) ||
+                    is_twin(f->name, SPAN("transferencoding"), SPAN("transfer-encoding"))))
         return H1_NAME_TWIN;
     *at += n + 1 + v + 2;
     return H1_NONE;

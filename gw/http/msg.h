@@ -46,8 +46,8 @@ struct msg {
     bool keep_alive; /* what this message says about persistence */
     bool expect_continue;
     bool upgrade;    /* request: a whole RFC 6455 offer, the only upgrade we take part in (h2c and others are
-                        dropped by    the relay and the request goes on without); response: Connection and Upgrade
-                        are there */
+                        dropped by    the relay and the request goes on without); response: Connection and
+                        Upgrade    are there */
     span upgrade_to; /* "websocket" as sent */
 };
 

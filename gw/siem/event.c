@@ -7,6 +7,7 @@
 
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "gw/base/utf8.h"
 
 struct field {
     const char *key; /* "name": with its quotes and colon */
@@ -124,40 +125,14 @@ static void put_time(struct out *o, int64_t wall_us)
 
 /* ---- strangers' text ---- */
 
+enum { ESCAPED = 12 }; /* most bytes that one character becomes */
+
 /* What a byte that begins a character needs: 0 nothing, 'u' \u00XX, 'm' more bytes (UTF-8), else a short
  * escape. */
 static const uint8_t escape[256] = {
     [0 ... 7] = 'u', ['\b'] = 'b',      ['\t'] = 't', ['\n'] = 'n',  [11] = 'u',  ['\f'] = 'f',
     ['\r'] = 'r',    [14 ... 31] = 'u', ['"'] = '"',  ['\\'] = '\\', [127] = 'u', [128 ... 255] = 'm',
 };
-
-/* Length of the well-formed UTF-8 sequence at p (Unicode table 3-7), 0 when there is none; its code point. */
-static size_t utf8_at(const uint8_t *p, size_t n, uint32_t *cp)
-{
-    size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    if (p[0] < 0xc2 || p[0] > 0xf4 || len > n)
-        return 0;
-    uint32_t v = p[0] & (0x7fu >> len);
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        v = v << 6 | (p[i] & 0x3f);
-    }
-    if (v < least[len] || v > 0x10ffff || (v >= 0xd800 && v <= 0xdfff))
-        return 0;
-    *cp = v;
-    return len;
-}
-
-/* Characters that show nothing but change how their neighbours look: C1 controls, soft hyphen, Arabic letter
- * mark, zero width and direction marks, separators, byte order mark, interlinear annotations. */
-static bool is_invisible(uint32_t cp)
-{
-    return (cp >= 0x80 && cp <= 0x9f) || cp == 0xad || cp == 0x61c || cp == 0x180e ||
-           (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-           (cp >= 0x2060 && cp <= 0x206f) || cp == 0xfeff || (cp >= 0xfff9 && cp <= 0xfffb);
-}
 
 static size_t unicode_escape(uint8_t *to, uint32_t cp)
 {
@@ -168,28 +143,36 @@ static size_t unicode_escape(uint8_t *to, uint32_t cp)
     return 6;
 }
 
-/* One character of s as JSON text; the bytes it took are added to *at. At most 6 bytes are written. */
-static size_t escape_one(span s, size_t *at, uint8_t to[6])
+/* A character of more than one byte; the bytes it took are added to *at. */
+static size_t escape_wide(span s, size_t *at, uint8_t to[ESCAPED])
 {
-    uint8_t c = s.p[*at], how = escape[c];
-    uint32_t cp = c;
-    if (how == 'm') {
-        size_t len = utf8_at(s.p + *at, s.n - *at, &cp);
-        if (len == 0) {
-            memcpy(to, "\xef\xbf\xbd", 3);
-            (*at)++;
-            return 3;
-        }
-        const uint8_t *from = s.p + *at;
-        *at += len;
-        if (is_invisible(cp))
-            return unicode_escape(to, cp);
+    uint32_t cp;
+    size_t len = utf8_at(s, *at, &cp);
+    const uint8_t *from = s.p + *at;
+    *at += len ? len : 1;
+    if (len == 0) {
+        memcpy(to, "\xef\xbf\xbd", 3); /* U+FFFD */
+        return 3;
+    }
+    if (!utf8_is_invisible(cp)) {
         memcpy(to, from, len);
         return len;
     }
+    if (cp < 0x10000)
+        return unicode_escape(to, cp);
+    size_t n = unicode_escape(to, 0xd800 + ((cp - 0x10000) >> 10)); /* RFC 8259 section 7: surrogate pair */
+    return n + unicode_escape(to + n, 0xdc00 + (cp & 0x3ff));
+}
+
+/* One character of s that needs it as JSON text; the bytes it took are added to *at. */
+static size_t escape_one(span s, size_t *at, uint8_t to[ESCAPED])
+{
+    uint8_t c = s.p[*at], how = escape[c];
+    if (how == 'm')
+        return escape_wide(s, at, to);
     (*at)++;
     if (how == 'u')
-        return unicode_escape(to, cp);
+        return unicode_escape(to, c);
     to[0] = '\\';
     to[1] = how;
     return 2;
@@ -206,7 +189,7 @@ static size_t plain_run(span s, size_t at)
 /* A JSON string of at most cap bytes between its quotes; true when it had to be cut. */
 static bool put_text(struct out *o, span s, size_t cap)
 {
-    uint8_t one[6];
+    uint8_t one[ESCAPED];
     bool cut = false;
     *o->p++ = '"';
     for (size_t at = 0; at < s.n && !cut;) {
@@ -272,23 +255,58 @@ static void put_when(struct out *o, enum event_field f, int64_t wall_us)
     put_time(o, wall_us);
 }
 
+/* RFC 5952: the first longest run of two or more zero groups becomes "::". */
+static void put_v6(struct out *o, const uint8_t b[16])
+{
+    uint16_t g[8];
+    size_t run = 8, run_n = 1;
+    for (size_t i = 0; i < 8; i++)
+        g[i] = (uint16_t)(b[2 * i] << 8 | b[2 * i + 1]);
+    for (size_t i = 0, n; i < 8; i += n + 1) {
+        for (n = 0; i + n < 8 && g[i + n] == 0; n++)
+            ;
+        if (n > run_n) {
+            run = i;
+            run_n = n;
+        }
+    }
+    for (size_t i = 0; i < 8; i++) {
+        if (i == run) {
+            PUT_LIT(o, "::");
+            i += run_n - 1;
+            continue;
+        }
+        if (i > 0 && i != run + run_n)
+            *o->p++ = ':';
+        bool shown = false;
+        for (int shift = 12; shift >= 0; shift -= 4) {
+            unsigned digit = g[i] >> shift & 15;
+            shown = shown || digit || shift == 0;
+            if (shown)
+                *o->p++ = (uint8_t) "0123456789abcdef"[digit];
+        }
+    }
+}
+
+static void put_v4(struct out *o, const uint8_t b[4])
+{
+    for (size_t i = 0; i < 4; i++) {
+        if (i)
+            *o->p++ = '.';
+        put_u64(o, b[i]);
+    }
+}
+
 static void put_addr(struct out *o, enum event_field f, const struct addr *a)
 {
-    char text[ADDR_TEXT];
     if (a->family == 0)
         return;
     put_key(o, f);
     *o->p++ = '"';
-    if (a->family == 4) {
-        for (size_t i = 0; i < 4; i++) {
-            if (i)
-                *o->p++ = '.';
-            put_u64(o, a->b[i]);
-        }
-    } else {
-        span s = span_str(addr_text(a, text));
-        put_raw(o, s.p, s.n);
-    }
+    if (a->family == 4)
+        put_v4(o, a->b);
+    else
+        put_v6(o, a->b);
     *o->p++ = '"';
 }
 
@@ -379,7 +397,7 @@ static void put_cut(struct out *o)
     *o->p++ = ']';
 }
 
-/* The line's end, always in these words: event_identity reads it back. */
+/* The line's end, always in these words: identity.c reads them back. */
 static void put_identity(struct out *o, const struct event_perron *p)
 {
     put_cut(o);
@@ -555,55 +573,4 @@ enum rc event_note_json(struct buf *out, const struct event_note *e)
     put_hex64(&o, e->perron.boot);
     PUT_LIT(&o, "\"}}");
     return finish(out, &o);
-}
-
-/* ---- the line's end, read back ---- */
-
-/* Takes the decimal number before `end` and what stands before it; SIZE_MAX when it is not there. */
-static size_t number_before(span s, size_t end, span key, uint64_t max, uint64_t *out)
-{
-    size_t from = end;
-    while (from > 0 && end - from < 20 && s.p[from - 1] >= '0' && s.p[from - 1] <= '9')
-        from--;
-    span digits = span_cut(s, from, end);
-    if (!span_to_u64(digits, max, out) || (digits.n > 1 && digits.p[0] == '0') || from < key.n ||
-        !span_eq(span_cut(s, from - key.n, from), key))
-        return SIZE_MAX;
-    return from - key.n;
-}
-
-static bool hex64(span s, uint64_t *out)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        if ((c < '0' || c > '9') && (c < 'a' || c > 'f'))
-            return false;
-        v = v << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
-    }
-    *out = v;
-    return s.n == 16;
-}
-
-bool event_identity(span line, uint64_t *boot, uint32_t *worker, uint64_t *seq)
-{
-    static const size_t hex_n = 16;
-    span open = SPAN(",\"boot\":\"");
-    uint64_t n;
-    if (!span_has_suffix(line, SPAN("}}")))
-        return false;
-    size_t at = number_before(line, line.n - 2, SPAN("\",\"seq\":"), UINT64_MAX, seq);
-    if (at == SIZE_MAX || at < hex_n + open.n || !hex64(span_cut(line, at - hex_n, at), boot) ||
-        !span_eq(span_cut(line, at - hex_n - open.n, at - hex_n), open))
-        return false;
-    at = number_before(line, at - hex_n - open.n, SPAN(",\"worker\":"), UINT32_MAX, &n);
-    *worker = (uint32_t)n;
-    return at != SIZE_MAX;
-}
-
-bool event_ends_in(span line, uint64_t boot, uint32_t worker, uint64_t seq)
-{
-    uint64_t b, s;
-    uint32_t w;
-    return event_identity(line, &b, &w, &s) && b == boot && w == worker && s == seq;
 }

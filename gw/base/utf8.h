@@ -1,0 +1,15 @@
+/* UTF-8 from strangers, for whoever shows or records it: what is well formed, and which characters show
+ * nothing but change how their neighbours look. */
+#ifndef GW_BASE_UTF8_H
+#define GW_BASE_UTF8_H
+
+#include "gw/base/buf.h"
+
+/* Length of the well-formed sequence of two to four bytes that begins at s[at] (Unicode table 3-7) with its
+ * code point, or 0 when there is none. For bytes of 0x80 and above; at < s.n. */
+size_t utf8_at(span s, size_t at, uint32_t *cp);
+/* C1 controls, soft hyphen, Arabic letter mark, zero width and direction marks, separators, byte order mark,
+ * interlinear annotations, tag characters. */
+bool utf8_is_invisible(uint32_t cp);
+
+#endif

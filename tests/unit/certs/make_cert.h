@@ -135,7 +135,7 @@ static struct made mk_cert(const struct mk *m, const struct made *issuer)
     return out;
 }
 
-static void mk_free(struct made *m)
+static inline void mk_free(struct made *m)
 {
     X509_free(m->cert);
     EVP_PKEY_free(m->key);

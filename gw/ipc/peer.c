@@ -332,7 +332,6 @@ enum rc peer_new(struct ev *ev, int fd, enum role me, enum role them, peer_on_ms
                  void *data, struct peer **out)
 {
     size_t in_cap = longest(them, me) + 1;
-    int size = SOCKET_BYTES;
     struct peer *p = calloc(1, sizeof *p + in_cap);
     if (!p) {
         close(fd);
@@ -347,8 +346,6 @@ enum rc peer_new(struct ev *ev, int fd, enum role me, enum role them, peer_on_ms
     p->data = data;
     p->last = &p->first;
     p->in_cap = in_cap;
-    /* A whole message must fit into the buffer; where the system allows less, its default of 208 KiB does. */
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (ev_watch(ev, &p->io, EPOLLIN) != RC_OK) {
         release(p);
         return RC_IO;
@@ -357,7 +354,14 @@ enum rc peer_new(struct ev *ev, int fd, enum role me, enum role them, peer_on_ms
     return RC_OK;
 }
 
+/* A whole message must fit into the buffer; where the system allows less, its default of 208 KiB does. It is
+ * set here and not in peer_new(), because the two ends live behind sandboxes that do without setsockopt. */
 enum rc peer_pair(int out[2])
 {
-    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, out) == 0 ? RC_OK : RC_IO;
+    const int size = SOCKET_BYTES;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, out) < 0)
+        return RC_IO;
+    (void)setsockopt(out[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    (void)setsockopt(out[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+    return RC_OK;
 }

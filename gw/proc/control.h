@@ -1,6 +1,6 @@
 /* The control socket STATE/control (0600, root): what perronctl talks to. One JSON object a line each way; a
  * request is
- * {"cmd": "show" | "reload" | "simulate" | "stop", ...}, an answer any number of lines and then one with
+ * {"cmd": "show" | "reload" | "simulate", ...}, an answer any number of lines and then one with
  * "done": true, "ok" and, where it is false, "error". */
 #ifndef GW_PROC_CONTROL_H
 #define GW_PROC_CONTROL_H

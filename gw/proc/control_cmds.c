@@ -153,8 +153,8 @@ static void on_reloaded(struct master *m, void *arg, enum rc rc, span diag)
     struct client *c = control_client(m->control, id);
     if (!c)
         return; /* left; the log has it */
-    client_say(c, json_pack("{s:o, s:s}", "diag", diag.n ? as_text(diag) : json_string(""), "snapshot",
-                            snapshot_short(m->policy.snap)));
+    client_say(c, json_pack("{s:o, s:s, s:b}", "diag", diag.n ? as_text(diag) : json_string(""), "snapshot",
+                            snapshot_short(m->policy.snap), "loaded", rc == RC_OK));
     client_done(c, rc == RC_OK ? NULL : "the policy was refused; nothing has changed");
 }
 
@@ -217,21 +217,12 @@ static void simulate(struct client *client, json_t *request)
         client_done(client, "known: signer-down, logger-down, opener-down, worker-down");
 }
 
-/* ---- */
-
-static void stop(struct client *c, json_t *request)
-{
-    json_int_t grace = json_integer_value(json_object_get(request, "grace_ms"));
-    client_done(c, NULL);
-    master_stop(c->owner->m, grace < 0 || grace > LIM_DRAIN_MS ? LIM_DRAIN_MS : (uint32_t)grace);
-}
-
 void control_command(struct client *c, json_t *request)
 {
     static const struct {
         const char *name;
         void (*run)(struct client *, json_t *);
-    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"stop", stop}};
+    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}};
     const char *cmd = text_of(request, "cmd");
     for (size_t i = 0; i < N_ELEMS(commands); i++) {
         if (strcmp(cmd, commands[i].name) == 0) {

@@ -247,6 +247,7 @@ static enum rc prepare(struct master *m, struct buf *err)
     TRY(state_open(&m->state, m->o->state, err));
     TRY(feed_open(m, err));
     TRY(ev_new(&m->ev));
+    m->started_ms = ev_now_ms(m->ev);
     TRY(watch_signals(m));
     TRY(control_open(m, err));
     ev_timer_init(&m->heartbeat, on_heartbeat);

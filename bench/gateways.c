@@ -129,9 +129,13 @@ static enum rc perron_start(struct lab *lab, pid_t *pid)
 
 static enum rc direct_start(struct lab *lab, pid_t *pid)
 {
-    (void)lab;
     *pid = 0;
-    return RC_OK;
+    return net_forward(&lab->net, true);
+}
+
+static enum rc direct_clean(struct lab *lab)
+{
+    return net_forward(&lab->net, false);
 }
 
 static enum rc clean_nothing(struct lab *lab)
@@ -143,7 +147,7 @@ static enum rc clean_nothing(struct lab *lab)
 static const struct gateway GATEWAYS[] = {
     {"perron", true, perron_start, clean_nothing, "state/ca/root.crt"},
     {"haproxy", false, haproxy_start, haproxy_clean, "root.pem"},
-    {"direct", false, direct_start, clean_nothing, "root.pem"},
+    {"direct", false, direct_start, direct_clean, "root.pem"},
 };
 
 const struct gateway *gateway_find(const char *name)

@@ -75,7 +75,7 @@ void load_conn_fail(struct load_client *lc, struct load_conn *c, enum load_error
         snprintf(detail, sizeof(detail), "%s", X509_verify_cert_error_string(SSL_get_verify_result(c->ssl)));
     } else if (e != 0) {
         ERR_error_string_n(e, detail, sizeof(detail));
-    } else if (errno != 0 && why == LOAD_E_CONNECT) {
+    } else if (errno != 0 && errno != EAGAIN) {
         snprintf(detail, sizeof(detail), "%s", strerrordesc_np(errno));
     }
     s->errors[why]++;
@@ -171,6 +171,8 @@ static bool step_proxy(struct load_client *lc, struct load_conn *c)
 static void not_now(struct load_client *lc, struct load_conn *c, int ret, enum load_error why)
 {
     int e = SSL_get_error(c->ssl, ret);
+    if (e == SSL_ERROR_ZERO_RETURN)
+        errno = 0; /* an orderly end, no error of the system */
     if (e != SSL_ERROR_WANT_READ && e != SSL_ERROR_WANT_WRITE)
         load_conn_fail(lc, c, why);
 }
@@ -178,6 +180,7 @@ static void not_now(struct load_client *lc, struct load_conn *c, int ret, enum l
 static bool step_handshake(struct load_client *lc, struct load_conn *c)
 {
     ERR_clear_error();
+    errno = 0;
     int ret = SSL_connect(c->ssl);
     if (ret != 1) {
         not_now(lc, c, ret, LOAD_E_HANDSHAKE);
@@ -195,6 +198,7 @@ static bool step_send(struct load_client *lc, struct load_conn *c)
     c->asked_us = clock_mono_us();
     c->head_len = 0;
     ERR_clear_error();
+    errno = 0;
     int ret = SSL_write(c->ssl, lc->scratch, n);
     if (ret <= 0) {
         not_now(lc, c, ret, LOAD_E_EARLY);
@@ -295,6 +299,7 @@ static bool take_head(struct load_client *lc, struct load_conn *c, span bytes)
 static bool step_read(struct load_client *lc, struct load_conn *c)
 {
     ERR_clear_error();
+    errno = 0;
     int n = SSL_read(c->ssl, lc->scratch, sizeof(lc->scratch));
     if (n <= 0) {
         not_now(lc, c, n, c->state == LS_HELD ? LOAD_E_IDLE : LOAD_E_EARLY);

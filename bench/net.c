@@ -57,7 +57,6 @@ struct net_knob {
 static const struct net_knob KNOBS[] = {
     {"/proc/sys/net/ipv4/ip_local_port_range", "10000 65535"},
     {"/proc/sys/net/ipv4/tcp_tw_reuse", "1"},
-    {"/proc/sys/net/ipv4/ip_forward", "1"},
     {"/proc/sys/net/ipv4/tcp_max_syn_backlog", "16384"},
     {"/proc/sys/net/core/somaxconn", "16384"},
 };
@@ -142,6 +141,14 @@ enum rc net_divert(struct net *n, bool on)
         return RC_OK;
     n->diverted = on;
     return on ? run_lines(n, DIVERT_ON, N_ELEMS(DIVERT_ON)) : run_lines(n, DIVERT_OFF, N_ELEMS(DIVERT_OFF));
+}
+
+enum rc net_forward(struct net *n, bool on)
+{
+    TRY(net_enter(n, NET_GATEWAY));
+    enum rc rc = write_knob(&(struct net_knob){"/proc/sys/net/ipv4/ip_forward", on ? "1" : "0"});
+    enum rc home = net_enter(n, NET_PLACES);
+    return rc == RC_OK ? home : rc;
 }
 
 enum rc net_enter(struct net *n, enum net_place place)

@@ -35,6 +35,9 @@ void net_down(struct net *n);
 /* Rules and route that bring TCP from the client to a transparent listener on NET_TPROXY_PORT. For HAProxy:
  * Perron sets its own. net_divert(n, false) takes them away again. */
 enum rc net_divert(struct net *n, bool on) MUST_USE;
+/* Whether the gateway's network forwards packets. Off while a gateway is measured: what it does not take must
+ * not reach the origin by itself and look like a success. */
+enum rc net_forward(struct net *n, bool on) MUST_USE;
 /* Moves the calling thread into a place, or home with NET_PLACES. */
 enum rc net_enter(struct net *n, enum net_place place) MUST_USE;
 

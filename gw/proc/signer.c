@@ -280,7 +280,7 @@ static void signer_msg(struct role_ctx *ctx, enum msg_type t, span payload, int 
 
 static enum rc signer_start(struct role_ctx *ctx)
 {
-    signer.ctx = ctx;
+    signer = (struct signer){.ctx = ctx};
     ctx->state = &signer;
     return RC_OK;
 }

@@ -58,7 +58,7 @@ struct made {
             "subjectKeyIdentifier=hash"                                               \
     }
 
-static void mk_add_ext(X509 *cert, X509 *issuer, const char *text)
+static inline void mk_add_ext(X509 *cert, X509 *issuer, const char *text)
 {
     char name[64];
     const char *eq = strchr(text, '=');
@@ -73,7 +73,7 @@ static void mk_add_ext(X509 *cert, X509 *issuer, const char *text)
     X509_EXTENSION_free(ext);
 }
 
-static void mk_serial(X509 *cert)
+static inline void mk_serial(X509 *cert)
 {
     uint8_t b[16];
     RAND_bytes(b, sizeof b);
@@ -83,7 +83,7 @@ static void mk_serial(X509 *cert)
     BN_free(n);
 }
 
-static void mk_break(X509 *cert)
+static inline void mk_break(X509 *cert)
 {
     const ASN1_BIT_STRING *sig;
     X509_get0_signature(&sig, NULL, cert);
@@ -91,7 +91,7 @@ static void mk_break(X509 *cert)
 }
 
 /* Leaves a certificate as a peer would have sent it: encoded and parsed. */
-static X509 *mk_reparse(X509 *cert)
+static inline X509 *mk_reparse(X509 *cert)
 {
     uint8_t *der = NULL;
     int n = i2d_X509(cert, &der);
@@ -104,7 +104,7 @@ static X509 *mk_reparse(X509 *cert)
     return out;
 }
 
-static struct made mk_cert(const struct mk *m, const struct made *issuer)
+static inline struct made mk_cert(const struct mk *m, const struct made *issuer)
 {
     struct made out = {X509_new(), m->key};
     if (m->key)

@@ -277,6 +277,7 @@ enum rc feed_child(struct child *c)
     case ROLE_WORKER: return feed_worker(c);
     case ROLE_LOGGER: return feed_logger(c);
     case ROLE_OPENER: return feed_opener(c);
+    case ROLE_KEEPER: gate_feed_keeper(c); return RC_OK;
     default: return RC_OK;
     }
 }

@@ -64,8 +64,11 @@ static void enter(struct master *m, enum phase phase, uint32_t grace_ms)
 
 static void next_phases(struct master *m)
 {
-    while (m->phase >= PHASE_STOP_WORKERS && m->phase < PHASE_OVER && phase_done(m))
+    while (m->phase >= PHASE_STOP_WORKERS && m->phase < PHASE_OVER && phase_done(m)) {
+        if (m->phase == PHASE_STOP_WORKERS)
+            gate_close(m);
         enter(m, m->phase + 1, 0);
+    }
     if (m->phase == PHASE_OVER)
         ev_stop(m->ev);
 }
@@ -108,13 +111,25 @@ void master_fail(struct master *m)
     master_stop(m, 0);
 }
 
-void master_step(struct master *m)
+static void open_gate(struct master *m)
 {
-    if (m->phase == PHASE_STARTING && m->n_workers && children_all_ready(m)) {
+    struct buf err = {0};
+    enum rc rc = gate_open(m, m->policy.snap, &err);
+    print(buf_span(&err));
+    buf_fini(&err);
+    if (rc != RC_OK) {
+        master_fail(m);
+    } else {
         m->phase = PHASE_RUNNING;
         log_info("ready: %u workers, policy %s, state in %s", (unsigned)m->n_workers,
                  snapshot_short(m->policy.snap), m->o->state);
     }
+}
+
+void master_step(struct master *m)
+{
+    if (m->phase == PHASE_STARTING && m->n_workers && children_all_ready(m))
+        open_gate(m);
     next_phases(m);
 }
 

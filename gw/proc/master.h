@@ -1,6 +1,7 @@
-/* perrond's first process: opens, spawns, watches, hands out descriptors. It keeps root and therefore parses no byte
- * that a stranger could have written. Reading order: master.c (start, run, stop), children.c (one child's life),
- * feed.c (what each role is given), reload.c (a policy's way into force), control.c (perronctl). */
+/* perrond's first process: opens, spawns, watches, hands out descriptors. It keeps root and therefore parses
+ * no byte that a stranger could have written. Reading order: master.c (start, run, stop), children.c (one
+ * child's life), feed.c (what each role is given), reload.c (a policy's way into force), control.c
+ * (perronctl). */
 #ifndef GW_PROC_MASTER_H
 #define GW_PROC_MASTER_H
 

@@ -12,6 +12,7 @@
 
 struct master;
 struct control;
+struct nft;
 
 /* Order matters: stopping goes from one phase to the next. */
 enum phase {
@@ -83,6 +84,7 @@ struct master {
     struct policy policy;
     struct reload reload;
     struct doors doors;
+    struct nft *nft; /* NULL: nothing is diverted */
     int trust_fd, log_fd;
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
@@ -130,6 +132,12 @@ void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
+
+/* ---- gate.c ---- */
+/* Leads the clients' traffic here as `s` says; on failure what was in force stays. */
+enum rc gate_open(struct master *m, const struct snapshot *s, struct buf *err) MUST_USE;
+void gate_close(struct master *m);
+void gate_feed_keeper(struct child *keeper);
 
 /* ---- reload.c ---- */
 /* AGAIN: another one is under way. `done` is called later, never from inside. */

@@ -220,14 +220,18 @@ static void spread(struct master *m, struct policy *new, struct doors *doors)
 
 static void take(struct master *m, struct policy *new)
 {
-    struct doors doors;
+    static struct doors doors; /* 10 KiB */
     struct reload *r = &m->reload;
     if (!m->policy.snap) { /* the first one: nothing runs yet */
         m->policy = *new;
         settle(m, RC_OK);
         return;
     }
-    if (doors_open(&doors, snapshot_settings(new->snap), m->n_workers, &m->doors, &r->diag) != RC_OK) {
+    enum rc rc = doors_open(&doors, snapshot_settings(new->snap), m->n_workers, &m->doors, &r->diag);
+    if (rc == RC_OK)
+        rc = gate_open(m, new->snap, &r->diag);
+    if (rc != RC_OK) {
+        doors_close(&doors);
         policy_drop(new);
         settle(m, RC_CONFIG);
         return;

@@ -1,6 +1,7 @@
-/* The state directory (-d DIR) and the few system files that the master reads for its children: lock, numbers for
- * decision codes, secret of the pseudonyms, log directory, trust bundle, resolvers. Every failure is one clear line in
- * `err` with the place and the remedy (CONFIG). Nothing here is fast and nothing here is on a flow's way. */
+/* The state directory (-d DIR) and the few system files that the master reads for its children: lock, numbers
+ * for decision codes, secret of the pseudonyms, log directory, trust bundle, resolvers. Every failure is one
+ * clear line in `err` with the place and the remedy (CONFIG). Nothing here is fast and nothing here is on a
+ * flow's way. */
 #ifndef GW_PROC_STATE_H
 #define GW_PROC_STATE_H
 
@@ -12,8 +13,9 @@ enum { STATE_SECRET = 32, STATE_RESOLVERS = 4 };
 
 struct state {
     const char *path;
-    int dir, lock;                  /* descriptors */
-    uint64_t code_next, code_taken; /* numbers [code_next, code_taken) are written down as used and still free */
+    int dir, lock; /* descriptors */
+    uint64_t code_next,
+        code_taken; /* numbers [code_next, code_taken) are written down as used and still free */
 };
 
 /* Makes the directory where it is missing and locks it: one gateway per directory. */

@@ -1,5 +1,6 @@
-/* TLS contexts: one towards clients and one towards origins per worker, made once. Towards both 1.2 and 1.3 only, AEAD with
- * forward secrecy, X25519 first, no compression, no renegotiation, no early data, SECLEVEL 2 (threats.md 37-43, 48-49, 59). */
+/* TLS contexts: one towards clients and one towards origins per worker, made once. Towards both 1.2 and 1.3
+ * only, AEAD with forward secrecy, X25519 first, no compression, no renegotiation, no early data, SECLEVEL 2
+ * (threats.md 37-43, 48-49, 59). */
 #ifndef GW_TLS_CTX_H
 #define GW_TLS_CTX_H
 
@@ -10,14 +11,16 @@
 
 /* The server side: certificate and key are set per connection (ctx_accept). */
 enum rc ctx_server_new(SSL_CTX **out) MUST_USE;
-/* The client side. `verify` gets every origin's chain; it records its verdict and returns 1, so that the handshake ends and
- * policy decides. `asked` is called when an origin asks for a client certificate; we never give one. */
+/* The client side. `verify` gets every origin's chain; it records its verdict and returns 1, so that the
+ * handshake ends and policy decides. `asked` is called when an origin asks for a client certificate; we never
+ * give one. */
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out) MUST_USE;
 
-/* An accepting SSL with this leaf. `chain`: what follows the leaf (issuing CA); its references are shared. Chooses ALPN
- * http/1.1 when the client offers it. `data`: SSL_set_app_data. */
-enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) *chain, void *data, SSL **out) MUST_USE;
+/* An accepting SSL with this leaf. `chain`: what follows the leaf (issuing CA); its references are shared.
+ * Chooses ALPN http/1.1 when the client offers it. `data`: SSL_set_app_data. */
+enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data,
+                   SSL **out) MUST_USE;
 /* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered. */
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out) MUST_USE;
 

@@ -93,7 +93,8 @@ class Gateway:
         return out
 
     def show(self, *words):
-        return json.loads(self.ctl("--json", "show", *words))
+        """Objects that `perronctl --json show` prints, one a line."""
+        return [json.loads(line) for line in self.ctl("--json", "show", *words).splitlines()]
 
     def command(self):
         cmd = [BUILD / "perrond", "-f", self.file, "-d", self.state, "--log-dir", self.logs, *self.extra]
@@ -105,7 +106,7 @@ class Gateway:
     def root_pem(self):
         """Path of our root certificate, for clients' stores."""
         path = self.folder / "our-root.pem"
-        path.write_text(self.ctl("ca", "export", "--for", "pem"))
+        self.ctl("ca", "export", "--for", "pem", "-o", path)
         return path
 
     def start(self, patience_s=15):
@@ -122,7 +123,7 @@ class Gateway:
         if status != 0:
             return False
         rows = processes(out)
-        return any(p["role"] == "worker" for p in rows) and all(p["state"] in ("ready", "up", "running") for p in rows)
+        return any(p["role"] == "worker" for p in rows) and all(p["state"] == "ready" for p in rows)
 
     def said(self):
         try:
@@ -184,8 +185,7 @@ class Gateway:
 
 def processes(text):
     """Rows of `perronctl --json show processes`."""
-    rows = json.loads(text)
-    return rows["processes"] if isinstance(rows, dict) else rows
+    return [json.loads(line)["process"] for line in text.splitlines()]
 
 
 def field(event, key):

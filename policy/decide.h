@@ -1,10 +1,11 @@
-/* decide(): snapshot + facts -> verdict. Pure: no clock, no I/O, no allocation, no state; the same arguments give the
- * same verdict for ever. The gateway, explain, policy tests and audit replay all call this one function.
+/* decide(): snapshot + facts -> verdict. Pure: no clock, no I/O, no allocation, no state; the same arguments
+ * give the same verdict for ever. The gateway, explain, policy tests and audit replay all call this one
+ * function.
  *
- * Order (DESIGN section 4): what `web` settles for certain, then `tls`, then `web` with the request, then (later)
- * `content`. Three-valued: a rule that needs an unknown fact is open; the first rule that matches for certain decides
- * unless an earlier one is still open. Where no further step will come open means no match: an exempt flow therefore
- * still obeys every rule that names its host. */
+ * Order (DESIGN section 4): what `web` settles for certain, then `tls`, then `web` with the request, then
+ * (later) `content`. Three-valued: a rule that needs an unknown fact is open; the first rule that matches for
+ * certain decides unless an earlier one is still open. Where no further step will come open means no match:
+ * an exempt flow therefore still obeys every rule that names its host. */
 #ifndef POLICY_DECIDE_H
 #define POLICY_DECIDE_H
 
@@ -24,11 +25,11 @@ enum layer { LAYER_NONE, LAYER_FIREWALL, LAYER_TLS, LAYER_WEB, LAYER_CONTENT };
 
 /* Why a verdict came out so, where no rule did it. */
 enum why {
-    WHY_RULE,        /* `rule` decided */
-    WHY_DEFAULT,     /* no rule matched: the layer's default (web: block; tls: inspect) */
-    WHY_DEFECT,      /* a certificate defect that no rule allows */
-    WHY_ZONE_NO_CA,  /* zone with `ca none`: nothing is intercepted */
-    WHY_NO_ZONE,     /* the source is in no zone */
+    WHY_RULE,       /* `rule` decided */
+    WHY_DEFAULT,    /* no rule matched: the layer's default (web: block; tls: inspect) */
+    WHY_DEFECT,     /* a certificate defect that no rule allows */
+    WHY_ZONE_NO_CA, /* zone with `ca none`: nothing is intercepted */
+    WHY_NO_ZONE,    /* the source is in no zone */
 };
 
 #define RULE_NONE     UINT32_MAX
@@ -47,11 +48,12 @@ struct verdict {
     enum action action;
     enum layer layer;
     enum why why;
-    bool forbid;         /* by `forbid`: nothing can lift it */
-    uint32_t rule;       /* global rule number in the snapshot, or RULE_NONE */
-    uint16_t category;   /* the category of that rule which matched, or CATEGORY_NONE */
-    uint64_t waits_for;  /* facts that earlier, open rules wait for; 0: final for this step */
-    int64_t valid_until; /* first moment (UTC seconds) at which time alone would change it; INT64_MAX: never */
+    bool forbid;        /* by `forbid`: nothing can lift it */
+    uint32_t rule;      /* global rule number in the snapshot, or RULE_NONE */
+    uint16_t category;  /* the category of that rule which matched, or CATEGORY_NONE */
+    uint64_t waits_for; /* facts that earlier, open rules wait for; 0: final for this step */
+    int64_t
+        valid_until; /* first moment (UTC seconds) at which time alone would change it; INT64_MAX: never */
     uint16_t n_trail;
     struct trail_step trail[TRAIL_MAX]; /* open and deciding rules, in order; the last one decided */
 };

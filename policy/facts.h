@@ -1,9 +1,11 @@
-/* All that a decision may depend on, and nothing else. Pure values: no clock, no socket, no look-up behind them.
+/* All that a decision may depend on, and nothing else. Pure values: no clock, no socket, no look-up behind
+ * them.
  *
- * A fact is known or not (`known`, one bit a row of fact.tbl). decide() treats a rule whose outcome hangs on an unknown
- * fact as open (DESIGN section 4). `known` with an empty value is a statement: "there is no SNI", "nobody is logged in".
- * Spans are borrowed from the caller for the time of the call. Host names are normalised (gw/base/addr.h name_normalise
- * semantics: lower case, no trailing dot); an address literal is in dst_addr and `name` stays empty. */
+ * A fact is known or not (`known`, one bit a row of fact.tbl). decide() treats a rule whose outcome hangs on
+ * an unknown fact as open (DESIGN section 4). `known` with an empty value is a statement: "there is no SNI",
+ * "nobody is logged in". Spans are borrowed from the caller for the time of the call. Host names are
+ * normalised (gw/base/addr.h name_normalise semantics: lower case, no trailing dot); an address literal is in
+ * dst_addr and `name` stays empty. */
 #ifndef POLICY_FACTS_H
 #define POLICY_FACTS_H
 

@@ -1,6 +1,7 @@
-/* An immutable policy snapshot: what the compiler made of policy file and lists, as position-independent parts in sealed
- * memory (memfds), mapped read-only. Parts: 0 = policy (settings, zones, rules, texts), 1 = categories. The hash of the
- * parts' hashes is the snapshot's name. Reference-counted: whoever keeps it across turns holds one. */
+/* An immutable policy snapshot: what the compiler made of policy file and lists, as position-independent
+ * parts in sealed memory (memfds), mapped read-only. Parts: 0 = policy (settings, zones, rules, texts), 1 =
+ * categories. The hash of the parts' hashes is the snapshot's name. Reference-counted: whoever keeps it
+ * across turns holds one. */
 #ifndef POLICY_SNAPSHOT_H
 #define POLICY_SNAPSHOT_H
 
@@ -8,9 +9,11 @@
 
 enum { SNAP_PARTS = 2, SNAP_HASH = 32 };
 
-/* Maps and checks the parts (sizes, magic, version, every offset and index in range, hash equal to `want` unless NULL);
- * borrows the descriptors. BAD when anything is off: a part is never trusted because it came from us. */
-enum rc snapshot_open(const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH], struct snapshot **out) MUST_USE;
+/* Maps and checks the parts (sizes, magic, version, every offset and index in range, hash equal to `want`
+ * unless NULL); borrows the descriptors. BAD when anything is off: a part is never trusted because it came
+ * from us. */
+enum rc snapshot_open(const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH],
+                      struct snapshot **out) MUST_USE;
 struct snapshot *snapshot_get(struct snapshot *s);
 void snapshot_put(struct snapshot *s);
 const uint8_t *snapshot_hash(const struct snapshot *s);
@@ -24,8 +27,21 @@ struct set_listen {
     struct addr addr; /* family 0: all addresses, both families */
     uint16_t port;
 };
-enum on_event { ON_SIGNER_DOWN, ON_LOGGER_DOWN, ON_JOURNAL_FULL, ON_LISTS_MISSING, ON_GATEWAY_DOWN, ON_N };
-enum on_answer { ANSWER_DEFAULT, ANSWER_HOLD, ANSWER_BLOCK, ANSWER_ALLOW, ANSWER_CLOSED, ANSWER_OPEN };
+enum on_event {
+#define O(id, word, answers, lacks, def) ON_##id,
+#include "policy/event.tbl"
+#undef O
+    ON_N
+};
+enum on_answer {
+    ANSWER_DEFAULT,
+    ANSWER_HOLD,
+    ANSWER_BLOCK,
+    ANSWER_ALLOW,
+    ANSWER_CLOSED,
+    ANSWER_OPEN,
+    ANSWER_N
+};
 
 struct set_prefix {
     struct addr addr;
@@ -41,17 +57,18 @@ struct settings {
     uint16_t n_listen, n_resolvers, n_zones, n_ports;
     struct set_listen listen[16];
     struct addr resolver[4]; /* none: the system's resolver file is read by the master at start */
-    uint16_t port[64];            /* TCP ports that the transparent way diverts (`divert`, default 80 and 443) */
-    uint32_t workers;             /* 0: auto, one per core */
-    bool private_block;           /* addresses that names from outside lead to may not be private */
-    span trust;                   /* path of the PEM bundle upstream chains must end in */
-    span crl;                     /* URL of our CRL as it stands in leaves */
+    uint16_t port[64];       /* TCP ports that the transparent way diverts (`divert`, default 80 and 443) */
+    uint32_t workers;        /* 0: auto, one per core */
+    bool private_block;      /* addresses that names from outside lead to may not be private */
+    span trust;              /* path of the PEM bundle upstream chains must end in */
+    span crl;                /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span node;
 };
 const struct settings *snapshot_settings(const struct snapshot *s);
 const struct set_zone *snapshot_zone(const struct snapshot *s, uint16_t zone);
 struct set_prefix snapshot_zone_network(const struct snapshot *s, uint16_t zone, uint16_t i);
+/* Without `f` (nobody's flow) only lines without a condition count. */
 enum on_answer snapshot_on(const struct snapshot *s, enum on_event ev, const struct facts *f);
 
 /* ---- facts that the snapshot knows ---- */
@@ -64,11 +81,12 @@ void snapshot_categories(const struct snapshot *s, struct facts *f);
 
 /* ---- texts for logs, pages, explain ---- */
 struct rule_info {
-    span text;  /* the rule as written, normalised white space */
-    span name;  /* `name "..."`, may be empty */
+    span text; /* the rule as written, normalised white space */
+    span name; /* `name "..."`, may be empty */
     span file;
     uint32_t line;
     span reason, owner, ticket;
+    bool log;
 };
 uint32_t snapshot_n_rules(const struct snapshot *s);
 struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule);

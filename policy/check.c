@@ -1,0 +1,285 @@
+/* Declarations: zones, nodes, hosts, services, groups, users, categories; see check.h. */
+#include "policy/check.h"
+
+#include <errno.h>
+
+#include "gw/base/obj.h"
+#include "policy/checker.h"
+#include "policy/source.h"
+
+/* False (and an error) when the name is taken. `decl` starts with its `struct word name`. */
+static bool declare(struct diag *d, struct map *m, struct word *name, const char *what)
+{
+    const struct word *before = map_find(m, name->text);
+    if (before) {
+        diag_error(d, name->pos, diag_first(d, before->pos), "there are two %s with the name `%.*s`", what,
+                   SHOW(name->text));
+        return false;
+    }
+    if (map_put(m, name->text, name) != RC_OK)
+        diag_error(d, name->pos, NULL, "the policy is too large");
+    return true;
+}
+
+void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known)
+{
+    struct suggest near = suggest_for(w->text);
+    size_t it = 0;
+    span key;
+    void *value;
+    while (map_next(known, &it, &key, &value)) {
+        suggest_add(&near, ((const struct word *)value)->text);
+    }
+    diag_error(d, w->pos, suggest_hint(d, &near), "there is no %s `%.*s`", what, SHOW(w->text));
+}
+
+bool check_name(struct diag *d, struct word *w)
+{
+    uint8_t out[LIM_NAME_BYTES];
+    char text[ADDR_TEXT];
+    struct addr a;
+    span s = w->text;
+    if (span_has_prefix(s, SPAN("*.")))
+        s = span_cut(s, 2, s.n);
+    else if (span_has_prefix(s, SPAN(".")))
+        s = span_cut(s, 1, s.n);
+    size_t n = name_normalise(s, out);
+    span good = n ? span_of(out, n) : addr_parse(s, &a) ? span_str(addr_text(&a, text)) : SPAN_NONE;
+    if (good.n == 0) {
+        diag_error(
+            d, w->pos,
+            "a host name has letters, digits, `-`, `_` and dots (others as xn--...); no scheme, no path",
+            "\"%.*s\" is not a host name", SHOW(w->text));
+        return false;
+    }
+    w->text = arena_dup(&d->tree->mem, good);
+    return true;
+}
+
+/* ---- zones and nodes ---- */
+
+static void check_networks(struct diag *d, struct zone_decl *z, struct map *seen)
+{
+    for (struct value *v = z->networks; v; v = v->next) {
+        uint8_t key[18] = {v->prefix.a.family, v->prefix.bits};
+        memcpy(key + 2, v->prefix.a.b, 16);
+        const struct zone_decl *other = map_find(seen, span_of(key, sizeof key));
+        if (other)
+            diag_error(d, v->w.pos, diag_first(d, other->name.pos), "this network is in zone `%.*s` too",
+                       SHOW(other->name.text));
+        else if (map_put(seen, span_of(key, sizeof key), z) != RC_OK)
+            diag_error(d, v->w.pos, NULL, "the policy is too large");
+    }
+}
+
+static void check_zones(struct diag *d)
+{
+    struct map seen;
+    const struct zone_decl *internet = NULL;
+    uint32_t id = 0;
+    map_init(&seen, 0);
+    for (struct zone_decl *z = d->tree->zones.first; z; z = z->next) {
+        declare(d, &d->tree->zone_map, &z->name, "zones");
+        z->id = (uint16_t)id++;
+        if (!z->networks && !z->internet)
+            diag_error(d, z->name.pos, "add `network 10.0.0.0/8` or the like; only `internet` goes without",
+                       "zone `%.*s` has no network: nobody would be in it", SHOW(z->name.text));
+        if (z->internet && internet)
+            diag_error(d, z->name.pos, diag_first(d, internet->name.pos),
+                       "only one zone can be the internet");
+        if (z->internet)
+            internet = z;
+        check_networks(d, z, &seen);
+    }
+    map_fini(&seen);
+    if (id >= ZONE_NONE)
+        diag_error(d, d->tree->zones.first->name.pos, NULL, "more than %d zones", ZONE_NONE - 1);
+}
+
+static struct zone_decl *zone_named(struct tree *t, span name)
+{
+    struct word *w = map_find(&t->zone_map, name);
+    return w ? CONTAINER_OF(w, struct zone_decl, name) : NULL;
+}
+
+static void bind_node(struct diag *d, struct node_decl *n)
+{
+    for (struct node_zone *nz = n->zones; nz; nz = nz->next) {
+        struct zone_decl *z = zone_named(d->tree, nz->zone.text);
+        if (z && z->interface.text.n)
+            diag_error(d, nz->interface.pos, diag_first(d, z->interface.pos),
+                       "zone `%.*s` has an interface already", SHOW(z->name.text));
+        else if (z)
+            z->interface = nz->interface;
+    }
+}
+
+static bool node_is_ours(const struct tree *t, const struct node_decl *n, const struct compile_opts *opts)
+{
+    return opts->node ? span_eq(n->name.text, span_str(opts->node)) : t->nodes.n == 1;
+}
+
+static void check_nodes(struct diag *d, const struct compile_opts *opts)
+{
+    struct map names;
+    bool ours = false;
+    map_init(&names, 0);
+    for (struct node_decl *n = d->tree->nodes.first; n; n = n->next) {
+        declare(d, &names, &n->name, "nodes");
+        for (struct node_zone *nz = n->zones; nz; nz = nz->next) {
+            if (!zone_named(d->tree, nz->zone.text))
+                check_missing(d, &nz->zone, "zone", &d->tree->zone_map);
+        }
+        if (node_is_ours(d->tree, n, opts)) {
+            bind_node(d, n);
+            d->tree->node = n->name.text;
+            ours = true;
+        }
+    }
+    map_fini(&names);
+    if (d->tree->nodes.n && !ours && !opts->check_only)
+        diag_error(d, d->tree->nodes.first->name.pos, "say which one with --node NAME",
+                   "which of these nodes is this machine?");
+}
+
+static void check_interfaces(struct diag *d, const struct compile_opts *opts)
+{
+    for (struct zone_decl *z = d->tree->zones.first; z && opts->has_interface; z = z->next) {
+        char name[32] = "";
+        if (z->interface.text.n == 0)
+            continue;
+        if (z->interface.text.n < sizeof name)
+            memcpy(name, z->interface.text.p, z->interface.text.n);
+        if (name[0] && opts->has_interface(name))
+            continue;
+        if (opts->check_only)
+            diag_warn(d, z->interface.pos, NULL, "this machine has no interface `%.*s`",
+                      SHOW(z->interface.text));
+        else
+            diag_error(d, z->interface.pos, "`ip link` lists the interfaces",
+                       "this machine has no interface `%.*s`", SHOW(z->interface.text));
+    }
+}
+
+/* ---- users, groups, the rest ---- */
+
+struct user_decl *check_user(struct diag *d, const struct word *name)
+{
+    struct tree *t = d->tree;
+    struct word *known = map_find(&t->user_map, name->text);
+    if (known)
+        return CONTAINER_OF(known, struct user_decl, name);
+    struct user_decl *u = arena_alloc(&t->mem, sizeof *u);
+    if (!u || map_put(&t->user_map, name->text, &u->name) != RC_OK) {
+        diag_error(d, name->pos, NULL, "the policy is too large");
+        return NULL;
+    }
+    u->name = *name;
+    u->id = t->users.n++;
+    *t->users.last = u;
+    t->users.last = &u->next;
+    return u;
+}
+
+static void check_user_addrs(struct diag *d, const struct user_decl *u, struct map *seen)
+{
+    for (struct value *v = u->addrs; v; v = v->next) {
+        span key = span_of(&v->prefix.a, sizeof v->prefix.a);
+        const struct user_decl *other = map_find(seen, key);
+        if (v->prefix.bits != (v->prefix.a.family == 4 ? 32 : 128))
+            diag_error(d, v->w.pos, "use `group NAME network ...` for a network",
+                       "a user has an address, not a network");
+        else if (other)
+            diag_error(d, v->w.pos, diag_first(d, other->name.pos),
+                       "this address belongs to \"%.*s\" already", SHOW(other->name.text));
+        else if (map_put(seen, key, (void *)(uintptr_t)u) != RC_OK)
+            diag_error(d, v->w.pos, NULL, "the policy is too large");
+    }
+}
+
+static void check_users(struct diag *d)
+{
+    struct map seen;
+    uint32_t id = 0;
+    map_init(&seen, 0);
+    for (struct user_decl *u = d->tree->users.first; u; u = u->next) {
+        u->id = id++;
+        declare(d, &d->tree->user_map, &u->name, "users");
+        check_user_addrs(d, u, &seen);
+    }
+    map_fini(&seen);
+}
+
+static void check_groups(struct diag *d)
+{
+    uint32_t id = 0;
+    for (struct group_decl *g = d->tree->groups.first; g; g = g->next) {
+        declare(d, &d->tree->group_map, &g->name, "groups");
+        g->id = id++;
+        if (span_eq(g->name.text, SPAN("unidentified")))
+            diag_error(d, g->name.pos, NULL, "`unidentified` has a meaning of its own");
+        for (struct value *v = g->users; v; v = v->next) {
+            const struct user_decl *u = check_user(d, &v->w);
+            v->id = u ? u->id : 0;
+        }
+    }
+}
+
+static void check_categories(struct diag *d)
+{
+    uint32_t id = 0;
+    for (struct category_decl *c = d->tree->categories.first; c; c = c->next) {
+        bool has = false;
+        declare(d, &d->tree->category_map, &c->name, "categories");
+        c->id = id++;
+        if (span_eq(c->name.text, SPAN("none")))
+            diag_error(d, c->name.pos, NULL, "`none` means \"in no category\" and cannot be a name");
+        for (struct category_source *s = c->sources; s; s = s->next) {
+            has = has || !s->except;
+            if (s->kind == CAT_DOMAIN)
+                check_name(d, &s->w);
+        }
+        if (!has)
+            diag_error(d, c->name.pos, NULL, "category `%.*s` holds nothing", SHOW(c->name.text));
+    }
+}
+
+static void check_hosts(struct diag *d)
+{
+    for (struct host_decl *h = d->tree->hosts.first; h; h = h->next)
+        declare(d, &d->tree->host_map, &h->name, "hosts");
+    for (struct service_decl *s = d->tree->services.first; s; s = s->next)
+        declare(d, &d->tree->service_map, &s->name, "services");
+}
+
+static void check_settings(struct diag *d)
+{
+    struct settings_decl *s = &d->tree->set;
+    if (s->trust.text.n) {
+        const char *path = source_beside(d->tree, s->trust.pos.file, s->trust.text);
+        if (path && access(path, F_OK) != 0 && errno == ENOENT)
+            diag_error(d, s->trust.pos, "Debian's bundle is /etc/ssl/certs/ca-certificates.crt",
+                       "there is no such file: %s", path);
+        s->trust.text = span_str(path);
+    }
+    if (s->n_ports == 0) {
+        s->port[s->n_ports++] = 80;
+        s->port[s->n_ports++] = 443;
+    }
+}
+
+void policy_check(struct diag *d, const struct compile_opts *opts)
+{
+    check_settings(d);
+    check_zones(d);
+    check_nodes(d, opts);
+    check_interfaces(d, opts);
+    check_users(d);
+    check_groups(d);
+    check_categories(d);
+    check_hosts(d);
+    check_rules(d);
+    check_expects(d);
+    if (d->errors == 0)
+        check_order(d);
+}

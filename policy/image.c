@@ -1,0 +1,276 @@
+/* Checks a policy part once, so that decide() can read it without a further check: every offset, index, order
+ * and padding bit. Work is bounded by the size of the part. Also the look-ups in it. See image.h. */
+#include "policy/image.h"
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+#include "policy/tree.h"
+
+/* ---- checks ---- */
+
+static bool run_ok(struct img_run r, uint64_t n)
+{
+    return r.at <= n && r.n <= n - r.at;
+}
+
+static bool texts_ok(const struct image *m, const struct img_run *runs, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!run_ok(runs[i], m->n_BYTES))
+            return false;
+    }
+    return true;
+}
+
+static bool addr_ok(const struct img_addr *a, bool none_too)
+{
+    return (a->family == 4 && a->bits <= 32) || (a->family == 6 && a->bits <= 128) ||
+           (none_too && a->family == 0);
+}
+
+static bool settings_ok(const struct image *m)
+{
+    const struct img_settings *s = m->set;
+    const struct img_run texts[] = {s->trust, s->crl, s->telephone, s->mail, s->node};
+    if (s->n_listen > N_ELEMS(s->listen) || s->n_resolvers > N_ELEMS(s->resolver) ||
+        s->n_ports > N_ELEMS(s->port) || s->workers > LIM_WORKERS || !texts_ok(m, texts, N_ELEMS(texts)))
+        return false;
+    for (unsigned i = 0; i < s->n_listen; i++) {
+        if (s->listen[i].kind > LISTEN_EXPLICIT || !addr_ok(&s->listen[i].addr, true))
+            return false;
+    }
+    for (unsigned i = 0; i < s->n_resolvers; i++) {
+        if (!addr_ok(&s->resolver[i], false))
+            return false;
+    }
+    return (s->internet_zone == UINT32_MAX || s->internet_zone < m->n_ZONES) && s->n_categories == m->n_CATS;
+}
+
+static bool zones_ok(const struct image *m)
+{
+    if (m->n_ZONES >= ZONE_NONE || m->n_CATS > CATDB_CATEGORIES)
+        return false;
+    for (uint32_t i = 0; i < m->n_ZONES; i++) {
+        const struct img_zone *z = &m->ZONES[i];
+        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) ||
+            !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_NETWORKS; i++) {
+        if (!addr_ok(&m->NETWORKS[i], false))
+            return false;
+    }
+    return texts_ok(m, m->CATS, m->n_CATS) && texts_ok(m, m->GROUPS, m->n_GROUPS);
+}
+
+static bool users_ok(const struct image *m)
+{
+    for (uint32_t i = 0; i < m->n_USERS; i++) {
+        if (!run_ok(m->USERS[i].name, m->n_BYTES) || !run_ok(m->USERS[i].groups, m->n_NUMBERS))
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_LISTS; i++) {
+        if (!run_ok(m->LISTS[i].numbers, m->n_NUMBERS))
+            return false;
+    }
+    return true;
+}
+
+static bool ranges_ok(const struct image *m, struct img_run r, uint32_t n_values)
+{
+    if (!run_ok(r, m->n_RANGES))
+        return false;
+    for (uint32_t i = r.at; i < r.at + r.n; i++) {
+        const struct img_range *a = &m->RANGES[i], *b = a + 1;
+        if (a->value != UINT32_MAX && a->value >= n_values)
+            return false;
+        if (i + 1 < r.at + r.n && (a->hi > b->hi || (a->hi == b->hi && a->lo >= b->lo)))
+            return false;
+    }
+    return true;
+}
+
+static bool maps_ok(const struct image *m)
+{
+    for (unsigned i = 0; i < MAP_N; i++) {
+        uint32_t n = i == MAP_ZONE ? m->n_ZONES : i == MAP_USER ? m->n_USERS : m->n_LISTS;
+        if (!ranges_ok(m, m->set->map_v4[i], n) || !ranges_ok(m, m->set->map_v6[i], n))
+            return false;
+    }
+    for (unsigned i = 0; i < STRINGS_N; i++) {
+        struct img_run r = m->set->strings[i];
+        if (!run_ok(r, m->n_BUCKETS) || (r.n & (r.n - 1)) != 0)
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_BUCKETS; i++) {
+        if (!run_ok(m->BUCKETS[i].key, m->n_BYTES))
+            return false;
+    }
+    return true;
+}
+
+static bool rules_ok(const struct image *m)
+{
+    for (uint32_t i = 0; i < m->n_RULES; i++) {
+        const struct img_rule *r = &m->RULES[i];
+        if (!texts_ok(m, (struct img_run[]){r->text, r->name, r->file, r->reason, r->owner, r->ticket}, 6) ||
+            r->verb >= VERB_N || r->table >= TABLE_N || r->answer >= ANSWER_N)
+            return false;
+    }
+    return true;
+}
+
+/* A bit set that starts at word `at`: inside BITS, nothing set behind the last rule. */
+static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t at)
+{
+    if (!run_ok((struct img_run){at, t->n_words}, m->n_BITS))
+        return false;
+    unsigned tail = t->rules.n % 64;
+    return tail == 0 || m->BITS[at + t->n_words - 1] >> tail == 0;
+}
+
+/* A set of rules, as bits or as an ascending list. `budget` bounds all lists together. */
+static bool set_ok(const struct image *m, const struct img_table *t, struct img_run set, uint64_t *budget)
+{
+    if (set.n == IMG_DENSE)
+        return bits_ok(m, t, set.at);
+    if (!run_ok(set, m->n_NUMBERS) || set.n > *budget)
+        return false;
+    *budget -= set.n;
+    for (uint32_t i = 0; i < set.n; i++) {
+        uint32_t rule = m->NUMBERS[set.at + i];
+        if (rule >= t->rules.n || (i && rule <= m->NUMBERS[set.at + i - 1]))
+            return false;
+    }
+    return true;
+}
+
+static bool dim_ok(const struct image *m, const struct img_table *t, const struct img_dim *d,
+                   uint64_t budget[2])
+{
+    if (!d->asked)
+        return d->tokens.n == 0;
+    if (t->n_words == 0 || !bits_ok(m, t, d->dont_care) || !bits_ok(m, t, d->free) ||
+        !run_ok(d->tokens, m->n_TOKENS) || d->tokens.n > budget[1])
+        return false;
+    budget[1] -= d->tokens.n;
+    for (uint32_t i = 0; i < d->tokens.n; i++) {
+        const struct img_token *k = &m->TOKENS[d->tokens.at + i];
+        if (!set_ok(m, t, k->accept, &budget[0]) || !set_ok(m, t, k->except, &budget[0]))
+            return false;
+    }
+    return true;
+}
+
+static bool tables_ok(const struct image *m)
+{
+    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS};
+    uint32_t rules = 0;
+    if (m->n_TABLES != TABLE_N)
+        return false;
+    for (unsigned i = 0; i < TABLE_N; i++) {
+        const struct img_table *t = &m->TABLES[i];
+        if (t->rules.at != rules || !run_ok(t->rules, m->n_RULES) || t->rules.n > LIM_POLICY_RULES ||
+            t->n_words != (t->rules.n + 63) / 64)
+            return false;
+        rules += t->rules.n;
+        for (unsigned d = 0; d < DIM_N; d++) {
+            if (!dim_ok(m, t, &t->dim[d], budget))
+                return false;
+        }
+    }
+    return rules == m->n_RULES;
+}
+
+/* Start of section `s`, or NULL. */
+static const void *section_at(span part, const struct img_head *h, unsigned s, size_t record, uint32_t *n)
+{
+    uint64_t off = h->section[s].off, count = h->section[s].n;
+    if (off % 8 != 0 || off > part.n || count > (part.n - off) / record || count > UINT32_MAX / 2)
+        return NULL;
+    *n = (uint32_t)count;
+    return part.p + off;
+}
+
+enum rc image_open(span part, struct image *out)
+{
+    struct img_head h;
+    if (part.n < sizeof h || part.n > LIM_POLICY_PART_BYTES || (uintptr_t)part.p % 8 != 0)
+        return RC_BAD;
+    memcpy(&h, part.p, sizeof h);
+    if (h.magic != IMG_MAGIC || h.version != IMG_VERSION || h.n_sections != SECT_N || h.size != part.n)
+        return RC_BAD;
+    *out = (struct image){0};
+#define S(id, type)                                                        \
+    out->id = section_at(part, &h, SECT_##id, sizeof(type), &out->n_##id); \
+    if (!out->id)                                                          \
+        return RC_BAD;
+#include "policy/section.tbl"
+#undef S
+    if (out->n_SETTINGS != 1)
+        return RC_BAD;
+    out->set = out->SETTINGS;
+    bool ok =
+        settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && rules_ok(out) && tables_ok(out);
+    return ok ? RC_OK : RC_BAD;
+}
+
+/* ---- look-ups ---- */
+
+uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uint64_t lo)
+{
+    const struct img_range *r = &m->RANGES[map.at];
+    uint32_t a = 0, b = map.n; /* ranges before a begin at or below the key */
+    while (a < b) {
+        uint32_t mid = a + (b - a) / 2;
+        if (r[mid].hi < hi || (r[mid].hi == hi && r[mid].lo <= lo))
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    return a ? r[a - 1].value : UINT32_MAX;
+}
+
+static uint64_t load_be(const uint8_t *p, unsigned n)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        v = v << 8 | p[i];
+    return v;
+}
+
+uint32_t image_addr(const struct image *m, enum img_map map, const struct addr *a)
+{
+    if (a->family == 4)
+        return image_range(m, m->set->map_v4[map], 0, load_be(a->b, 4));
+    if (a->family == 6)
+        return image_range(m, m->set->map_v6[map], load_be(a->b, 8), load_be(a->b + 8, 8));
+    return UINT32_MAX;
+}
+
+uint32_t image_hash(span key)
+{
+    uint64_t h = IMG_HASH_START;
+    for (size_t i = key.n; i-- > 0;)
+        h = image_hash_byte(h, key.p[i]);
+    return image_hash_end(h);
+}
+
+uint32_t image_find(const struct image *m, enum img_strings which, span key, uint32_t hash)
+{
+    struct img_run r = m->set->strings[which];
+    const struct img_bucket *b = &m->BUCKETS[r.at];
+    for (uint32_t i = 0; i < r.n; i++) {
+        const struct img_bucket *at = &b[(hash + i) & (r.n - 1)];
+        if (at->key.n == 0)
+            return UINT32_MAX;
+        if (at->key.n == key.n && memcmp(m->BYTES + at->key.at, key.p, key.n) == 0)
+            return at->value;
+    }
+    return UINT32_MAX;
+}
+
+uint32_t image_string(const struct image *m, enum img_strings which, span key)
+{
+    return key.n ? image_find(m, which, key, image_hash(key)) : UINT32_MAX;
+}

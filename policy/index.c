@@ -1,0 +1,206 @@
+/* The tree's declarations as sections, then its rules as tables; see index.h. The bit sets are made by
+ * index_dim. */
+#include "policy/index.h"
+
+#include "policy/index_dim.h"
+#include "policy/ranges.h"
+
+/* ---- settings, zones, names ---- */
+
+static struct img_addr addr_of(const struct addr *a, uint8_t bits)
+{
+    struct img_addr out = {.family = a->family, .bits = bits};
+    memcpy(out.b, a->b, sizeof out.b);
+    return out;
+}
+
+static enum rc put_settings(const struct tree *t, struct part *p)
+{
+    const struct settings_decl *s = &t->set;
+    struct img_settings *o = &p->set;
+    o->n_listen = s->n_listen;
+    o->n_resolvers = s->n_resolvers;
+    o->n_ports = s->n_ports;
+    o->private_block = s->private_block;
+    o->workers = s->workers;
+    o->n_categories = t->categories.n;
+    o->internet_zone = UINT32_MAX;
+    for (unsigned i = 0; i < s->n_listen; i++) {
+        o->listen[i].addr = addr_of(&s->listen[i].addr, 0);
+        o->listen[i].kind = s->listen[i].kind;
+        o->listen[i].port = s->listen[i].port;
+    }
+    for (unsigned i = 0; i < s->n_resolvers; i++)
+        o->resolver[i] = addr_of(&s->resolver[i], 0);
+    memcpy(o->port, s->port, sizeof o->port);
+    TRY(part_text(p, s->trust.text, &o->trust));
+    TRY(part_text(p, s->crl.text, &o->crl));
+    TRY(part_text(p, s->telephone.text, &o->telephone));
+    TRY(part_text(p, s->mail.text, &o->mail));
+    return part_text(p, t->node, &o->node);
+}
+
+static enum rc put_zone(struct part *p, const struct zone_decl *z)
+{
+    struct img_zone o = {.ca_none = z->ca_none, .internet = z->internet, .source_keep = z->source_keep};
+    TRY(part_text(p, z->name.text, &o.name));
+    TRY(part_text(p, z->interface.text, &o.interface));
+    o.networks.at = part_count(p, SECT_NETWORKS);
+    for (const struct value *v = z->networks; v; v = v->next) {
+        struct img_addr net = addr_of(&v->prefix.a, v->prefix.bits);
+        TRY(part_put(p, SECT_NETWORKS, &net, NULL));
+        o.networks.n++;
+    }
+    if (z->internet)
+        p->set.internet_zone = z->id;
+    return part_put(p, SECT_ZONES, &o, NULL);
+}
+
+static enum rc put_names(const struct tree *t, struct part *p)
+{
+    struct img_run name;
+    for (const struct zone_decl *z = t->zones.first; z; z = z->next)
+        TRY(put_zone(p, z));
+    for (const struct group_decl *g = t->groups.first; g; g = g->next) {
+        TRY(part_text(p, g->name.text, &name));
+        TRY(part_put(p, SECT_GROUPS, &name, NULL));
+    }
+    for (const struct category_decl *c = t->categories.first; c; c = c->next) {
+        TRY(part_text(p, c->name.text, &name));
+        TRY(part_put(p, SECT_CATS, &name, NULL));
+    }
+    return RC_OK;
+}
+
+/* Users with the groups that name them. */
+static enum rc put_users(const struct tree *t, struct part *p)
+{
+    struct index_lists groups = {0};
+    enum rc rc = index_lists_init(&groups, t->users.n);
+    for (const struct group_decl *g = t->groups.first; g && rc == RC_OK; g = g->next) {
+        for (const struct value *v = g->users; v && rc == RC_OK; v = v->next)
+            rc = index_lists_add(&groups, v->id, g->id);
+    }
+    uint32_t i = 0;
+    for (const struct user_decl *u = t->users.first; u && rc == RC_OK; u = u->next, i++) {
+        struct img_user o = {.groups = {part_count(p, SECT_NUMBERS), groups.v[i].n}};
+        rc = part_text(p, u->name.text, &o.name);
+        if (rc == RC_OK)
+            rc = buf_put(&p->sect[SECT_NUMBERS], span_of(groups.v[i].v, groups.v[i].n * sizeof(uint32_t)));
+        if (rc == RC_OK)
+            rc = part_put(p, SECT_USERS, &o, NULL);
+    }
+    index_lists_fini(&groups);
+    return rc;
+}
+
+static enum rc put_user_strings(const struct tree *t, struct part *p)
+{
+    struct index_strings users = {0};
+    enum rc rc = RC_OK;
+    for (const struct user_decl *u = t->users.first; u && rc == RC_OK; u = u->next) {
+        uint32_t id;
+        rc = index_strings_add(&users, u->name.text, &id);
+    }
+    if (rc == RC_OK)
+        rc = index_strings_emit(&users, p, &p->set.strings[STRINGS_USER]);
+    index_strings_fini(&users);
+    return rc;
+}
+
+/* ---- address maps of declarations ---- */
+
+static enum rc add_networks(struct intervals iv[2], const struct value *v, uint32_t id)
+{
+    for (; v; v = v->next)
+        TRY(intervals_add_prefix(&iv[v->prefix.a.family == 6], &v->prefix, id));
+    return RC_OK;
+}
+
+static enum rc emit_map(struct part *p, enum img_map map, struct intervals iv[2], enum range_value how)
+{
+    TRY(ranges_emit(p, &iv[0], how, &p->set.map_v4[map]));
+    return ranges_emit(p, &iv[1], how, &p->set.map_v6[map]);
+}
+
+static enum rc collect_map(const struct tree *t, enum img_map map, struct intervals iv[2])
+{
+    if (map == MAP_ZONE) {
+        for (const struct zone_decl *z = t->zones.first; z; z = z->next)
+            TRY(add_networks(iv, z->networks, z->id));
+    } else if (map == MAP_USER) {
+        for (const struct user_decl *u = t->users.first; u; u = u->next)
+            TRY(add_networks(iv, u->addrs, u->id));
+    } else {
+        for (const struct group_decl *g = t->groups.first; g; g = g->next)
+            TRY(add_networks(iv, g->networks, g->id));
+    }
+    return RC_OK;
+}
+
+static enum rc put_map(const struct tree *t, struct part *p, enum img_map map)
+{
+    struct intervals iv[2] = {{0}};
+    enum rc rc = collect_map(t, map, iv);
+    if (rc == RC_OK)
+        rc = emit_map(p, map, iv, map == MAP_GROUP ? RANGE_ALL : RANGE_NARROWEST);
+    intervals_fini(&iv[0]);
+    intervals_fini(&iv[1]);
+    return rc;
+}
+
+/* ---- rules ---- */
+
+enum table index_table(const struct rule *r)
+{
+    if (r->block == BLOCK_WEB)
+        return TABLE_WEB;
+    if (r->block == BLOCK_ON)
+        return TABLE_ON;
+    for (const struct cond *c = r->conds; c; c = c->next) {
+        if (c->noun == NOUN_CERTIFICATE && !c->except)
+            return TABLE_CERT;
+    }
+    return TABLE_TLS;
+}
+
+static enum rc put_rule(const struct tree *t, struct part *p, const struct rule *r, enum table table)
+{
+    struct img_rule o = {.line = r->pos.line,
+                         .verb = (uint8_t)r->verb,
+                         .table = (uint8_t)table,
+                         .log = r->log,
+                         .answer = (uint8_t)r->answer};
+    TRY(part_text(p, r->text, &o.text));
+    TRY(part_text(p, r->name.text, &o.name));
+    TRY(part_text(p, t->files[r->pos.file]->path, &o.file));
+    TRY(part_text(p, r->reason.text, &o.reason));
+    TRY(part_text(p, r->owner.text, &o.owner));
+    TRY(part_text(p, r->ticket.text, &o.ticket));
+    return part_put(p, SECT_RULES, &o, NULL);
+}
+
+static enum rc put_rules(const struct tree *t, struct part *p)
+{
+    for (unsigned table = 0; table < TABLE_N; table++) {
+        for (const struct rule *r = t->rules.first; r; r = r->next) {
+            if (index_table(r) == table)
+                TRY(put_rule(t, p, r, table));
+        }
+    }
+    return RC_OK;
+}
+
+enum rc index_build(struct tree *t, struct part *p)
+{
+    TRY(put_settings(t, p));
+    TRY(put_names(t, p));
+    TRY(put_users(t, p));
+    TRY(put_user_strings(t, p));
+    TRY(put_map(t, p, MAP_ZONE));
+    TRY(put_map(t, p, MAP_USER));
+    TRY(put_map(t, p, MAP_GROUP));
+    TRY(put_rules(t, p));
+    TRY(index_tables(t, p));
+    return part_put(p, SECT_SETTINGS, &p->set, NULL);
+}

@@ -1,0 +1,220 @@
+/* Things with a name: node, zone, host, service, group, user, category. See parser.h. */
+#include "policy/parser.h"
+
+/* ---- node ---- */
+
+static bool node_zone(struct parser *p, struct node_zone ***last)
+{
+    struct node_zone *z;
+    if (!p_take(p, "zone"))
+        return p_expected(p, "`zone NAME interface NAME`");
+    if (!p_new(p, sizeof *z, &z) || !p_word(p, "a zone", &z->zone))
+        return false;
+    if (!p_take(p, "interface"))
+        return p_expected(p, "`interface NAME`");
+    if (!p_word(p, "an interface", &z->interface))
+        return false;
+    **last = z;
+    *last = &z->next;
+    return true;
+}
+
+bool p_node(struct parser *p, struct pos at)
+{
+    struct node_decl *n;
+    (void)at;
+    if (!p_new(p, sizeof *n, &n) || !p_word(p, "a name", &n->name) || !p_open(p))
+        return false;
+    struct node_zone **last = &n->zones;
+    p->in_block = true;
+    bool ok = true;
+    while (ok && p->lx.tok != TOK_CLOSE && p->lx.tok != TOK_END) {
+        if (p->lx.tok == TOK_LINE)
+            lex_next(&p->lx);
+        else
+            ok = node_zone(p, &last);
+    }
+    p->in_block = false;
+    if (!ok) /* the rest of the block belongs to the mistake */
+        while (p->lx.tok != TOK_CLOSE && p->lx.tok != TOK_END)
+            lex_next(&p->lx);
+    if (p->lx.tok != TOK_CLOSE)
+        return p_expected(p, "`}`");
+    lex_next(&p->lx);
+    P_APPEND(p->t->nodes, n);
+    return true;
+}
+
+/* ---- zone ---- */
+
+static bool zone_part(struct parser *p, struct zone_decl *z)
+{
+    struct value **last = &z->networks;
+    while (*last)
+        last = &(*last)->next;
+    if (p_take(p, "interface"))
+        return p_word(p, "an interface", &z->interface);
+    if (p_take(p, "network"))
+        return p_networks(p, &last);
+    if (p_take(p, "internet"))
+        return z->internet = true;
+    if (p_take(p, "ca"))
+        return (z->ca_none = p_take(p, "none")) || p_expected(p, "`none`");
+    if (p_take(p, "source"))
+        return (z->source_keep = p_take(p, "keep")) || p_expected(p, "`keep`");
+    struct suggest near = suggest_for(p->lx.word.text);
+    suggest_add(&near, SPAN("interface"));
+    suggest_add(&near, SPAN("network"));
+    suggest_add(&near, SPAN("internet"));
+    suggest_add(&near, SPAN("source"));
+    return p_unknown(p, "`interface`, `network`, `internet`, `ca none` or `source keep`", &near);
+}
+
+bool p_zone(struct parser *p, struct pos at)
+{
+    struct zone_decl *z;
+    (void)at;
+    if (!p_new(p, sizeof *z, &z) || !p_word(p, "a name", &z->name))
+        return false;
+    if (span_eq(z->name.text, SPAN("internet")))
+        z->internet = true;
+    while (!p_at_end(p)) {
+        if (!zone_part(p, z))
+            return false;
+    }
+    P_APPEND(p->t->zones, z);
+    return true;
+}
+
+/* ---- host, service ---- */
+
+bool p_host(struct parser *p, struct pos at)
+{
+    struct host_decl *h;
+    (void)at;
+    if (!p_new(p, sizeof *h, &h) || !p_word(p, "a name", &h->name))
+        return false;
+    struct value **last = &h->addrs;
+    if (!p_networks(p, &last))
+        return false;
+    P_APPEND(p->t->hosts, h);
+    return true;
+}
+
+bool p_service(struct parser *p, struct pos at)
+{
+    struct service_decl *s;
+    (void)at;
+    if (!p_new(p, sizeof *s, &s) || !p_word(p, "a name", &s->name))
+        return false;
+    struct value **tcp = &s->tcp, **udp = &s->udp;
+    do {
+        if (p_take(p, "tcp")) {
+            if (!p_ports(p, &tcp))
+                return false;
+        } else if (p_take(p, "udp")) {
+            if (!p_ports(p, &udp))
+                return false;
+        } else {
+            return p_expected(p, "`tcp PORT, ...` or `udp PORT, ...`");
+        }
+    } while (!p_at_end(p));
+    P_APPEND(p->t->services, s);
+    return true;
+}
+
+/* ---- group, user ---- */
+
+bool p_group(struct parser *p, struct pos at)
+{
+    struct group_decl *g;
+    (void)at;
+    if (!p_new(p, sizeof *g, &g) || !p_word(p, "a name", &g->name))
+        return false;
+    struct value **networks = &g->networks, **users = &g->users;
+    do {
+        struct suggest near = suggest_for(p->lx.word.text);
+        suggest_add(&near, SPAN("network"));
+        suggest_add(&near, SPAN("user"));
+        if (p_take(p, "network")) {
+            if (!p_networks(p, &networks))
+                return false;
+        } else if (p_take(p, "user")) {
+            if (!p_strings(p, "a user", &users))
+                return false;
+        } else {
+            return p_unknown(p, "`network` or `user`", &near);
+        }
+    } while (!p_at_end(p));
+    P_APPEND(p->t->groups, g);
+    return true;
+}
+
+bool p_user(struct parser *p, struct pos at)
+{
+    struct user_decl *u;
+    (void)at;
+    if (!p_new(p, sizeof *u, &u) || !p_string(p, "a user", &u->name))
+        return false;
+    if (!p_take(p, "address"))
+        return p_expected(p, "`address ADDRESS`");
+    struct value **last = &u->addrs;
+    if (!p_networks(p, &last))
+        return false;
+    P_APPEND(p->t->users, u);
+    return true;
+}
+
+/* ---- category ---- */
+
+static bool category_strings(struct parser *p, struct category_source *proto, struct category_source ***last)
+{
+    static const char *const what[] = {"the name of a list", "the path of a list", "a name"};
+    do {
+        struct category_source *s;
+        if (!p_new(p, sizeof *s, &s))
+            return false;
+        *s = *proto;
+        if (!p_string(p, what[s->kind], &s->w))
+            return false;
+        **last = s;
+        *last = &s->next;
+    } while (p_take_comma(p));
+    return true;
+}
+
+static bool category_part(struct parser *p, struct category_source ***last)
+{
+    struct category_source proto = {.except = p_take(p, "except")};
+    struct suggest near = suggest_for(p->lx.word.text);
+    suggest_add(&near, SPAN("ut1"));
+    suggest_add(&near, SPAN("file"));
+    suggest_add(&near, SPAN("domain"));
+    suggest_add(&near, SPAN("except"));
+    if (p_take(p, "domain"))
+        proto.kind = CAT_DOMAIN;
+    else if (proto.except)
+        return p_expected(p, "`domain \"...\"` (what is taken out is named one by one)");
+    else if (p_take(p, "file"))
+        proto.kind = CAT_FILE;
+    else if (p_take(p, "ut1"))
+        proto.kind = CAT_UT1;
+    else
+        return p_unknown(p, "`ut1`, `file`, `domain` or `except domain`", &near);
+    return category_strings(p, &proto, last);
+}
+
+bool p_category(struct parser *p, struct pos at)
+{
+    struct category_decl *c;
+    (void)at;
+    if (!p_new(p, sizeof *c, &c) || !p_word(p, "a name", &c->name))
+        return false;
+    struct category_source **last = &c->sources;
+    do {
+        if (!category_part(p, &last))
+            return false;
+    } while (!p_at_end(p));
+    P_APPEND(p->t->categories, c);
+    return true;
+}

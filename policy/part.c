@@ -1,0 +1,120 @@
+/* A policy part while it is written; see part.h. */
+#include "policy/part.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+
+static const size_t record_size[] = {
+#define S(id, type) sizeof(type),
+#include "policy/section.tbl"
+#undef S
+};
+
+void part_init(struct part *p)
+{
+    *p = (struct part){0};
+    for (unsigned i = 0; i < SECT_N; i++)
+        buf_init(&p->sect[i], LIM_POLICY_PART_BYTES);
+    map_init(&p->texts, 0);
+}
+
+void part_fini(struct part *p)
+{
+    for (unsigned i = 0; i < SECT_N; i++)
+        buf_fini(&p->sect[i]);
+    map_fini(&p->texts);
+    free(p->text_runs);
+}
+
+static enum rc remember(struct part *p, span s, struct img_run run)
+{
+    if (p->n_texts == p->cap_texts) {
+        size_t cap = p->cap_texts ? p->cap_texts * 2 : 256;
+        struct img_run *runs = reallocarray(p->text_runs, cap, sizeof *runs);
+        if (!runs)
+            return RC_NOMEM;
+        p->text_runs = runs;
+        p->cap_texts = cap;
+    }
+    p->text_runs[p->n_texts++] = run;
+    return map_put(&p->texts, s, (void *)(uintptr_t)p->n_texts);
+}
+
+enum rc part_text(struct part *p, span s, struct img_run *out)
+{
+    *out = (struct img_run){0};
+    if (s.n == 0)
+        return RC_OK;
+    uintptr_t known = (uintptr_t)map_find(&p->texts, s);
+    if (known) {
+        *out = p->text_runs[known - 1];
+        return RC_OK;
+    }
+    *out = (struct img_run){(uint32_t)buf_len(&p->sect[SECT_BYTES]), (uint32_t)s.n};
+    TRY(buf_put(&p->sect[SECT_BYTES], s));
+    return remember(p, s, *out);
+}
+
+uint32_t part_count(const struct part *p, enum section s)
+{
+    return (uint32_t)(buf_len(&p->sect[s]) / record_size[s]);
+}
+
+size_t part_record(enum section s)
+{
+    return record_size[s];
+}
+
+enum rc part_put(struct part *p, enum section s, const void *record, uint32_t *at)
+{
+    if (at)
+        *at = part_count(p, s);
+    return buf_put(&p->sect[s], span_of(record, record_size[s]));
+}
+
+enum rc part_emit(struct part *p, struct buf *out)
+{
+    static const uint8_t zeros[8];
+    struct img_head head = {.magic = IMG_MAGIC, .version = IMG_VERSION, .n_sections = SECT_N};
+    uint64_t off = (sizeof head + 7) & ~UINT64_C(7);
+    size_t start = out->w;
+    for (unsigned i = 0; i < SECT_N; i++) {
+        head.section[i].off = off;
+        head.section[i].n = part_count(p, i);
+        off += (buf_len(&p->sect[i]) + 7) & ~(size_t)7;
+    }
+    head.size = off;
+    if (off > LIM_POLICY_PART_BYTES)
+        return RC_LIMIT;
+    TRY(buf_put(out, span_of(&head, sizeof head)));
+    for (unsigned i = 0; i < SECT_N; i++) {
+        TRY(buf_put(out, span_of(zeros, (size_t)(head.section[i].off - (out->w - start)))));
+        TRY(buf_put(out, buf_span(&p->sect[i])));
+    }
+    return buf_put(out, span_of(zeros, (size_t)(off - (out->w - start))));
+}
+
+enum rc part_seal(const char *name, span bytes, int *fd)
+{
+    AUTO_CLOSE int mem = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (mem < 0)
+        return RC_IO;
+    for (size_t at = 0; at < bytes.n;) {
+        ssize_t n = write(mem, bytes.p + at, bytes.n - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return RC_IO;
+        at += (size_t)n;
+    }
+    if (fcntl(mem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
+        return RC_IO;
+    *fd = mem;
+    mem = -1;
+    return RC_OK;
+}

@@ -27,6 +27,7 @@ struct options {
 };
 
 static struct ev *ev;
+static bool arrived; /* what the loop was waiting for */
 static struct peer *child_peer;
 static void (*on_child)(enum msg_type t, span payload, int *fds, size_t n_fds);
 
@@ -43,6 +44,12 @@ static void must(enum rc rc, const struct buf *err)
     if (err)
         fprintf(stderr, "%.*s", (int)buf_len(err), (const char *)buf_span(err).p);
     die(rc_text(rc));
+}
+
+static void await(void)
+{
+    for (arrived = false; !arrived;)
+        must(ev_turn(ev, 1000), NULL);
 }
 
 /* ---- options ---- */
@@ -124,7 +131,7 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
 {
     (void)p;
     if (t == MSG_READY)
-        ev_stop(ev);
+        arrived = true;
     else if (on_child)
         on_child(t, payload, fds, n_fds);
 }
@@ -134,7 +141,7 @@ static void on_end(struct peer *p, enum rc rc)
     (void)p;
     child_peer = NULL;
     fprintf(stderr, "nft_try: child gone: %s\n", rc_text(rc));
-    ev_stop(ev);
+    arrived = true;
 }
 
 /* Starts the role and waits until it is ready; returns its pid. */
@@ -150,7 +157,7 @@ static pid_t start_child(enum role role, enum msg_type first, span payload, int 
     must(peer_send(child_peer, MSG_CONFIG, buf_span(&config), NULL, 0), NULL);
     must(peer_send(child_peer, first, payload, &fd, 1), NULL);
     buf_fini(&config);
-    must(ev_run(ev), NULL);
+    await();
     if (!child_peer)
         die("child did not get ready");
     return s.pid;
@@ -216,7 +223,7 @@ static void on_answer(struct peer *p, enum msg_type t, span payload, int *fds, s
         printf("%llu refused %s\n", (unsigned long long)id, strerror((int)err));
     }
     fflush(stdout);
-    ev_stop(ev);
+    arrived = true;
 }
 
 static void on_worker_end(struct peer *p, enum rc rc)
@@ -226,7 +233,7 @@ static void on_worker_end(struct peer *p, enum rc rc)
     as_worker = NULL;
     puts("channel closed");
     fflush(stdout);
-    ev_stop(ev);
+    arrived = true;
 }
 
 static void ask(uint64_t id, char *text)
@@ -245,7 +252,7 @@ static void ask(uint64_t id, char *text)
     must(buf_put(&b, span_of(a.b, sizeof a.b)), NULL);
     must(peer_send(as_worker, MSG_SRCSOCK_REQ, buf_span(&b), NULL, 0), NULL);
     buf_fini(&b);
-    must(ev_run(ev), NULL);
+    await();
 }
 
 /* Each line of input an address, or address/port; the answer is one line. */

@@ -136,11 +136,15 @@ static span cause_of(const struct page *p, enum page_lang lang, bool *ours)
 
 static void put_address(struct writer *w, const struct page *p)
 {
-    put_str(w, "<bdi><strong>");
+    if (p->host.n == 0)
+        return;
+    put_str(w, "<div><dt>");
+    put_our(w, TEXT_ADDRESS);
+    put_str(w, "</dt><dd><bdi><strong>");
     put_text(w, p->host, SHOW_HOST);
     put_str(w, "</strong>");
     put_text(w, p->path, SHOW_PATH);
-    put_str(w, "</bdi>");
+    put_str(w, "</bdi></dd></div>\n");
 }
 
 static void put_moment(struct writer *w, int64_t wall_s)
@@ -172,9 +176,10 @@ static void put_details(struct writer *w, const struct page *p)
     put_str(w, "<section aria-labelledby=\"d\"><h2 id=\"d\">");
     put_our(w, TEXT_DETAILS);
     put_str(w, "</h2>\n<dl>\n");
+    put_address(w, p);
     put_row(w, TEXT_CATEGORY, "bdi", p->category, SHOW_NAME);
-    put_row(w, TEXT_RULE, "code", p->rule, SHOW_RULE);
     put_row(w, TEXT_REASON, "bdi", p->rule_reason, SHOW_REASON);
+    put_row(w, TEXT_RULE, "code", p->rule, SHOW_RULE);
     put_row(w, TEXT_CAUSE, ours ? "span" : "bdi", cause, SHOW_REASON);
     if (p->wall_s > 0) {
         put_str(w, "<div><dt>");
@@ -191,7 +196,8 @@ static void put_mailto(struct writer *w, const struct page *p)
 {
     put_str(w, "<li>");
     put_our(w, TEXT_MAIL);
-    put_str(w, ": <a href=\"mailto:");
+    put_our(w, TEXT_COLON);
+    put_str(w, "<a href=\"mailto:");
     put_percent(w, p->mail, "@+");
     put_str(w, "?subject=");
     put_percent(w, span_str(text_of(TEXT_SUBJECT, w->lang)), "");
@@ -213,7 +219,8 @@ static void put_telephone(struct writer *w, span number)
 {
     put_str(w, "<li>");
     put_our(w, TEXT_TELEPHONE);
-    put_str(w, ": <a href=\"tel:");
+    put_our(w, TEXT_COLON);
+    put_str(w, "<a href=\"tel:");
     for (size_t i = 0; i < number.n && i < SHOW_NAME; i++) {
         uint8_t c = number.p[i];
         if ((c >= '0' && c <= '9') || (c == '+' && i == 0))
@@ -235,7 +242,7 @@ static void put_help(struct writer *w, const struct page *p)
         put_our(w, TEXT_SAY_CODE);
         put_str(w, "</p>\n<p class=\"code\"><span>");
         put_our(w, TEXT_CODE);
-        put_str(w, "</span><strong>");
+        put_str(w, "</span><br><strong>");
         put_text(w, span_str(p->code), SHOW_NAME);
         put_str(w, "</strong>");
     }
@@ -271,15 +278,8 @@ static void put_page(struct writer *w, const struct page *p)
     put_str(w, "</h1>\n<p>");
     put_our(w, kinds[p->kind].lead);
     put_str(w, "</p></div></div>\n");
-    if (p->host.n) {
-        put_str(w, "<p class=\"address\"><span>");
-        put_our(w, TEXT_ADDRESS);
-        put_str(w, "</span>");
-        put_address(w, p);
-        put_str(w, "</p>\n");
-    }
-    put_help(w, p);
     put_details(w, p);
+    put_help(w, p);
     put_str(w, "</div>\n</main>\n<footer><p>");
     put_our(w, TEXT_FOOTER);
     put_str(w, "</p></footer>\n</body>\n</html>\n");
@@ -289,7 +289,8 @@ static void put_plain_part(struct writer *w, const char *label, span value, size
 {
     if (value.n == 0)
         return;
-    put_f(w, "; %s: ", label);
+    put_f(w, "; %s", label);
+    put_our(w, TEXT_COLON);
     put_text(w, value, max);
 }
 
@@ -300,13 +301,13 @@ static void put_line(struct writer *w, const struct page *p)
     enum page_lang l = w->lang;
     put_our(w, kinds[p->kind].h1);
     if (p->host.n) {
-        put_str(w, ": ");
+        put_our(w, TEXT_COLON);
         put_text(w, p->host, SHOW_HOST);
         put_text(w, p->path, SHOW_PATH);
     }
     put_plain_part(w, text_of(TEXT_CATEGORY, l), p->category, SHOW_NAME);
-    put_plain_part(w, text_of(TEXT_RULE, l), p->rule, SHOW_RULE);
     put_plain_part(w, text_of(TEXT_REASON, l), p->rule_reason, SHOW_REASON);
+    put_plain_part(w, text_of(TEXT_RULE, l), p->rule, SHOW_RULE);
     put_plain_part(w, text_of(TEXT_CAUSE, l), cause_of(p, l, &ours), SHOW_REASON);
     put_plain_part(w, text_of(TEXT_CODE, l), span_str(p->code), SHOW_NAME);
     put_plain_part(w, text_of(TEXT_ASSISTANCE, l), p->telephone, SHOW_NAME);

@@ -22,22 +22,19 @@ const char style_text[] =
     "font:1.0625rem/1.6 system-ui,-apple-system,\"Segoe UI\",Roboto,\"Noto Sans\",\"Liberation "
     "Sans\",Arial,sans-serif}"
     "main,footer{max-width:46rem;margin:0 auto;padding:0 1rem}"
-    "main{padding-top:3rem}"
+    "main{padding-top:2.5rem}"
     ".card{background:var(--paper);border:1px solid var(--line);border-top:.375rem solid var(--bar);"
-    "border-radius:.5rem;padding:2rem 2.25rem}"
+    "border-radius:.5rem;padding:1.75rem 2.25rem}"
     ".head{display:flex;gap:1.25rem;align-items:flex-start}"
     ".sign{flex:none;width:3rem;height:3rem;margin-top:.125rem;color:var(--bar)}"
     "h1{font-size:1.625rem;line-height:1.25;font-weight:650;margin:0 0 .75rem;text-wrap:balance}"
     "h2{font-size:1.125rem;line-height:1.3;font-weight:650;margin:0 0 .625rem}"
     "p{margin:0 0 .75rem;max-width:38rem}"
-    ".address{margin:1.5rem 0 0;padding:.75rem 1rem;background:var(--soft);border-left:.25rem solid "
-    "var(--line)}"
-    ".address span{display:block;color:var(--muted);font-size:.9375rem}"
     "bdi,code{overflow-wrap:anywhere}"
-    "section{margin-top:1.75rem;padding-top:1.5rem;border-top:1px solid var(--line)}"
+    "section{margin-top:1.25rem;padding-top:1.25rem;border-top:1px solid var(--line)}"
     ".code{display:inline-block;margin:.25rem 0 1rem;padding:.5rem 1rem;border:1px solid var(--line);"
     "border-radius:.375rem;background:var(--soft)}"
-    ".code span{display:block;color:var(--muted);font-size:.9375rem}"
+    ".code span{color:var(--muted);font-size:.9375rem}"
     ".code strong{font:600 1.5rem/1.4 ui-monospace,\"Cascadia Mono\",Consolas,\"Liberation Mono\",monospace;"
     "letter-spacing:.04em;white-space:nowrap;user-select:all}"
     ".ways{list-style:none;margin:0;padding:0}"
@@ -51,15 +48,16 @@ const char style_text[] =
     "dd code{font:.9375rem/1.5 ui-monospace,\"Cascadia Mono\",Consolas,\"Liberation Mono\",monospace}"
     "footer{color:var(--muted);font-size:.9375rem;padding-top:1.25rem;padding-bottom:2rem}"
     "@media (min-width:40rem){dl>div{display:grid;grid-template-columns:11rem "
-    "1fr;gap:1rem}dd{margin-bottom:.5rem}}"
+    "1fr;gap:1rem}dd{margin-bottom:.375rem}}"
     "@media (max-width:30rem){main{padding-top:1rem}.card{padding:1.25rem}.head{display:block}"
     ".sign{margin-bottom:.75rem}.code strong{font-size:1.25rem}}"
     "@media print{body{background:none}.card{border-color:#000}}";
 
-const char style_hash[] = "sha256-SYIj/n6Vyj5SIEw348buqtIsnbeszbCmZvJSnMm2VaM=";
+const char style_hash[] = "sha256-xZe3HBdkWBf7a1YcxKfVYh0pvLrvWVbSuBYCmdM2SV0=";
 
-#define SVG(inside)                                                                                         \
-    "<svg class=\"sign\" viewBox=\"0 0 48 48\" fill=\"none\" stroke=\"currentColor\" stroke-width=\"3.5\" " \
+#define SVG(inside)                                                                       \
+    "<svg class=\"sign\" width=\"48\" height=\"48\" viewBox=\"0 0 48 48\" fill=\"none\" " \
+    "stroke=\"currentColor\" stroke-width=\"3.5\" "                                       \
     "stroke-linecap=\"round\" stroke-linejoin=\"round\" aria-hidden=\"true\">" inside "</svg>"
 
 static const struct {

@@ -105,7 +105,7 @@ static enum rc perron_ca(struct lab *lab, const char *state)
 {
     if (lab->ca_made)
         return RC_OK;
-    const char *const argv[] = {lab->perronctl, "-d", state, "ca", "init", NULL};
+    const char *const argv[] = {lab->perronctl, "-d", state, "ca", "init", "--org", "Perron bench", NULL};
     enum rc rc = spawn_run(&(struct spawn){argv, SPAWN_HERE, SPAWN_ANY_CPU, lab->log});
     if (rc != RC_OK)
         say_error("`perronctl ca init` failed");

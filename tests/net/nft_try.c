@@ -165,9 +165,20 @@ static pid_t start_child(enum role role, enum msg_type first, span payload, int 
 
 /* ---- apply ---- */
 
+static void apply_again(struct options *o, struct nft *n)
+{
+    struct buf err = {0};
+    if (nft_apply(n, &o->plan, &err) == RC_OK)
+        puts("applied");
+    else
+        printf("refused: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+    fflush(stdout);
+    buf_fini(&err);
+}
+
 static void obey(struct options *o, struct nft *n)
 {
-    char line[256];
+    static char line[256]; /* zones point into it */
     struct buf err = {0};
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
@@ -177,12 +188,14 @@ static void obey(struct options *o, struct nft *n)
             puts("stopped");
             exit(0);
         }
-        if (strncmp(line, "ports ", 6) != 0)
-            die("commands: ports N,N  stop");
-        set_ports(o, line + 6);
-        must(nft_apply(n, &o->plan, &err), &err);
-        puts("applied");
-        fflush(stdout);
+        o->plan.n_zones = strncmp(line, "zone ", 5) == 0 ? 0 : o->plan.n_zones;
+        if (strncmp(line, "zone ", 5) == 0)
+            add_zone(o, line + 5);
+        else if (strncmp(line, "ports ", 6) == 0)
+            set_ports(o, line + 6);
+        else
+            die("commands: ports N,N  zone Z  stop");
+        apply_again(o, n);
     }
 }
 

@@ -16,9 +16,10 @@
 #include "gw/base/obj.h"
 #include "gw/siem/code.h"
 
-/* A worker gets 16 million numbers at a time; a start of the gateway writes down 16 such ranges at once, so
- * that replacing a worker never waits for the disk. 2^45 numbers last for 130,000 starts. */
-#define CODE_RANGE (UINT64_C(1) << 24)
+/* A worker gets a million numbers at a time; a start of the gateway writes down 16 such ranges at once, so
+ * that replacing a worker never waits for the disk. A code is unique within the retention of the log, not for
+ * ever: after 2^40 decisions, or 65,536 starts, the numbers begin anew. */
+#define CODE_RANGE (UINT64_C(1) << 20)
 #define CODE_BATCH (16 * CODE_RANGE)
 #define CODE_END   (UINT64_C(1) << CODE_NUMBER_BITS)
 
@@ -119,7 +120,7 @@ static enum rc take_batch(struct state *s, struct buf *err)
                         "file `codes` is damaged: it must hold the first decision number that was never "
                         "used, and decision codes of the log must not be given out again");
     if (used > CODE_END - CODE_BATCH)
-        return complain(err, s->path, "decision numbers of this node are used up; give it another --node");
+        used = 0;
     int n = snprintf(text, sizeof text, "%llu\n", (unsigned long long)(used + CODE_BATCH));
     if (write_whole(s->dir, "codes", 0600, span_of(text, (size_t)n)) != RC_OK)
         return refuse(err, "decision numbers cannot be written down", s->path, "is the disk full?");

@@ -122,7 +122,7 @@ class Demo:
             for line in self.gw.log_lines()[n_lines:]:
                 e = json.loads(line)
                 name = e.get("http", {}).get("hostname") or e.get("tls", {}).get("sni") or ""
-                if e.get("src_ip") == PEOPLE[who].v4 and name == host:
+                if e.get("src_ip") in (PEOPLE[who].v4, PEOPLE[who].v6) and name == host:
                     found.append(e)
             exchanges = [e for e in found if e["event_type"] == "http"]
             return exchanges or found
@@ -158,8 +158,10 @@ class Demo:
         self.ask("pupil", "https://www.bank.example/", policy="exempt", saw="200", issuer="Public Bank CA")
         self.ask("guest", "https://www.school.example/", saw="200", issuer="Public Web CA")
         self.ask("guest", "https://social.example/", policy="block", saw="TLS alert")
-        say("The issuer is the site's own: our gateway passed the bytes on and holds no key to them. A name that is\n"
-            "blocked for guests gets a TLS alert, since a page would need a certificate of ours that a phone does not know.")
+        say("""
+            The issuer is the site's own: the gateway passed the bytes on and holds no key to them. A name that
+            is blocked for guests gets a TLS alert: a page would need a certificate that a phone does not know.
+            """)
 
     def story_c(self):
         title("c", "Tricks and bad certificates: stopped before the origin hears of it.")
@@ -195,18 +197,21 @@ class Demo:
         page = self.out / "block-page.html"
         page.write_bytes(self.page.body)
         self.table.fact(f"saved as {page}", self.page.code in self.page.text)
+        n = len(self.gw.log_lines())
         shot = self.screenshot()
         self.table.fact(f"screenshot {shot}", shot.exists() and shot.stat().st_size > 5000)
+        visit = self.event_after(n, "pupil", "video.example")
+        print(f"   (Chromium, with our authority installed; a visit of its own, so it shows {visit['perron']['code']})")
         events = self.gw.by_code(self.page.code)
         self.table.fact(f"the log has one line with code {self.page.code}:", len(events) == 1)
         e = events[-1]
         p = e["perron"]
         for name, value in (("when", e.get("timestamp")), ("who", f"{p.get('user', '-')} (a pseudonym), {e['src_ip']}"),
                             ("asked for", f"{e['http']['hostname']}{e['http'].get('url', '')}"),
-                            ("category", p.get("category")), ("rule", p.get("rule")), ("written at", p.get("rule_at")),
+                            ("category", p.get("category")), ("rule", p.get("rule")), ("written at", os.path.basename(p.get("rule_at", "-"))),
                             ("reason", p.get("reason")), ("policy", p.get("snapshot")),
-                            ("time spent", f"{p.get('times_us', {})} microseconds")):
-            say(f"     {name:12}{value}")
+                            ("time spent", ", ".join(f"{k} {v}" for k, v in p.get("times_us", {}).items()) + " microseconds")):
+            print(f"   {name:12}{value}")
         self.give_back(self.out)
 
     def screenshot(self):
@@ -222,7 +227,7 @@ class Demo:
         shot.unlink(missing_ok=True)
         cmd = ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-               f"--user-data-dir={home}/profile", "--lang=en", "--window-size=1000,760", f"--screenshot={shot}",
+               f"--user-data-dir={home}/profile", "--lang=en", "--window-size=1000,900", f"--screenshot={shot}",
                "https://video.example/"]
         env = {**os.environ, "HOME": str(home)}
         step("taking a screenshot with Chromium ...")
@@ -256,7 +261,7 @@ class Demo:
         status, said = self.gw.reload(self.gw.file.read_text().replace("forbid   category gambling",
                                                                       "forbid   categry gambling"))
         print("   perronctl reload says of a file with a typo:")
-        print(textwrap.indent(said.rstrip(), "   | "))
+        print(textwrap.indent(said.rstrip().replace(f"{self.gw.folder}/", ""), "   | "))
         self.table.fact("refused, with the place and a caret", status == 1 and "^" in said)
         self.table.head()
         self.ask("pupil", "https://video.example/", policy="allow", saw="200", issuer="our gateway")
@@ -303,8 +308,8 @@ class Demo:
         start = time.monotonic()
         say("""
             Perron, a gateway that looks into TLS, in five stories.
-            Three networks on this machine, closed to the outside: clients (a pupil's laptop, an agent's PC, a guest's
-            phone that does not know our authority), the gateway, and an internet of real web servers.
+            Three networks on this machine, closed to the outside: clients (a pupil's laptop, an agent's PC,
+            a guest's phone that does not know our authority), the gateway, an internet of real web servers.
             """)
         self.open()
         say(f"The gateway's clock says {self.clock}. Policy: tests/demo/demo.policy ({self.n_rules()} rules).")

@@ -21,6 +21,7 @@ resolver  192.0.2.53
 trust     "<roots>"
 workers   <workers>
 private-destinations  block
+crl       "http://crl.province.example/issuing.crl"
 <settings>
 zone  lan      network 10.32.0.0/16, fd10:32::/64
 zone  guests   network 10.112.0.0/16, fd10:112::/64   ca none
@@ -106,6 +107,8 @@ class Gateway:
     def root_pem(self):
         """Path of our root certificate, for clients' stores."""
         path = self.folder / "our-root.pem"
+        if path.exists():
+            return path
         self.ctl("ca", "export", "--for", "pem", "-o", path)
         return path
 
@@ -147,10 +150,11 @@ class Gateway:
 
     def stop(self, sig=signal.SIGTERM):
         if self.proc and self.proc.poll() is None:
-            if sig != signal.SIGTERM:
-                self.proc.send_signal(sig)
-                self.proc.wait(15)
-            end(self.proc, 15)
+            self.proc.send_signal(sig)
+            try:
+                self.proc.wait(3)
+            except subprocess.TimeoutExpired:
+                end(self.proc, 10)   # asked a second time it does not wait for open connections
         if self.proc:
             self.err.close()
         status = self.proc.returncode if self.proc else None

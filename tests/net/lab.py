@@ -92,7 +92,8 @@ class Lab:
              [f"addr add {v6}::1/64 dev lan0 nodad" for _, v6 in LANS])
         c.ip([f"addr add {p.v4}/16 dev eth0" for p in PEOPLE.values()] +
              [f"addr add {p.v6}/64 dev eth0 nodad" for p in PEOPLE.values()] +
-             ["route add default via 10.32.0.1", "-6 route add default via fd10:32::1"])
+             [f"route add default via 10.32.0.1 src {PEOPLE['pupil'].v4}",
+              f"-6 route add default via fd10:32::1 src {PEOPLE['pupil'].v6}"])
         i.ip([f"addr add {a} dev eth0" for a in ("192.0.2.254/24", "192.0.2.53/24")] +
              [f"addr add {a} dev eth0 nodad" for a in ("2001:db8:2::fe/64", "2001:db8:2::53/64")] +
              [f"addr add {s.v4}/32 dev lo" for s in SITES.values()] +

@@ -2,13 +2,19 @@
 
 One gateway is shared by all tests here. Names, addresses and certificates are in sites.py; the policy in gateway.py.
 """
+import json
+import os
 import re
+import socket
+import ssl
+from pathlib import Path
 
 import pytest
 
 from client import read_response
 from gateway import CODE, field
 from sites import SITES
+from space import wait_for
 
 OURS = "Province de Demonstration"
 PROXY = "http://10.32.0.1:3128"
@@ -322,9 +328,10 @@ def test_crl_pointer_of_the_leaf_is_answered_in_every_zone(lab, gw, tmp_path):
     text = lab.clients_space.run("openssl", "x509", "-inform", "DER", "-in", tmp_path / "leaf.der", "-noout",
                                  "-ext", "crlDistributionPoints")
     url = re.search(r"URI:(\S+)", text).group(1)
-    for who in ("pupil", "agent", "guest"):
-        a = lab.curl(who, url, "--resolve", f"{url.split('/')[2].split(':')[0]}:80:10.32.0.1", proxy=PROXY)
-        assert a.status == 200, (who, a.status, a.error)
+    host = url.split("/")[2]
+    for who, address, proxy in (("pupil", "198.51.100.10", None), ("guest", "203.0.113.9", None), ("agent", None, PROXY)):
+        a = lab.curl(who, url, *(["--resolve", f"{host}:80:{address}"] if address else []), proxy=proxy)
+        assert (a.status, a.headers["content-type"]) == (200, "application/pkix-crl"), (who, a.status, a.error)
         (tmp_path / "crl.der").write_bytes(a.body)
         assert "Certificate Revocation List" in lab.clients_space.run(
             "openssl", "crl", "-inform", "DER", "-in", tmp_path / "crl.der", "-noout", "-text")
@@ -339,12 +346,10 @@ def test_without_sni_the_leaf_names_what_the_origin_names(lab, gw):
 
 def test_hello_in_single_bytes_and_split_records(lab, gw):
     """The hello is read in any cut: one byte a segment."""
-    import ssl
     context = ssl.create_default_context(cafile=str(lab.clients.store("agent")))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(incoming, outgoing, server_hostname="cdn.example")
     sock = lab.connect("agent", SITES["cdn.example"].v4, 443)
-    import socket
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     while True:
         try:
@@ -404,7 +409,6 @@ def test_every_flow_has_one_event_with_one_reason(lab, gw):
     n = len(gw.events(event_type="flow"))
     lab.curl("agent", "https://www.bank.example/hello")
     lab.curl("agent", "https://cdn.example/hello")
-    from space import wait_for
     wait_for("two flow events", lambda: len(gw.events(event_type="flow")) >= n + 2)
     flows = gw.events(event_type="flow")[n:]
     assert len(flows) == 2
@@ -415,9 +419,6 @@ def test_every_flow_has_one_event_with_one_reason(lab, gw):
 
 
 def test_lines_validate_against_the_schema_of_suricata(lab, gw):
-    import json
-    import os
-    from pathlib import Path
     jsonschema = pytest.importorskip("jsonschema")
     folder = Path(os.environ.get("PERRON_DATA", "../shared/data")) / "siem" / "suricata-eve"
     schemas = sorted(folder.rglob("*.json")) if folder.exists() else []
@@ -437,8 +438,15 @@ def test_sequence_numbers_have_no_gap(lab, gw):
         lab.curl("agent", "https://cdn.example/hello")
     seen = {}
     for line in gw.log_lines():
-        import json
         p = json.loads(line)["perron"]
         seen.setdefault((p["boot"], p["worker"]), []).append(p["seq"])
     for numbers in seen.values():
         assert sorted(numbers) == list(range(min(numbers), min(numbers) + len(numbers)))
+
+
+def test_flow_ids_differ_between_flows(lab, gw):
+    for _ in range(20):
+        lab.curl("agent", "https://cdn.example/hello")
+    wait_for("the flows' ends", lambda: len(gw.events(event_type="flow")) >= 20)
+    flows = gw.events(event_type="flow")
+    assert len({f["flow_id"] for f in flows}) == len(flows)

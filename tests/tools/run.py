@@ -50,6 +50,8 @@ def show(text):
 
 def run(cmd, limit_s, env=None):
     """(exit status, output); a program that does not end in time is killed with its children and counts as failed."""
+    if not Path(cmd[0]).exists():
+        return 127, "this program was not built"
     proc = subprocess.Popen([str(c) for c in cmd], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:

@@ -1,6 +1,6 @@
-/* How long a decision takes: `perron-bench decide --rules N` writes a policy of N rules, compiles it, and asks
- * it on requests as they come (figure decide), and on requests that only its last rule decides (decide-last). Nothing of
- * it leaves the process; no root is needed. */
+/* How long a decision takes: `perron-bench decide --rules N` writes a policy of N rules, compiles it, and
+ * asks it on requests as they come (figure decide), and on requests that only its last rule decides
+ * (decide-last). Nothing of it leaves the process; no root is needed. */
 #include "bench/decide.h"
 
 #include <stdio.h>
@@ -30,9 +30,10 @@ static enum rc put_rule(struct buf *b, unsigned long i)
     if (i % 11 == 0)
         return buf_printf(b, "block category c%lu upload for user \"u%lu\"\n", i % N_CATEGORIES, i);
     if (i % 5 == 0)
-        return buf_printf(b, "allow category c%lu from z%lu to 10.%lu.0.0/16 for g%lu\n", i % N_CATEGORIES, i % 3, i % 200,
-                          i % N_GROUPS);
-    return buf_printf(b, "block category c%lu except domain \"ok%lu.example\" for g%lu from 10.%lu.%lu.0/24\n",
+        return buf_printf(b, "allow category c%lu from z%lu to 10.%lu.0.0/16 for g%lu\n", i % N_CATEGORIES,
+                          i % 3, i % 200, i % N_GROUPS);
+    return buf_printf(b,
+                      "block category c%lu except domain \"ok%lu.example\" for g%lu from 10.%lu.%lu.0/24\n",
                       i % N_CATEGORIES, i % 50, i % N_GROUPS, 16 + i % 32, i % 256);
 }
 
@@ -101,7 +102,8 @@ static void fill(struct setup *s, unsigned i, bool hit)
 {
     struct facts *f = &s->facts[i];
     char *name = (char *)s->names + (size_t)i * 64, *user = name + 48;
-    int n = hit ? snprintf(name, 48, "www.host%u.cat%u.example", i * 37 % 5000, i % N_CATEGORIES) : snprintf(name, 48, "www.none%u.example", i);
+    int n = hit ? snprintf(name, 48, "www.host%u.cat%u.example", i * 37 % 5000, i % N_CATEGORIES)
+                : snprintf(name, 48, "www.none%u.example", i);
     int u = snprintf(user, 16, "m%u", i % N_GROUPS);
     *f = (struct facts){.step = STEP_REQUEST,
                         .src = {4, {10, (uint8_t)(16 + i % 32), (uint8_t)(i % 256), 9}},

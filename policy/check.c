@@ -81,7 +81,7 @@ static void check_zones(struct diag *d)
     for (struct zone_decl *z = d->tree->zones.first; z; z = z->next) {
         declare(d, &d->tree->zone_map, &z->name, "zones");
         z->id = (uint16_t)id++;
-        if (!z->networks && !z->internet)
+        if (!z->networks && !z->internet && !d->unread)
             diag_error(d, z->name.pos, "add `network 10.0.0.0/8` or the like; only `internet` goes without",
                        "zone `%.*s` has no network: nobody would be in it", SHOW(z->name.text));
         if (z->internet && internet)
@@ -239,7 +239,7 @@ static void check_categories(struct diag *d)
             if (s->kind == CAT_DOMAIN)
                 check_name(d, &s->w);
         }
-        if (!has)
+        if (!has && !d->unread)
             diag_error(d, c->name.pos, NULL, "category `%.*s` holds nothing", SHOW(c->name.text));
     }
 }
@@ -270,6 +270,7 @@ static void check_settings(struct diag *d)
 
 void policy_check(struct diag *d, const struct compile_opts *opts)
 {
+    d->unread = d->errors;
     check_settings(d);
     check_zones(d);
     check_nodes(d, opts);

@@ -12,6 +12,7 @@ struct diag {
     struct buf *out;
     struct tree *tree;
     unsigned errors, warnings;
+    unsigned unread; /* errors before checking: what they hid is not reported as missing */
 };
 
 /* For "%.*s": a word, cut. */

@@ -4,7 +4,7 @@
 
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
-#include "policy/tree.h"
+#include "policy/words.h"
 
 /* ---- checks ---- */
 
@@ -125,8 +125,12 @@ static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t a
 {
     if (!run_ok((struct img_run){at, t->n_words}, m->n_BITS))
         return false;
-    unsigned tail = t->rules.n % 64;
-    return tail == 0 || m->BITS[at + t->n_words - 1] >> tail == 0;
+    for (uint32_t w = t->rules.n / 64; w < t->n_words; w++) {
+        uint64_t inside = w == t->rules.n / 64 ? (UINT64_C(1) << (t->rules.n % 64)) - 1 : 0;
+        if (m->BITS[at + w] & ~inside)
+            return false;
+    }
+    return true;
 }
 
 /* A set of rules, as bits or as an ascending list. `budget` bounds all lists together. */
@@ -171,7 +175,7 @@ static bool tables_ok(const struct image *m)
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
         if (t->rules.at != rules || !run_ok(t->rules, m->n_RULES) || t->rules.n > LIM_POLICY_RULES ||
-            t->n_words != (t->rules.n + 63) / 64)
+            t->n_words != img_words(t->rules.n) || !bits_ok(m, t, t->all))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {

@@ -107,6 +107,13 @@ struct img_rule {
 
 #define IMG_DENSE UINT32_MAX
 
+/* Bit sets are ANDed this many words at a time. */
+enum { IMG_BLOCK_WORDS = 8 };
+static inline uint32_t img_words(uint32_t n_rules)
+{
+    return (n_rules + 64 * IMG_BLOCK_WORDS - 1) / (64 * IMG_BLOCK_WORDS) * IMG_BLOCK_WORDS;
+}
+
 /* Rules: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS. Numbers count
  * from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or the excepted
  * rules (except). */
@@ -123,7 +130,8 @@ struct img_dim {
 
 struct img_table {
     struct img_run rules;
-    uint32_t n_words;
+    uint32_t n_words; /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;     /* first word of BITS: every rule */
     struct img_dim dim[DIM_N];
 };
 

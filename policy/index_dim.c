@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "gw/base/limits.h"
 #include "policy/ranges.h"
 
 /* ---- lists and strings ---- */
@@ -107,6 +108,7 @@ struct indexer {
     struct index_lists accept[DIM_N], except[DIM_N];
     uint64_t *conditioned[DIM_N],
         *touched[DIM_N]; /* rules with a condition; with a condition or an exception */
+    uint64_t scratch[LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS];
 };
 
 /* Number of an interval; a new one is remembered for the range map. */
@@ -258,40 +260,42 @@ static enum rc add_rule(struct indexer *x, const struct rule *r, uint32_t rule)
 }
 
 /* ~bits, without the bits behind the last rule. */
-static enum rc put_clear(struct indexer *x, const uint64_t *bits, uint32_t *at)
+static void complement(const struct indexer *x, const uint64_t *bits, uint64_t *out)
 {
-    *at = part_count(x->p, SECT_BITS);
     for (uint32_t w = 0; w < x->n_words; w++) {
-        uint64_t v = ~bits[w];
-        if (w == x->n_words - 1 && x->n_rules % 64)
-            v &= (UINT64_C(1) << (x->n_rules % 64)) - 1;
-        TRY(part_put(x->p, SECT_BITS, &v, NULL));
+        uint32_t left = x->n_rules > w * 64 ? x->n_rules - w * 64 : 0;
+        out[w] = left >= 64 ? ~bits[w] : ~bits[w] & ((UINT64_C(1) << left) - 1);
     }
-    return RC_OK;
 }
 
-/* A set of rules: a list when short, else bits (on top of `base`, the rules that do not ask). */
+static enum rc put_bits(struct indexer *x, const uint64_t *bits, uint32_t *at)
+{
+    *at = part_count(x->p, SECT_BITS);
+    return buf_put(&x->p->sect[SECT_BITS], span_of(bits, x->n_words * sizeof *bits));
+}
+
+static enum rc put_clear(struct indexer *x, const uint64_t *bits, uint32_t *at)
+{
+    complement(x, bits, x->scratch);
+    return put_bits(x, x->scratch, at);
+}
+
+/* A set of rules: a list when short, else bits (for `accept` on top of the rules that do not ask). */
 static enum rc put_set(struct indexer *x, const struct index_list *l, const uint64_t *conditioned,
                        struct img_run *out)
 {
-    if (l->n * 2 <= x->n_words || l->n <= 4) {
+    if (l->n * 4 <= x->n_words) {
         *out = (struct img_run){part_count(x->p, SECT_NUMBERS), l->n};
         return buf_put(&x->p->sect[SECT_NUMBERS], span_of(l->v, l->n * sizeof *l->v));
     }
-    uint64_t *bits = calloc(x->n_words, sizeof *bits);
-    if (!bits)
-        return RC_NOMEM;
-    for (uint32_t w = 0; conditioned && w < x->n_words; w++) {
-        bits[w] = ~conditioned[w];
-        if (w == x->n_words - 1 && x->n_rules % 64)
-            bits[w] &= (UINT64_C(1) << (x->n_rules % 64)) - 1;
-    }
+    if (conditioned)
+        complement(x, conditioned, x->scratch);
+    else
+        memset(x->scratch, 0, x->n_words * sizeof *x->scratch);
     for (uint32_t i = 0; i < l->n; i++)
-        set_bit(bits, l->v[i]);
-    *out = (struct img_run){part_count(x->p, SECT_BITS), IMG_DENSE};
-    enum rc rc = buf_put(&x->p->sect[SECT_BITS], span_of(bits, x->n_words * sizeof *bits));
-    free(bits);
-    return rc;
+        set_bit(x->scratch, l->v[i]);
+    out->n = IMG_DENSE;
+    return put_bits(x, x->scratch, &out->at);
 }
 
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
@@ -316,7 +320,7 @@ static enum rc table_start(struct indexer *x, enum table table)
     x->n_rules = 0;
     for (const struct rule *r = x->t->rules.first; r; r = r->next)
         x->n_rules += index_table(r) == table;
-    x->n_words = (x->n_rules + 63) / 64;
+    x->n_words = img_words(x->n_rules);
     for (unsigned d = 0; d < DIM_N; d++) {
         x->asked[d] = false;
         x->conditioned[d] = calloc((size_t)x->n_words + 1, sizeof(uint64_t));
@@ -348,6 +352,9 @@ static enum rc table_build(struct indexer *x, enum table table, uint32_t first)
         if (index_table(r) == table)
             TRY(add_rule(x, r, rule++));
     }
+    memset(x->scratch, 0, sizeof x->scratch);
+    complement(x, x->scratch, x->scratch);
+    TRY(put_bits(x, x->scratch, &o.all));
     for (unsigned d = 0; d < DIM_N; d++)
         TRY(put_dim(x, d, &o.dim[d]));
     return part_put(x->p, SECT_TABLES, &o, NULL);

@@ -1,4 +1,6 @@
-/* Things with a name: node, zone, host, service, group, user, category. See parser.h. */
+/* Things with a name: node, zone, host, service, group, user, category. See parser.h. A thing is known as
+ * soon as its name was read, so that a mistake in the rest of its line is not followed by one for each use of
+ * the name. */
 #include "policy/parser.h"
 
 /* ---- node ---- */
@@ -76,13 +78,13 @@ bool p_zone(struct parser *p, struct pos at)
     (void)at;
     if (!p_new(p, sizeof *z, &z) || !p_word(p, "a name", &z->name))
         return false;
+    P_APPEND(p->t->zones, z);
     if (span_eq(z->name.text, SPAN("internet")))
         z->internet = true;
     while (!p_at_end(p)) {
         if (!zone_part(p, z))
             return false;
     }
-    P_APPEND(p->t->zones, z);
     return true;
 }
 
@@ -94,10 +96,10 @@ bool p_host(struct parser *p, struct pos at)
     (void)at;
     if (!p_new(p, sizeof *h, &h) || !p_word(p, "a name", &h->name))
         return false;
+    P_APPEND(p->t->hosts, h);
     struct value **last = &h->addrs;
     if (!p_networks(p, &last))
         return false;
-    P_APPEND(p->t->hosts, h);
     return true;
 }
 
@@ -107,6 +109,7 @@ bool p_service(struct parser *p, struct pos at)
     (void)at;
     if (!p_new(p, sizeof *s, &s) || !p_word(p, "a name", &s->name))
         return false;
+    P_APPEND(p->t->services, s);
     struct value **tcp = &s->tcp, **udp = &s->udp;
     do {
         if (p_take(p, "tcp")) {
@@ -119,7 +122,6 @@ bool p_service(struct parser *p, struct pos at)
             return p_expected(p, "`tcp PORT, ...` or `udp PORT, ...`");
         }
     } while (!p_at_end(p));
-    P_APPEND(p->t->services, s);
     return true;
 }
 
@@ -131,6 +133,7 @@ bool p_group(struct parser *p, struct pos at)
     (void)at;
     if (!p_new(p, sizeof *g, &g) || !p_word(p, "a name", &g->name))
         return false;
+    P_APPEND(p->t->groups, g);
     struct value **networks = &g->networks, **users = &g->users;
     do {
         struct suggest near = suggest_for(p->lx.word.text);
@@ -146,7 +149,6 @@ bool p_group(struct parser *p, struct pos at)
             return p_unknown(p, "`network` or `user`", &near);
         }
     } while (!p_at_end(p));
-    P_APPEND(p->t->groups, g);
     return true;
 }
 
@@ -210,11 +212,11 @@ bool p_category(struct parser *p, struct pos at)
     (void)at;
     if (!p_new(p, sizeof *c, &c) || !p_word(p, "a name", &c->name))
         return false;
+    P_APPEND(p->t->categories, c);
     struct category_source **last = &c->sources;
     do {
         if (!category_part(p, &last))
             return false;
     } while (!p_at_end(p));
-    P_APPEND(p->t->categories, c);
     return true;
 }

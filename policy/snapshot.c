@@ -1,5 +1,7 @@
 /* Opening a snapshot and reading what it says of itself; see snapshot.h. The decisions are in policy/decide.
  */
+#include "policy/snapshot.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

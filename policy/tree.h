@@ -8,6 +8,7 @@
 #include "gw/base/limits.h"
 #include "gw/base/map.h"
 #include "policy/snapshot.h"
+#include "policy/words.h"
 
 /* A place: byte offset `off` of file `file`. */
 struct pos {
@@ -18,23 +19,6 @@ struct word {
     span text; /* without quotes, escapes resolved */
     struct pos pos;
     bool quoted;
-};
-
-/* Blocks, as bits. */
-enum block { BLOCK_TLS = 1, BLOCK_WEB = 2, BLOCK_ON = 4, BLOCK_EXPECT = 8 };
-
-enum verb {
-#define V(id, word, blocks, text) VERB_##id,
-#include "policy/verb.tbl"
-#undef V
-    VERB_N
-};
-
-enum noun {
-#define N(id, word, dim, blocks, text) NOUN_##id,
-#include "policy/noun.tbl"
-#undef N
-    NOUN_N
 };
 
 /* What stands before a value: `host resolver`, `user "durand"`. */
@@ -204,13 +188,5 @@ struct tree {
 
 void tree_init(struct tree *t);
 void tree_fini(struct tree *t);
-/* Text of tables. */
-span verb_word(enum verb v);
-span noun_word(enum noun n);
-span block_word(enum block b);
-span defect_word(unsigned bit);
-/* Event and answer names of `on` lines. */
-span event_word(enum on_event e);
-span answer_word(enum on_answer a);
 
 #endif

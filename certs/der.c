@@ -20,10 +20,10 @@ void der_put_u8(struct der *d, uint8_t v)
 void der_wrap(struct der *d, uint8_t tag, size_t mark)
 {
     size_t n = mark - d->at;
-    uint8_t long_bytes = 0;
     if (n < 0x80) {
         der_put_u8(d, (uint8_t)n);
     } else {
+        uint8_t long_bytes = 0;
         for (; n; n >>= 8, long_bytes++)
             der_put_u8(d, (uint8_t)n);
         der_put_u8(d, 0x80 | long_bytes);

@@ -222,6 +222,8 @@ static const struct one requests[] = {
     FIELD("X: a\x1f", VALUE_BYTE),
     FIELD("X: \x7f", VALUE_BYTE),
     FIELD("X: 12345678\x7f", VALUE_BYTE),
+    FIELD("X: 1234\x7f ninety nine bottles of beer", VALUE_BYTE),
+    FIELD("X: \xff\x80\xff\x80 \x7f\xff ninety nine bottles", VALUE_BYTE),
     FIELD("X: 1234567\x08", VALUE_BYTE),
     FIELD("X: a\rb", BARE_CR),
     FIELD("X: a\r", BARE_CR),

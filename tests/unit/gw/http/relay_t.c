@@ -208,6 +208,15 @@ static void test_a_changed_body_changes_the_framing(void **state)
     m.length = UINT64_MAX;
     assert_int_equal(relay_response(&out, &m, &plain), RC_OK);
     assert_out(&out, "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n");
+    buf_clear(&out);
+    m.body = BODY_NONE;
+    m.status = 204;
+    assert_int_equal(relay_response(&out, &m, &plain), RC_OK); /* RFC 9110 section 8.6: never a length in 204 and 1xx */
+    assert_out(&out, "HTTP/1.1 204 OK\r\n\r\n");
+    buf_clear(&out);
+    m.status = 103;
+    assert_int_equal(relay_response(&out, &m, &plain), RC_OK);
+    assert_out(&out, "HTTP/1.1 103 OK\r\n\r\n");
     buf_fini(&out);
 }
 

@@ -203,7 +203,7 @@ enum rc ring_peek(struct ring *r, uint64_t *cursor, enum ring_kind *kind, uint64
     const uint8_t *p = r->data + *cursor % LIM_RING_BYTES;
     memcpy(&f, p, sizeof f);
     atomic_signal_fence(memory_order_seq_cst); /* judged from this copy, never read again */
-    if (f.n > LIM_EVENT_BYTES || f.kind != RING_EVENT || frame_room(f.n) > have)
+    if (f.n > LIM_EVENT_BYTES || f.kind != RING_EVENT || f.seq > INT64_MAX || frame_room(f.n) > have)
         return RC_BAD;
     *kind = RING_EVENT;
     *seq = f.seq;

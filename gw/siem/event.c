@@ -143,6 +143,12 @@ static size_t unicode_escape(uint8_t *to, uint32_t cp)
     return 6;
 }
 
+static size_t replacement(uint8_t *to)
+{
+    memcpy(to, "\xef\xbf\xbd", 3); /* U+FFFD */
+    return 3;
+}
+
 /* A character of more than one byte; the bytes it took are added to *at. */
 static size_t escape_wide(span s, size_t *at, uint8_t to[ESCAPED])
 {
@@ -150,10 +156,8 @@ static size_t escape_wide(span s, size_t *at, uint8_t to[ESCAPED])
     size_t len = utf8_at(s, *at, &cp);
     const uint8_t *from = s.p + *at;
     *at += len ? len : 1;
-    if (len == 0) {
-        memcpy(to, "\xef\xbf\xbd", 3); /* U+FFFD */
-        return 3;
-    }
+    if (len == 0)
+        return replacement(to);
     if (!utf8_is_invisible(cp)) {
         memcpy(to, from, len);
         return len;
@@ -171,6 +175,8 @@ static size_t escape_one(span s, size_t *at, uint8_t to[ESCAPED])
     if (how == 'm')
         return escape_wide(s, at, to);
     (*at)++;
+    if (c == 0) /* valid JSON as \u0000, but databases behind a SIEM refuse the whole line */
+        return replacement(to);
     if (how == 'u')
         return unicode_escape(to, c);
     to[0] = '\\';
@@ -481,13 +487,13 @@ static const char *eve_reason(const struct event_perron *p)
 
 static void put_flow(struct out *o, const struct event_flow *e)
 {
-    int64_t age_us = e->id.wall_us - e->start_us;
+    uint64_t age_us = e->id.wall_us > e->start_us ? (uint64_t)e->id.wall_us - (uint64_t)e->start_us : 0;
     OPEN(o, "flow");
     put_num(o, EVENT_TOSERVER, e->bytes_toserver);
     put_num(o, EVENT_TOCLIENT, e->bytes_toclient);
     put_when(o, EVENT_START, e->start_us);
     put_when(o, EVENT_END, e->id.wall_us);
-    put_num(o, EVENT_AGE, age_us > 0 ? (uint64_t)age_us / 1000000 : 0);
+    put_num(o, EVENT_AGE, age_us / 1000000);
     put_str(o, EVENT_STATE, "closed");
     put_str(o, EVENT_FLOW_REASON, eve_reason(&e->perron));
     put_num(o, EVENT_TX_CNT, e->exchanges);

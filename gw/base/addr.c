@@ -112,6 +112,8 @@ bool prefix_parse(span text, struct prefix *out)
         out->bits = (uint8_t)full;
         return true;
     }
+    if (out->a.family == 4 && span_find(text, ':', 0) != SIZE_MAX)
+        return false; /* an IPv4-mapped address has the length of IPv6: say it as IPv4 */
     span num = span_cut(text, slash + 1, text.n);
     if (!span_to_u64(num, full, &bits) || (num.n > 1 && num.p[0] == '0'))
         return false;
@@ -135,22 +137,44 @@ static bool in_blocks(const char *const *blocks, struct prefix *parsed, size_t n
     return false;
 }
 
+/* The IPv4 address at the other end of a translator: 64:ff9b::/96 (RFC 6052), 2002::/16 (RFC 3056). */
+static bool embedded_v4(const struct addr *a, struct addr *v4)
+{
+    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b}, sixto4[2] = {0x20, 0x02};
+    const uint8_t *at = NULL;
+    if (a->family == 6 && memcmp(a->b, nat64, sizeof nat64) == 0)
+        at = a->b + 12;
+    else if (a->family == 6 && memcmp(a->b, sixto4, sizeof sixto4) == 0)
+        at = a->b + 2;
+    if (!at)
+        return false;
+    *v4 = (struct addr){.family = 4};
+    memcpy(v4->b, at, 4);
+    return true;
+}
+
 bool addr_is_private(const struct addr *a)
 {
+    struct addr v4;
     static const char *const blocks[] = {
-        "0.0.0.0/8",  "10.0.0.0/8",      "100.64.0.0/10", "127.0.0.0/8",    "169.254.0.0/16", "172.16.0.0/12",
-        "192.0.0.0/24", "192.168.0.0/16", "224.0.0.0/3",  "::/96",          "64:ff9b:1::/48", "100::/64",
-        "fc00::/7",   "fe80::/10",       "fec0::/10",     "ff00::/8",
+        "0.0.0.0/8",    "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        "192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3", "::/96",          "64:ff9b:1::/48",
+        "100::/64",     "fc00::/7",       "fe80::/10",     "fec0::/10",   "ff00::/8",
     };
     static struct prefix parsed[N_ELEMS(blocks)];
+    if (embedded_v4(a, &v4))
+        return addr_is_private(&v4);
     return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
 }
 
 bool addr_is_local(const struct addr *a)
 {
+    struct addr v4;
     static const char *const blocks[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
                                          "::/127",    "fe80::/10",   "ff00::/8"};
     static struct prefix parsed[N_ELEMS(blocks)];
+    if (embedded_v4(a, &v4))
+        return addr_is_local(&v4);
     return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
 }
 
@@ -231,6 +255,7 @@ bool addr_parse_loose_v4(span text, struct addr *out)
     if (part[n - 1] >> (8 * (5 - n)))
         return false;
     v |= part[n - 1];
-    *out = (struct addr){.family = 4, .b = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
+    *out = (struct addr){.family = 4,
+                         .b = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
     return true;
 }

@@ -111,7 +111,7 @@ enum rc buf_reserve(struct buf *b, size_t n)
     if (b->cap - b->w >= n && b->p)
         return RC_OK;
     size_t len = buf_len(b), need = len + n;
-    if (need < n || (b->max && need > b->max))
+    if (need < n || need > SIZE_MAX / 2 || (b->max && need > b->max))
         return RC_LIMIT;
     buf_slide(b);
     if (b->p && b->cap >= need)

@@ -54,6 +54,8 @@ void ev_free(struct ev *ev)
 enum rc ev_watch(struct ev *ev, struct ev_io *io, uint32_t events)
 {
     struct epoll_event e = {.events = events, .data.ptr = io};
+    if (events == 0)
+        ev_unwatch(ev, io);
     if (io->events == events)
         return RC_OK;
     if (epoll_ctl(ev->epfd, io->events ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, io->fd, &e) < 0)
@@ -210,6 +212,7 @@ enum rc ev_run(struct ev *ev)
 {
     while (!ev->stopping)
         TRY(ev_turn(ev, -1));
+    ev->stopping = false;
     return RC_OK;
 }
 

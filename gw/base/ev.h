@@ -34,13 +34,13 @@ struct ev_later {
 
 enum rc ev_new(struct ev **out) MUST_USE;
 void ev_free(struct ev *ev);
-/* Runs until ev_stop(); IO when epoll fails. */
+/* Runs until ev_stop(), also one that came before; may be run again. IO when epoll fails. */
 enum rc ev_run(struct ev *ev) MUST_USE;
 /* One turn, waiting at most wait_ms for something to happen. For tests and for draining. */
 enum rc ev_turn(struct ev *ev, int wait_ms) MUST_USE;
 void ev_stop(struct ev *ev);
 
-/* Watch io->fd; `events` are EPOLLIN, EPOLLOUT, EPOLLET ... Calling again changes them. */
+/* Watch io->fd; `events` are EPOLLIN, EPOLLOUT, EPOLLET ... Calling again changes them; 0: ev_unwatch(). */
 enum rc ev_watch(struct ev *ev, struct ev_io *io, uint32_t events) MUST_USE;
 void ev_unwatch(struct ev *ev, struct ev_io *io);
 

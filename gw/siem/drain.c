@@ -222,23 +222,44 @@ static bool one_line_of_json(span s)
     return true;
 }
 
-/* The line stands in our own memory now; no one can change it between check and write. */
-static enum rc put_checked(struct drain *d, const struct source *s, uint64_t seq, size_t at)
+/* A line that waited in its worker for room in the ring was numbered before its turn came: the frame's number
+ * counts. The line is the batch's last and stands there without its newline. */
+static enum rc renumber(struct drain *d, uint64_t seq)
 {
-    span line = span_cut(buf_span(&d->batch), at, SIZE_MAX);
-    if (one_line_of_json(line) && event_ends_in(line, s->boot, s->worker, seq)) {
-        d->batch_lines++;
-        return buf_put_u8(&d->batch, '\n');
-    }
+    d->batch.w -= 2; /* "}}" */
+    while (d->batch.p[d->batch.w - 1] >= '0' && d->batch.p[d->batch.w - 1] <= '9')
+        d->batch.w--;
+    TRY(buf_put_dec(&d->batch, seq));
+    return buf_put(&d->batch, SPAN("}}"));
+}
+
+static enum rc put_malformed(struct drain *d, const struct source *s, uint64_t seq)
+{
     struct event_note note = {
         .message = "a worker wrote what is no log line of its own",
         .perron = {.reason = "malformed-event", .boot = s->boot, .worker = s->worker, .seq = seq},
     };
-    d->batch.w = d->batch.r + at;
     d->counts.malformed++;
     if (log_rate_ok(&d->warn, clock_mono_ms(), 1000))
         log_warn("worker %u: event %llu is malformed and was replaced", s->worker, (unsigned long long)seq);
     return put_note(d, &note);
+}
+
+/* The line from `at` on stands in our own memory now; no one can change it between check and write. */
+static enum rc put_checked(struct drain *d, const struct source *s, uint64_t seq, size_t at)
+{
+    span line = span_cut(buf_span(&d->batch), at, SIZE_MAX);
+    uint64_t boot, number;
+    uint32_t worker;
+    if (!one_line_of_json(line) || !event_identity(line, &boot, &worker, &number) || boot != s->boot ||
+        worker != s->worker) {
+        d->batch.w = d->batch.r + at;
+        return put_malformed(d, s, seq);
+    }
+    if (number != seq)
+        TRY(renumber(d, seq));
+    d->batch_lines++;
+    return buf_put_u8(&d->batch, '\n');
 }
 
 static enum rc put_gap(struct drain *d, const struct source *s, uint64_t from, uint64_t to)

@@ -44,7 +44,7 @@ struct event_perron {
     span node;
     uint32_t worker;
     uint64_t boot,
-        seq; /* always there, at the line's end: (boot, worker, seq) is unique and the logger checks it */
+        seq; /* always there, at the line's end: (boot, worker, seq) is unique and the logger sees to it */
     /* microseconds spent, 0: stage not reached */
     uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls, t_total;
 };
@@ -98,9 +98,8 @@ struct event_note {
 };
 enum rc event_note_json(struct buf *out, const struct event_note *e) MUST_USE;
 
-/* Does the line end in just this identity? The logger's check that a worker speaks for itself alone. */
-bool event_ends_in(span line, uint64_t boot, uint32_t worker, uint64_t seq);
-/* Reads it back from a line's end; false when there is none. */
+/* Whose line is it? Read back from its end; false when it has none. The logger sees to it that a worker
+ * speaks for itself alone. */
 bool event_identity(span line, uint64_t *boot, uint32_t *worker, uint64_t *seq);
 
 /* The one pseudonym function: keyed (HMAC-SHA-256 under the day's key), 10 characters of Crockford's alphabet

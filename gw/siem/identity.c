@@ -45,10 +45,3 @@ bool event_identity(span line, uint64_t *boot, uint32_t *worker, uint64_t *seq)
     *worker = (uint32_t)n;
     return at != SIZE_MAX;
 }
-
-bool event_ends_in(span line, uint64_t boot, uint32_t worker, uint64_t seq)
-{
-    uint64_t b, s;
-    uint32_t w;
-    return event_identity(line, &b, &w, &s) && b == boot && w == worker && s == seq;
-}

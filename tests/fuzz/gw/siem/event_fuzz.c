@@ -83,7 +83,10 @@ static void check_line(span s, const struct event_perron *p)
     json_decref(j);
     for (size_t i = 0; i < s.n; i++)
         gw_assert(s.p[i] >= 0x20 && s.p[i] != 0x7f);
-    gw_assert(event_ends_in(s, p->boot, p->worker, p->seq));
+    uint64_t boot, seq;
+    uint32_t worker;
+    gw_assert(event_identity(s, &boot, &worker, &seq) && boot == p->boot && worker == p->worker &&
+              seq == p->seq);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

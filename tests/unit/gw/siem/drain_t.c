@@ -238,7 +238,6 @@ static void what_is_no_line_of_its_own_is_replaced(void **state)
         "{\"perron\":{\"x\":1,\"worker\":1,\"boot\":\"000000000000b007\",\"seq\":9}}",  /* another worker's
                                                                                            name */
         "{\"perron\":{\"x\":1,\"worker\":0,\"boot\":\"000000000000b008\",\"seq\":10}}", /* another run's */
-        "{\"perron\":{\"x\":1,\"worker\":0,\"boot\":\"000000000000b007\",\"seq\":99}}", /* another number */
         "{\"perron\":{\"x\":1,\"worker\":0,\"boot\":\"000000000000B007\",\"seq\":12}}",
         "{\"perron\":{\"x\":1,\"worker\":0,\"boot\":\"000000000000b007\",\"seq\":013}}",
         "{\"perron\":{\"x\":1,\"worker\":-0,\"boot\":\"000000000000b007\",\"seq\":14}}",
@@ -270,6 +269,23 @@ static void a_worker_cannot_have_anothers_lines_skipped(void **state)
     struct tally t = tally_all(&w);
     assert_int_equal(t.last[1], 5);
     assert_int_equal(t.missing, 0);
+    world_close(&w);
+}
+
+/* Lines that found the ring full wait in their worker, all with the number that was next when they were
+ * written. */
+static void a_line_gets_the_number_of_its_frame(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    static const uint64_t numbers[] = {1, 1, 1, 99, 123456789, 0, 7};
+    for (size_t i = 0; i < N_ELEMS(numbers); i++)
+        put_raw(w.w[0], line_of(0, numbers[i], 10));
+    pump(&w);
+    struct tally t = tally_all(&w);
+    assert_int_equal(t.last[0], N_ELEMS(numbers));
+    assert_int_equal(t.missing + t.doubled + t.notes, 0);
     world_close(&w);
 }
 
@@ -776,6 +792,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_no_line_of_its_own_is_replaced),
         cmocka_unit_test(a_worker_cannot_have_anothers_lines_skipped),
+        cmocka_unit_test(a_line_gets_the_number_of_its_frame),
         cmocka_unit_test(a_broken_ring_is_reported_and_serves_again),
         cmocka_unit_test(missing_numbers_are_reported),
         cmocka_unit_test(only_plain_names_are_taken),

@@ -502,10 +502,6 @@ static void a_lines_end_names_its_writer(void **state)
             assert_int_equal(boot, e.perron.boot);
             assert_int_equal(worker, workers[k]);
             assert_int_equal(seq, seqs[i]);
-            assert_true(event_ends_in(buf_span(&b), boot, worker, seq));
-            assert_false(event_ends_in(buf_span(&b), boot, worker, seq + 1));
-            assert_false(event_ends_in(buf_span(&b), boot, worker + 1, seq));
-            assert_false(event_ends_in(buf_span(&b), boot + 1, worker, seq));
         }
     }
     struct event_note n = note_event();

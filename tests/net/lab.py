@@ -48,6 +48,7 @@ class Lab:
     def __init__(self, keep_big=64 << 20):
         self.closing = []
         self.gateways = []
+        self.n_gateways = 0
         self.folder = Path(tempfile.mkdtemp(prefix="perron-lab-"))
         self.folder.chmod(0o755)
         self.closing.append(lambda: shutil.rmtree(self.folder, ignore_errors=True))
@@ -110,7 +111,9 @@ class Lab:
         folder = self.folder / "dns"
         folder.mkdir()
         (folder / "dnsmasq.conf").write_text(dnsmasq_conf(folder, RESOLVERS))
-        self.server("dnsmasq", "/usr/sbin/dnsmasq", "-C", folder / "dnsmasq.conf")
+        # dnsmasq changes its capabilities, and the kernel then forgets the signal it should get at our death.
+        self.server("dnsmasq", "sh", "-c", '"$@" & trap "kill $!" TERM; wait $!', "dnsmasq",
+                    "/usr/sbin/dnsmasq", "-C", folder / "dnsmasq.conf")
 
     def start_nginx(self, big):
         folder = self.folder / "web"
@@ -185,7 +188,8 @@ class Lab:
 
     def gateway(self, text=None, start=True, fresh_ca=False, **kw):
         """A gateway with a policy text; the authority is made once and copied for the next ones."""
-        name = f"gw{len(self.gateways) + 1}"
+        self.n_gateways += 1
+        name = f"gw{self.n_gateways}"
         gw = Gateway(self, text or policy(self), name=name, ca_from=None if fresh_ca else self.ca, **kw)
         self.gateways.append(gw)
         if not gw.state.exists():

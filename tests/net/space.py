@@ -41,9 +41,9 @@ class Space:
             # A link may lead elsewhere in the tree of mounts: bind over what it points to.
             check(self.enter("mount", "--bind", resolv_conf, os.path.realpath("/etc/resolv.conf")))
 
-    def enter(self, *cmd):
-        """The command line that runs cmd in this namespace."""
-        return ["nsenter", "-t", str(self.pid), "-n", "-m", "--", *[str(c) for c in cmd]]
+    def enter(self, *cmd, when_we_die="KILL"):
+        """The command line that runs cmd in this namespace; it gets a signal when we die."""
+        return ["setpriv", "--pdeathsig", when_we_die, "nsenter", "-t", str(self.pid), "-n", "-m", "--", *[str(c) for c in cmd]]
 
     def run(self, *cmd, **kw):
         return check(self.enter(*cmd), **kw)
@@ -58,7 +58,7 @@ class Space:
     def start(self, *cmd, **kw):
         """Starts a long-lived process there; it gets SIGTERM when we die."""
         kw.setdefault("stdin", subprocess.DEVNULL)
-        return subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self.enter(*cmd)], **kw)
+        return subprocess.Popen(self.enter(*cmd, when_we_die="TERM"), **kw)
 
     def __enter__(self):
         self.outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))

@@ -1,0 +1,97 @@
+"""A policy is changed while people work: what runs on goes on, what comes next meets the new rules, a bad file changes
+nothing."""
+import hashlib
+import subprocess
+import time
+
+from client import read_response
+from gateway import field, policy
+from sites import SITES
+from space import wait_for
+
+RULE = "  block    category streaming  for pupils\n"
+
+
+def test_reload_during_a_download(lab, own_gateway):
+    gw = own_gateway()
+    body = lab.folder / "reload-download"
+    cmd = lab.clients.curl_command("pupil", "https://files.example/slow/big.bin", "--output", body, "--max-time", "120",
+                                   "--range", "0-6291455")
+    running = subprocess.Popen(lab.clients_space.enter(*cmd), stdin=subprocess.DEVNULL)
+    with lab.tls("pupil", lab.connect("pupil", SITES["cdn.example"].v4, 443), "cdn.example") as tls:
+        stream = tls.makefile("rb")
+        tls.sendall(b"GET /hello HTTP/1.1\r\nHost: cdn.example\r\n\r\n")
+        assert read_response(stream)[0] == 200
+        assert lab.curl("pupil", "https://video.example/hello").status == 403
+        for n in range(5):
+            text = policy(lab).replace(RULE, "" if n % 2 == 0 else RULE)
+            status, said = gw.reload(text)
+            assert status == 0, said
+            time.sleep(0.2)
+        assert running.poll() is None, "the download ended before the reloads did"
+        assert lab.curl("pupil", "https://video.example/hello").status == 200
+        tls.sendall(b"GET /hello HTTP/1.1\r\nHost: casino.example\r\n\r\n")
+        assert read_response(stream)[0] == 403, "an open connection is judged by the new policy"
+    assert running.wait(60) == 0
+    assert body.stat().st_size == 6 << 20
+    assert hashlib.sha256(body.read_bytes()).digest() == hashlib.sha256(bytes(6 << 20)).digest()
+
+
+def test_open_connection_meets_the_new_rules(lab, own_gateway):
+    gw = own_gateway()
+    with lab.tls("agent", lab.connect("agent", SITES["social.example"].v4, 443), "social.example") as tls:
+        stream = tls.makefile("rb")
+        tls.sendall(b"GET /hello HTTP/1.1\r\nHost: social.example\r\n\r\n")
+        assert read_response(stream)[0] == 200
+        status, said = gw.reload(policy(lab, web="  block category social"))
+        assert status == 0, said
+        tls.sendall(b"GET /hello HTTP/1.1\r\nHost: social.example\r\n\r\n")
+        assert read_response(stream)[0] == 403
+
+
+def test_bad_file_changes_nothing(lab, own_gateway):
+    gw = own_gateway()
+    a = lab.curl("pupil", "https://video.example/")
+    before = gw.by_code(a.code)[-1]["perron"]["snapshot"]
+    good = gw.file.read_text()
+    for bad, place in ((good.replace("forbid   category gambling", "forbid   categry gambling"), "categry"),
+                       (good.replace("web {", "wbe {"), "wbe"), (good + "\nzone x network 10.0.0.0/99\n", "10.0.0.0/99")):
+        status, said = gw.reload(bad)
+        assert status == 1, (place, said)
+        assert "^" in said and f"{gw.file}:" in said, said
+        a = lab.curl("pupil", "https://video.example/")
+        assert a.status == 403 and gw.by_code(a.code)[-1]["perron"]["snapshot"] == before
+    gw.file.unlink()
+    status, said = gw.reload()
+    assert status == 1 and str(gw.file) in said
+    assert lab.curl("agent", "https://video.example/hello").status == 200
+
+
+def test_each_load_is_in_the_log_with_who_and_what(lab, own_gateway):
+    gw = own_gateway()
+    gw.reload(policy(lab).replace(RULE, ""))
+    gw.reload("nonsense\n")
+    wait_for("three engine events", lambda: len(gw.events(event_type="engine")) >= 3)
+    first, second, third = gw.events(event_type="engine")[:3]
+    assert field(first, "perron__outcome") == "loaded" and field(second, "perron__outcome") == "loaded"
+    assert second["perron"]["old"] == first["perron"]["new"] != second["perron"]["new"]
+    assert second["perron"]["who"] == "uid 0"
+    assert field(third, "perron__outcome") == "refused"
+
+
+def test_hundred_reloads_under_load(lab, own_gateway):
+    gw = own_gateway()
+    url = "https://cdn.example/hello"
+    cmd = lab.clients.curl_command("agent", url, "--output", "/dev/null", "--write-out", "%{http_code}\n", "--fail")
+    loop = ["sh", "-c", 'while :; do "$@" || echo broken; done', "load", *cmd]
+    proc = subprocess.Popen(lab.clients_space.enter(*loop), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                            stdin=subprocess.DEVNULL)
+    try:
+        for n in range(100):
+            status, said = gw.reload(policy(lab).replace(RULE, "" if n % 2 else RULE))
+            assert status == 0, said
+    finally:
+        proc.terminate()
+        out = proc.communicate()[0].decode()
+    answers = out.split()
+    assert answers.count("200") > 20 and set(answers) <= {"200"}, out[-500:]

@@ -208,9 +208,13 @@ enum rc minter_attach(struct minter *m, int fd)
     m->signer = p;
     unsend_all(m);
     rc = peer_send(p, MSG_LEAFKEY, span_of(m->point, sizeof m->point), NULL, 0);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
         send_some(m);
-    return rc;
+        return RC_OK;
+    }
+    peer_free(m->signer);
+    m->signer = NULL;
+    return rc == RC_CLOSED ? RC_OK : rc; /* a signer that is gone already: the master makes another */
 }
 
 bool minter_attached(const struct minter *m)

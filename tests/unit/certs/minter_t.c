@@ -276,6 +276,22 @@ static void requests_survive_a_signer_that_dies(void **state)
     assert_true(w->asks[0].calls == 1 && w->asks[1].calls == 1);
 }
 
+static void a_signer_that_died_before_its_channel_came_is_no_error(void **state)
+{
+    struct world *w = *state;
+    int fd[2];
+    assert_int_equal(ask_for(w, 0, "a.test"), RC_AGAIN);
+    assert_int_equal(peer_pair(fd), RC_OK);
+    close(fd[1]);
+    assert_int_equal(minter_attach(w->m, fd[0]), RC_OK);
+    turns(w, 2);
+    assert_false(minter_attached(w->m));
+    assert_int_equal(w->asks[0].calls, 0);
+    attach(w);
+    turns(w, 4);
+    assert_true(w->asks[0].rc == RC_OK && w->asks[0].calls == 1);
+}
+
 static void a_channel_can_be_replaced_while_the_old_one_is_open(void **state)
 {
     struct world *w = *state;
@@ -445,6 +461,7 @@ int main(void)
         TEST(more_names_than_the_window_all_come),
         TEST(requests_wait_for_the_first_signer),
         TEST(requests_survive_a_signer_that_dies),
+        TEST(a_signer_that_died_before_its_channel_came_is_no_error),
         TEST(a_channel_can_be_replaced_while_the_old_one_is_open),
         TEST(what_nobody_waits_for_is_not_asked_again),
         TEST(a_late_answer_still_fills_the_cache),

@@ -24,7 +24,7 @@ docdir   ?= $(prefix)/share/doc/perron
 unitdir  ?= /lib/systemd/system
 
 # As many jobs as processors, unless the caller said otherwise.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc)
 endif
 Q        := $(if $(V),,@)

@@ -15,7 +15,7 @@ void say_error(const char *fmt, ...)
 
 static enum rc parse(struct knobs *k, const char *a, const char *b)
 {
-    char *argv[] = {"conn", (char *)(uintptr_t)a, (char *)(uintptr_t)b, NULL};
+    char *argv[] = {(char *)(uintptr_t) "conn", (char *)(uintptr_t)a, (char *)(uintptr_t)b, NULL};
     return knobs_parse(k, b ? 3 : a ? 2 : 1, argv);
 }
 

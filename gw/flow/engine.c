@@ -10,6 +10,7 @@
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
+#include <sys/random.h>
 #include <unistd.h>
 
 enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, CHAINS_CACHED = 10000 };
@@ -28,6 +29,10 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     buf_init(&e->crl, LIM_MSG_BYTES);
     map_init(&e->minted, LIM_LEAVES_CACHED);
     e->ring_wake = -1;
+    /* Flow ids stay below 2^51, which every reader of JSON takes for a whole number; the start is drawn, so
+     * that a replaced worker does not count the same ones again. */
+    if (getrandom(&e->next_flow_id, sizeof e->next_flow_id, 0) != (ssize_t)sizeof e->next_flow_id)
+        return RC_IO;
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));

@@ -1,7 +1,7 @@
 /* Birth and death of a flow; see flow.h. */
 #include "gw/flow/flow.h"
 
-#include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -77,7 +77,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     if (!f)
         return NULL;
     f->e = e;
-    f->id = ((uint64_t)e->worker << 56 | e->boot << 32 | ++e->next_flow_id) & INT64_MAX;
+    f->id = (uint64_t)e->worker << 44 | (++e->next_flow_id & ((UINT64_C(1) << 44) - 1));
     f->explicit_proxy = explicit_proxy;
     f->src = a->src;
     f->src_port = a->src_port;
@@ -160,6 +160,26 @@ static void http_deadline(struct flow *f)
     }
 }
 
+/* Has the client acknowledged all we sent? */
+static bool all_delivered(const struct flow *f)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    if (f->client.io.fd < 0 || getsockopt(f->client.io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
+        return true;
+    return info.tcpi_unacked == 0;
+}
+
+/* In normal times the kernel delivers what is left after we have closed. When the gateway stops, its routes
+ * go too, so the last bytes are waited for (the drain's own end bounds it). */
+static void linger_deadline(struct flow *f)
+{
+    if (f->e->draining && !all_delivered(f))
+        flow_deadline(f, LIM_LINGER_MS);
+    else
+        flow_end(f, f->reason, f->detail);
+}
+
 /* The kernel moves the bytes, so the timer is not pushed on at each: look when the last one moved. */
 static void splice_deadline(struct flow *f)
 {
@@ -201,7 +221,7 @@ static void on_deadline(struct ev_timer *t)
     case ST_HTTP: http_deadline(f); break;
     case ST_SPLICE: splice_deadline(f); break;
     case ST_TUNNEL: flow_end(f, REASON_IDLE, SPAN_NONE); break;
-    case ST_LINGER: flow_end(f, f->reason, f->detail); break;
+    case ST_LINGER: linger_deadline(f); break;
     default: break;
     }
 }
@@ -282,7 +302,11 @@ void flow_drain_all(struct engine *e, bool now)
         struct flow *f = CONTAINER_OF(l, struct flow, link);
         next = l->next;
         bool idle = f->state == ST_HTTP && !f->tx.open;
-        if (now || idle || f->state < ST_HTTP)
+        if (idle && !now) {
+            pump_finish(f, REASON_SHUTDOWN, SPAN_NONE);
+            pump(f);
+        } else if (now || f->state < ST_HTTP) {
             flow_end(f, REASON_SHUTDOWN, SPAN_NONE);
+        }
     }
 }

@@ -563,10 +563,10 @@ static void fill_request(struct flow *f, struct mint_request *r)
         add_san(r, SAN_DNS, f->name);
         return;
     }
-    if (f->dst.family)
-        add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
-    if (!f->refused)
+    if (!f->refused && !f->connected_by_connect)
         add_origin_names(f, r);
+    if (r->n_sans == 0 && f->dst.family)
+        add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
 }
 
 void step_mint(struct flow *f)

@@ -24,14 +24,17 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
 {
     uint8_t key[32];
     int64_t now = clock_wall_s();
-    const struct addr *ip = f->name.n == 0 ? &f->dst : NULL;
-    bool keyed = chaincache_key(chain, f->name, ip, key) == RC_OK;
+    bool named = f->name.n > 0 || f->connected_by_connect;
+    const struct addr *ip = f->name.n == 0 && named ? &f->dst : NULL;
+    bool keyed = named && chaincache_key(chain, f->name, ip, key) == RC_OK;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
         return;
     }
     if (verify_chain(f->e->trust, chain, f->name, ip, now, &f->cert) != RC_OK)
         f->cert.defects |= DEFECT_BIT(MALFORMED);
+    if (!named)
+        f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
     if (keyed && f->cert.defects == 0 &&
         chaincache_put(f->e->chains, key, now, earliest_end(chain), &f->cert) != RC_OK)
         return; /* not kept: the next connection verifies again */

@@ -202,6 +202,8 @@ static bool subtree_ok(const GENERAL_SUBTREE *s)
 
 static bool subtrees_ok(const STACK_OF(GENERAL_SUBTREE) * set)
 {
+    if (set && sk_GENERAL_SUBTREE_num(set) == 0)
+        return false; /* SIZE (1..MAX) */
     for (int i = 0; i < sk_GENERAL_SUBTREE_num(set); i++) {
         if (!subtree_ok(sk_GENERAL_SUBTREE_value(set, i)))
             return false;
@@ -221,6 +223,16 @@ static bool constraints_ok(X509 *cert)
     return ok;
 }
 
+/* RFC 5280 section 4.1.2.2: positive, at most 20 octets. Zero is let through: old private authorities number
+ * from there. */
+static bool serial_ok(X509 *cert)
+{
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(cert);
+    span v = asn1_span(serial); /* the magnitude, without DER's leading zero */
+    bool fits = v.n < 20 || (v.n == 20 && !(v.p[0] & 0x80));
+    return ASN1_STRING_type(serial) != V_ASN1_NEG_INTEGER && fits;
+}
+
 void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects)
 {
     if (!key_ok(cert))
@@ -229,7 +241,7 @@ void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects
         add(defects, DEFECT_MALFORMED);
     if (is_anchor && !is_leaf)
         return;
-    if (X509_get_version(cert) != X509_VERSION_3)
+    if (X509_get_version(cert) != X509_VERSION_3 || !serial_ok(cert))
         add(defects, DEFECT_MALFORMED);
     if (!is_leaf && !constraints_ok(cert))
         add(defects, DEFECT_CONSTRAINT);

@@ -30,6 +30,7 @@ struct mk {
     int64_t from, to; /* relative to NOW, seconds */
     long version;     /* 1..3 */
     bool breaks_signature;
+    const char *serial; /* decimal; NULL: random */
 };
 
 struct made {
@@ -73,12 +74,14 @@ static inline void mk_add_ext(X509 *cert, X509 *issuer, const char *text)
     X509_EXTENSION_free(ext);
 }
 
-static inline void mk_serial(X509 *cert)
+static inline void mk_serial(X509 *cert, const char *text)
 {
     uint8_t b[16];
     RAND_bytes(b, sizeof b);
     b[0] = (b[0] & 0x7f) | 0x40;
     BIGNUM *n = BN_bin2bn(b, sizeof b, NULL);
+    if (text)
+        assert_true(BN_dec2bn(&n, text) > 0);
     BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert));
     BN_free(n);
 }
@@ -114,7 +117,7 @@ static inline struct made mk_cert(const struct mk *m, const struct made *issuer)
     X509 *by = issuer ? issuer->cert : out.cert;
     EVP_PKEY *by_key = issuer ? issuer->key : out.key;
     X509_set_version(out.cert, m->version ? m->version - 1 : X509_VERSION_3);
-    mk_serial(out.cert);
+    mk_serial(out.cert, m->serial);
     ASN1_TIME_set(X509_getm_notBefore(out.cert), (time_t)(NOW + (m->from ? m->from : -DAY)));
     ASN1_TIME_set(X509_getm_notAfter(out.cert), (time_t)(NOW + (m->to ? m->to : 90 * DAY)));
     if (m->cn)

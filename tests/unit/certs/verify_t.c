@@ -80,7 +80,8 @@ static struct mk with_defaults(struct mk m, const struct mk *dflt)
 
 static bool is_set(const struct mk *m)
 {
-    return m->cn || m->exts[0] || m->key || m->md || m->from || m->to || m->version || m->breaks_signature;
+    return m->cn || m->exts[0] || m->key || m->md || m->from || m->to || m->version || m->breaks_signature ||
+           m->serial;
 }
 
 static struct cert_verdict judge_row(const struct row *r)
@@ -446,6 +447,14 @@ static void broken_forms_are_named(void **state)
          .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=" SITE,
                            "1.2.3.4=DER:0500", "1.2.3.4=DER:0500"}},
          .want = BIT(MALFORMED)},
+        {.label = "negative serial number", .leaf = {.serial = "-5"}, .want = BIT(MALFORMED)},
+        {.label = "serial number of 21 octets",
+         .leaf = {.serial =
+                      "730750818665451459101842416358141509827966271488"}, /* 2^159: 20 octets and a sign */
+         .want = BIT(MALFORMED)},
+        {.label = "serial number of 20 octets",
+         .leaf = {.serial = "730750818665451459101842416358141509827966271487"}},
+        {.label = "serial number zero", .leaf = {.serial = "0"}},
         {.label = "leaf of version 1", .leaf = {.version = 1}, .want = BIT(MALFORMED)},
         {.label = "intermediate's basicConstraints not critical",
          .inter = {.exts = {"basicConstraints=CA:TRUE", CA_FORM}},
@@ -553,6 +562,10 @@ static void name_constraints_are_enforced_and_malformed_ones_refused(void **stat
          .want = BIT(CONSTRAINT)},
         {.label = "19 empty constraints",
          .inter = {.exts = {"basicConstraints=critical,CA:TRUE", CA_FORM, "2.5.29.30=critical,DER:3000"}},
+         .want = BIT(CONSTRAINT)},
+        {.label = "19 an empty list of permitted names beside excluded ones",
+         .inter = {.exts = {"basicConstraints=critical,CA:TRUE", CA_FORM,
+                            "2.5.29.30=critical,DER:300ea000a10a300882066f2e74657374"}},
          .want = BIT(CONSTRAINT)},
         {.label = "19 the root's constraints count",
          .root = {.exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign",

@@ -21,15 +21,21 @@ static bool declare(struct diag *d, struct map *m, struct word *name, const char
     return true;
 }
 
-void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known)
+static void suggest_all(struct suggest *near, const struct map *known)
 {
-    struct suggest near = suggest_for(w->text);
     size_t it = 0;
     span key;
     void *value;
-    while (map_next(known, &it, &key, &value)) {
-        suggest_add(&near, ((const struct word *)value)->text);
-    }
+    while (known && map_next(known, &it, &key, &value))
+        suggest_add(near, ((const struct word *)value)->text);
+}
+
+void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known,
+                   const struct map *more)
+{
+    struct suggest near = suggest_for(w->text);
+    suggest_all(&near, known);
+    suggest_all(&near, more);
     diag_error(d, w->pos, suggest_hint(d, &near), "there is no %s `%.*s`", what, SHOW(w->text));
 }
 
@@ -128,7 +134,7 @@ static void check_nodes(struct diag *d, const struct compile_opts *opts)
         declare(d, &names, &n->name, "nodes");
         for (struct node_zone *nz = n->zones; nz; nz = nz->next) {
             if (!zone_named(d->tree, nz->zone.text))
-                check_missing(d, &nz->zone, "zone", &d->tree->zone_map);
+                check_missing(d, &nz->zone, "zone", &d->tree->zone_map, NULL);
         }
         if (node_is_ours(d->tree, n, opts)) {
             bind_node(d, n);

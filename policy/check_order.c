@@ -93,10 +93,10 @@ static void check_reached(struct diag *d)
         bool keyed = rule_key(&key, r);
         const struct rule *same = keyed ? map_find(&seen, buf_span(&key)) : NULL;
         if (*everything)
-            diag_warn(d, r->pos, diag_first(d, (*everything)->pos),
+            diag_warn(d, r->pos, diag_at(d, "it stands at", (*everything)->pos),
                       "this rule is never reached: one before it matches everything");
         else if (same)
-            diag_warn(d, r->pos, diag_first(d, same->pos),
+            diag_warn(d, r->pos, diag_at(d, "it stands at", same->pos),
                       "this rule is never reached: one before it has the same conditions");
         else if (!r->conds)
             *everything = r;

@@ -29,15 +29,15 @@ static void resolve_place(struct diag *d, struct value *v)
     case VALUE_NETWORK: return;
     case VALUE_ZONE:
         if (!resolve_zone(d, v))
-            check_missing(d, &v->w, "zone", &d->tree->zone_map);
+            check_missing(d, &v->w, "zone", &d->tree->zone_map, NULL);
         return;
     case VALUE_HOST:
         if (!resolve_host(d, v))
-            check_missing(d, &v->w, "host", &d->tree->host_map);
+            check_missing(d, &v->w, "host", &d->tree->host_map, NULL);
         return;
     default:
         if (!resolve_zone(d, v) && !resolve_host(d, v))
-            check_missing(d, &v->w, "zone or host", &d->tree->zone_map);
+            check_missing(d, &v->w, "zone or host", &d->tree->zone_map, &d->tree->host_map);
     }
 }
 
@@ -54,7 +54,7 @@ static void resolve_person(struct diag *d, struct value *v)
     if (group)
         v->id = CONTAINER_OF(group, struct group_decl, name)->id;
     else
-        check_missing(d, &v->w, "group", &d->tree->group_map);
+        check_missing(d, &v->w, "group", &d->tree->group_map, NULL);
 }
 
 static void resolve_category(struct diag *d, struct value *v)
@@ -65,14 +65,14 @@ static void resolve_category(struct diag *d, struct value *v)
     if (category)
         v->id = CONTAINER_OF(category, struct category_decl, name)->id;
     else
-        check_missing(d, &v->w, "category", &d->tree->category_map);
+        check_missing(d, &v->w, "category", &d->tree->category_map, NULL);
 }
 
 static void resolve_service(struct diag *d, struct value *v)
 {
     struct word *service = map_find(&d->tree->service_map, v->w.text);
     if (!service) {
-        check_missing(d, &v->w, "service", &d->tree->service_map);
+        check_missing(d, &v->w, "service", &d->tree->service_map, NULL);
         return;
     }
     v->members = CONTAINER_OF(service, struct service_decl, name)->tcp;

@@ -12,7 +12,8 @@ void check_order(struct diag *d);
 struct user_decl *check_user(struct diag *d, const struct word *name);
 /* Host name or address as look-ups spell it, in the arena; false after an error. */
 bool check_name(struct diag *d, struct word *w);
-/* Error "there is no WHAT `NAME`" with the nearest name of the map. */
-void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known);
+/* Error "there is no WHAT `NAME`" with the nearest name of the maps; `more` may be NULL. */
+void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known,
+                   const struct map *more);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "policy/utf8.h"
+
 /* What could not be appended is not shown: the counts still tell that there was an error. */
 static void put(struct diag *d, span s)
 {
@@ -19,8 +21,8 @@ static bool is_continuation(uint8_t c)
 static size_t characters(span s)
 {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++)
-        n += !is_continuation(s.p[i]);
+    for (size_t i = 0, len; i < s.n; i += len ? len : 1, n++)
+        len = utf8_len(s.p + i, s.n - i);
     return n;
 }
 
@@ -37,11 +39,16 @@ static span line_at(span text, size_t off, size_t *start)
     return span_cut(text, *start, end);
 }
 
+/* What is no text is shown as one place holder a byte, so that the caret still stands right. */
 static void put_visible(struct diag *d, span s)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t c = s.p[i];
-        put(d, c < 0x20 || c == 0x7f ? SPAN(" ") : span_of(&s.p[i], 1));
+    for (size_t i = 0, len; i < s.n; i += len) {
+        len = utf8_len(s.p + i, s.n - i);
+        if (len == 0 || s.p[i] < 0x20 || s.p[i] == 0x7f)
+            put(d, len && s.p[i] == '\t' ? SPAN(" ") : SPAN("?"));
+        else
+            put(d, span_of(s.p + i, len));
+        len += len == 0;
     }
 }
 
@@ -124,10 +131,15 @@ const char *diag_hint(struct diag *d, const char *fmt, ...)
     return arena_str(&d->tree->mem, span_str(text));
 }
 
-const char *diag_first(struct diag *d, struct pos at)
+const char *diag_at(struct diag *d, const char *what, struct pos at)
 {
     span path = at.file < d->tree->n_files ? d->tree->files[at.file]->path : SPAN("?");
-    return diag_hint(d, "first given at %.*s:%u", (int)path.n, (const char *)path.p, at.line);
+    return diag_hint(d, "%s %.*s:%u", what, (int)path.n, (const char *)path.p, at.line);
+}
+
+const char *diag_first(struct diag *d, struct pos at)
+{
+    return diag_at(d, "first given at", at);
 }
 
 static void put_rest(struct diag *d, unsigned n, const char *what)
@@ -183,7 +195,7 @@ void suggest_add(struct suggest *s, span candidate)
     if (s->word.n == 0 || s->word.n > SUGGEST_WORD || candidate.n > SUGGEST_WORD)
         return;
     unsigned d = distance(s->word, candidate);
-    if (d < s->distance) {
+    if (d < s->distance || (d == s->distance && s->best.n && span_cmp(candidate, s->best) < 0)) {
         s->distance = d;
         s->best = candidate;
     }

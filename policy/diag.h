@@ -26,7 +26,8 @@ void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt,
     __attribute__((format(printf, 4, 5)));
 /* A formatted hint, kept in the tree's arena; NULL when there is no room. */
 const char *diag_hint(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* "first given at FILE:LINE". */
+/* "WHAT FILE:LINE", "first given at FILE:LINE". */
+const char *diag_at(struct diag *d, const char *what, struct pos at);
 const char *diag_first(struct diag *d, struct pos at);
 /* The lines about what was not shown. */
 void diag_end(struct diag *d);

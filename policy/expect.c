@@ -105,8 +105,9 @@ static bool set_facts(struct diag *d, const struct snapshot *snap, const struct 
         return false;
     if (e->from)
         has_address = address_of(snap, e->from, &f->src);
-    if (!has_address && !some_client(snap, &f->src)) {
-        diag_error(d, e->pos, NULL, "there is no zone from which this could be asked");
+    if (!has_address && (e->from || !some_client(snap, &f->src))) {
+        diag_error(d, e->from ? e->from->w.pos : e->pos, NULL,
+                   "there is no address from which this could be asked");
         return false;
     }
     f->zone = snapshot_zone_of(snap, &f->src);
@@ -187,8 +188,10 @@ static void report(struct diag *d, const struct snapshot *snap, const struct exp
         return;
     }
     struct rule_info r = snapshot_rule(snap, v->rule);
+    bool liftable = v->action == ACT_BLOCK && span_eq(e->outcome.text, SPAN("forbid"));
     diag_error(d, e->pos, diag_hint(d, "%.*s:%u says `%.*s`", SHOW(r.file), r.line, SHOW(r.text)),
-               "this is not what happens: the request is %s", happened(v->action));
+               "this is not what happens: the request is %s%s", happened(v->action),
+               liftable ? ", but not by `forbid`" : "");
 }
 
 void policy_expect(struct diag *d, const struct snapshot *snap, int64_t now)

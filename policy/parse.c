@@ -137,6 +137,7 @@ bool p_once(struct parser *p, struct once *once, struct pos at)
         return false;
     }
     *once = (struct once){true, at};
+    p->once = once;
     return true;
 }
 
@@ -187,6 +188,9 @@ static void end_statement(struct parser *p, bool ok)
         p_unknown(p, "the end of the line", &none);
         ok = false;
     }
+    if (!ok && p->once)
+        p->once->given = false;
+    p->once = NULL;
     if (!ok)
         skip_statement(p);
 }

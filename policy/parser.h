@@ -9,8 +9,9 @@ struct parser {
     struct diag *d;
     struct tree *t;
     struct lexer lx;
-    bool in_memory; /* no files to include */
-    bool in_block;  /* a `}` ends the statement */
+    bool in_memory;    /* no files to include */
+    bool in_block;     /* a `}` ends the statement */
+    struct once *once; /* the setting of this statement: not given when the rest of the line is wrong */
 };
 
 /* ---- the token at hand ---- */

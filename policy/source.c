@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "gw/base/obj.h"
+#include "policy/utf8.h"
 
 /* An error at the include line where there is one, else about the file itself. Always false. */
 static bool refuse(struct diag *d, const char *path, const struct pos *by, const char *why)
@@ -16,26 +17,6 @@ static bool refuse(struct diag *d, const char *path, const struct pos *by, const
     else
         diag_file(d, path, why);
     return false;
-}
-
-/* Length of the UTF-8 sequence at p (RFC 3629: shortest form, no surrogates), 0 when there is none. */
-static size_t utf8_len(const uint8_t *p, size_t n)
-{
-    size_t len = p[0] < 0x80                   ? 1
-                 : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                 : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                 : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                               : 0;
-    if (len == 0 || len > n)
-        return 0;
-    for (size_t i = 1; i < len; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    }
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
-        (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return len;
 }
 
 static bool is_control(uint8_t c)

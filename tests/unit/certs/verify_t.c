@@ -630,6 +630,25 @@ static void flaws_of_form_pass_on_the_anchor_alone(void **state)
     check_rows(rows, N_ELEMS(rows));
 }
 
+/* The same flaw on a last certificate that the stranger sent himself counts. */
+static void flaws_of_form_count_on_a_root_that_was_only_sent(void **state)
+{
+    (void)state;
+    struct made r = mk_cert(&(struct mk){.cn = "Sent root",
+                                         .exts = {"basicConstraints=CA:TRUE", "keyUsage=critical,keyCertSign",
+                                                  "subjectKeyIdentifier=hash"}},
+                            NULL);
+    struct made x = mk_cert(&(struct mk){.cn = "www.site.test", .exts = LEAF_EXTS(SITE)}, &r);
+    X509 *chain[] = {x.cert, r.cert};
+    assert_int_equal(judge(trust, chain, 2, "www.site.test", NULL).defects,
+                     BIT(UNKNOWN_ISSUER) | BIT(MALFORMED));
+    struct trust *t = trust_of(&r.cert, 1);
+    assert_int_equal(judge(t, chain, 2, "www.site.test", NULL).defects, 0);
+    trust_free(t);
+    mk_free(&x);
+    mk_free(&r);
+}
+
 /* What OpenSSL says about one root of the system's bundle as the anchor of a chain under X509_STRICT:
  * everything it says about the root must be let through. Nobody can sign below these roots, so the leaf's
  * signature is a forged one; that is the one defect that may remain. */
@@ -979,6 +998,7 @@ int main(void)
         cmocka_unit_test(name_constraints_are_enforced_and_malformed_ones_refused),
         cmocka_unit_test(good_chains_pass),
         cmocka_unit_test(flaws_of_form_pass_on_the_anchor_alone),
+        cmocka_unit_test(flaws_of_form_count_on_a_root_that_was_only_sent),
         cmocka_unit_test(no_root_of_the_systems_bundle_is_refused_for_its_form),
         cmocka_unit_test(chains_out_of_all_bounds_are_refused_at_once),
         cmocka_unit_test(a_thousand_names_pass_and_ten_thousand_do_not),

@@ -16,7 +16,7 @@
 #include "gw/proc/sandbox.h"
 #include "gw/proc/spawn.h"
 
-enum { QUICK_MS = 500, AGAIN_FIRST_MS = 50, AGAIN_MOST_MS = 5000, START_SILENT_MS = 20000 };
+enum { QUICK_MS = 500, AGAIN_FIRST_MS = 50, AGAIN_MOST_MS = 5000, AGAIN_READY_MS = 100, START_MS = 20000 };
 
 static const char *child_name(const struct child *c, char out[24])
 {
@@ -132,11 +132,20 @@ static int processor_for(const struct child *c)
     return -1;
 }
 
+/* One that was ready can work: it is only kept from spinning. One that never was is tried more and more
+ * seldom. */
+static int64_t pause_before(const struct child *c)
+{
+    if (c->quick_ends < 2)
+        return 0;
+    int64_t most = c->ready_ms ? AGAIN_READY_MS : AGAIN_MOST_MS;
+    int64_t delay = c->quick_ends > 8 ? most : AGAIN_FIRST_MS << (c->quick_ends - 2);
+    return delay < most ? delay : most;
+}
+
 static void later(struct child *c)
 {
-    int64_t delay = 0;
-    if (c->quick_ends > 1)
-        delay = c->quick_ends > 8 ? AGAIN_MOST_MS : AGAIN_FIRST_MS << (c->quick_ends - 1);
+    int64_t delay = pause_before(c);
     int64_t hold = c->held_until_ms - ev_now_ms(c->m->ev); /* perronctl simulate */
     delay = hold > delay ? hold : delay;
     if (delay == 0)
@@ -219,7 +228,9 @@ void child_kill(struct child *c)
 static void tell_end(const struct child *c, int status)
 {
     char name[24];
-    bool expected = c->state == CHILD_ENDING || !c->wanted;
+    /* While starting, a child that ends by itself has said why: the one clear line stands alone. */
+    bool expected =
+        c->state == CHILD_ENDING || !c->wanted || (c->m->phase == PHASE_STARTING && WIFEXITED(status));
     enum log_level level = expected ? LOG_DEBUG : LOG_WARN;
     if (WIFSIGNALED(status))
         log_line(level, "%s (pid %d) was ended by signal %d", child_name(c, name), (int)c->pid,
@@ -272,7 +283,7 @@ static int64_t silence_allowed(const struct child *c)
     if (c->role == ROLE_COMPILER)
         return INT64_MAX; /* long work without a loop; its own deadline is in reload.c */
     if (c->state == CHILD_STARTING)
-        return START_SILENT_MS;
+        return START_MS;
     return c->role == ROLE_SIGNER ? LIM_SIGNER_SILENT_MS : LIM_WORKER_SILENT_MS;
 }
 
@@ -281,8 +292,10 @@ static void beat(struct child *c, span number)
 {
     char name[24];
     int64_t now = ev_now_ms(c->m->ev);
-    if (c->asked_ms && now - c->asked_ms >= silence_allowed(c)) {
-        log_error("%s (pid %d) does not answer and is replaced", child_name(c, name), (int)c->pid);
+    bool stuck = c->state == CHILD_STARTING && c->role != ROLE_COMPILER && now - c->spawned_ms >= START_MS;
+    if (stuck || (c->asked_ms && now - c->asked_ms >= silence_allowed(c))) {
+        log_error("%s (pid %d) %s", child_name(c, name), (int)c->pid,
+                  stuck ? "does not become ready" : "does not answer and is replaced");
         child_kill(c);
         return;
     }

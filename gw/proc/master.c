@@ -111,28 +111,6 @@ void master_fail(struct master *m)
     master_stop(m, 0);
 }
 
-static void open_gate(struct master *m)
-{
-    struct buf err = {0};
-    enum rc rc = gate_open(m, m->policy.snap, &err);
-    print(buf_span(&err));
-    buf_fini(&err);
-    if (rc != RC_OK) {
-        master_fail(m);
-    } else {
-        m->phase = PHASE_RUNNING;
-        log_info("ready: %u workers, policy %s, state in %s", (unsigned)m->n_workers,
-                 snapshot_short(m->policy.snap), m->o->state);
-    }
-}
-
-void master_step(struct master *m)
-{
-    if (m->phase == PHASE_STARTING && m->n_workers && children_all_ready(m))
-        open_gate(m);
-    next_phases(m);
-}
-
 /* ---- starting ---- */
 
 static uint32_t workers_wanted(const struct settings *s)
@@ -153,17 +131,52 @@ static bool source_kept(const struct snapshot *s)
     return false;
 }
 
-static void start_children(struct master *m)
+/* The signer comes first and alone: a key that it refuses is the one thing that is said, and nobody else was
+ * there. */
+static void start_signer(struct master *m)
+{
+    m->single[ROLE_SIGNER].wanted = true;
+    child_start(&m->single[ROLE_SIGNER]);
+}
+
+static void start_others(struct master *m)
 {
     struct child *c;
-    m->single[ROLE_LOGGER].wanted = m->single[ROLE_SIGNER].wanted = m->single[ROLE_KEEPER].wanted = true;
+    m->single[ROLE_LOGGER].wanted = m->single[ROLE_KEEPER].wanted = true;
     m->single[ROLE_OPENER].wanted = source_kept(m->policy.snap);
     for (uint32_t w = 0; w < m->n_workers; w++)
         m->worker[w].wanted = true;
     for (size_t it = 0; (c = children_next(m, &it)) && m->phase == PHASE_STARTING;) {
-        if (c->wanted)
+        if (c->wanted && c->state == CHILD_DOWN)
             child_start(c);
     }
+}
+
+static void open_gate(struct master *m)
+{
+    struct buf err = {0};
+    enum rc rc = gate_open(m, m->policy.snap, &err);
+    print(buf_span(&err));
+    buf_fini(&err);
+    if (rc != RC_OK) {
+        master_fail(m);
+    } else {
+        m->phase = PHASE_RUNNING;
+        reload_write_start(m);
+        log_info("ready: %u workers, policy %s, state in %s", (unsigned)m->n_workers,
+                 snapshot_short(m->policy.snap), m->o->state);
+    }
+}
+
+void master_step(struct master *m)
+{
+    if (m->phase == PHASE_STARTING && m->n_workers && children_all_ready(m)) {
+        if (m->single[ROLE_LOGGER].wanted)
+            open_gate(m);
+        else
+            start_others(m);
+    }
+    next_phases(m);
 }
 
 static void on_policy(struct master *m, void *arg, enum rc rc, span diag)
@@ -184,8 +197,7 @@ static void on_policy(struct master *m, void *arg, enum rc rc, span diag)
         master_fail(m);
         return;
     }
-    reload_write_start(m);
-    start_children(m);
+    start_signer(m);
 }
 
 /* ---- signals and timers ---- */

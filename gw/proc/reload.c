@@ -68,7 +68,6 @@ static void write_load(struct master *m, uid_t uid, const char *path, const uint
 
 void reload_write_start(struct master *m)
 {
-    log_info("policy %s is in force (%s)", snapshot_short(m->policy.snap), m->o->policy);
     write_load(m, getuid(), m->o->policy, NULL, true);
 }
 

@@ -296,7 +296,7 @@ def test_an_orderly_stop_leaves_nothing(own_gateway, lab):
 def test_an_orderly_stop_lets_open_exchanges_end(own_gateway, lab):
     gw = own_gateway(gateway_down(lab, "open"))
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(lab.curl, "agent", "https://files.example/big.bin", "--limit-rate", "24M")
+        slow = pool.submit(lab.curl, "agent", "https://files.example/big.bin", "--limit-rate", "24M", proxy=PROXY)
         wait_for("the flow", lambda: flow_worker(gw, "files.example") is not None, 5)
         time.sleep(0.3)
         gw.proc.send_signal(signal.SIGTERM)
@@ -318,10 +318,8 @@ def test_an_orderly_stop_with_closed_holds_the_zone_shut(own_gateway, lab):
 def test_killing_the_master_ends_everything_and_leaves_nothing(own_gateway, lab):
     gw = own_gateway(gateway_down(lab, "open"))
     pids = gw.pids()
-    gw.proc.kill()
-    master = row_pid = next(p for p in pids if status_of(p)["PPid"] in (str(gw.proc.pid), str(os.getpid())))
-    assert row_pid
-    os.kill(master, signal.SIGKILL)
+    for pid in gw.pids("master"):
+        os.kill(pid, signal.SIGKILL)
     wait_for("all children to be gone", lambda: not [p for p in pids if alive(p)], 5)
     wait_for("our rules to be gone", lambda: rules_left(lab) == [], 5)
 

@@ -352,6 +352,32 @@ static void noise_ends_every_walk_inside_the_map(void **state)
     pair_close(&p);
 }
 
+/* Sound frames all around, and a head further away than the ring is long: no walk round and round. */
+static void a_head_beyond_the_ring_is_broken_whatever_stands_there(void **state)
+{
+    (void)state;
+    static struct {
+        uint32_t n, kind;
+        uint64_t seq;
+    } frames[4096];
+    struct pair p;
+    uint64_t head = LIM_RING_BYTES + 16, cursor, seq;
+    enum ring_kind kind;
+    span f;
+    pair_open(&p);
+    for (size_t i = 0; i < N_ELEMS(frames); i++)
+        frames[i].kind = RING_EVENT;
+    for (off_t at = 0; at < LIM_RING_BYTES; at += (off_t)sizeof frames)
+        poke(p.fd, HEADER + at, frames, sizeof frames);
+    poke(p.fd, AT_HEAD, &head, 8);
+    cursor = ring_tail(p.l);
+    assert_int_equal(ring_peek(p.l, &cursor, &kind, &seq, &f), RC_BAD);
+    head = LIM_RING_BYTES; /* just full is sound */
+    poke(p.fd, AT_HEAD, &head, 8);
+    assert_int_equal(ring_peek(p.l, &cursor, &kind, &seq, &f), RC_OK);
+    pair_close(&p);
+}
+
 static void a_producer_with_a_broken_tail_only_says_full(void **state)
 {
     (void)state;
@@ -452,6 +478,7 @@ int main(void)
         cmocka_unit_test(broken_positions_are_found),
         cmocka_unit_test(broken_frames_are_found),
         cmocka_unit_test(noise_ends_every_walk_inside_the_map),
+        cmocka_unit_test(a_head_beyond_the_ring_is_broken_whatever_stands_there),
         cmocka_unit_test(a_producer_with_a_broken_tail_only_says_full),
         cmocka_unit_test(its_size_cannot_be_changed),
         cmocka_unit_test(promises_never_exceed_the_room),

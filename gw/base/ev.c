@@ -18,6 +18,7 @@ struct ev {
     bool stopping;
     int64_t now_ms, tick; /* tick: the last slot number that was served */
     struct list wheel[SLOTS];
+    uint64_t busy[SLOTS / 64]; /* slots that may hold a timer */
     size_t n_timers;
     struct ev_later *later, **later_end;
     struct epoll_event batch[BATCH];
@@ -64,16 +65,21 @@ enum rc ev_watch(struct ev *ev, struct ev_io *io, uint32_t events)
     return RC_OK;
 }
 
+void ev_forget(struct ev *ev, struct ev_io *io)
+{
+    for (int i = ev->at_batch; i < ev->n_batch; i++) { /* an event of this turn must not find it any more */
+        if (ev->batch[i].data.ptr == io)
+            ev->batch[i].data.ptr = NULL;
+    }
+    io->events = 0;
+}
+
 void ev_unwatch(struct ev *ev, struct ev_io *io)
 {
     if (!io->events)
         return;
     epoll_ctl(ev->epfd, EPOLL_CTL_DEL, io->fd, NULL);
-    io->events = 0;
-    for (int i = ev->at_batch; i < ev->n_batch; i++) { /* an event of this turn must not find it any more */
-        if (ev->batch[i].data.ptr == io)
-            ev->batch[i].data.ptr = NULL;
-    }
+    ev_forget(ev, io);
 }
 
 void ev_timer_init(struct ev_timer *t, void (*cb)(struct ev_timer *))
@@ -89,6 +95,7 @@ static void wheel_insert(struct ev *ev, struct ev_timer *t)
         tick = ev->tick + 1;
     t->slot_ms = tick * TICK_MS;
     list_push(&ev->wheel[tick % SLOTS], &t->link);
+    ev->busy[tick % SLOTS / 64] |= UINT64_C(1) << (tick % 64);
 }
 
 void ev_timer_set(struct ev *ev, struct ev_timer *t, int64_t delay_ms)
@@ -145,18 +152,32 @@ static void serve_timers(struct ev *ev)
     }
 }
 
+/* The first tick after `from` whose slot may hold a timer, at most one round on. */
+static int64_t next_busy(const struct ev *ev, int64_t from)
+{
+    for (int64_t tick = from + 1; tick <= from + SLOTS;) {
+        uint64_t word = ev->busy[tick % SLOTS / 64] >> (tick % 64);
+        if (word)
+            return tick + __builtin_ctzll(word);
+        tick += 64 - tick % 64;
+    }
+    return from + SLOTS;
+}
+
 /* Milliseconds until the next slot that holds a timer; -1 when there is none. */
-static int next_wait(const struct ev *ev)
+static int next_wait(struct ev *ev)
 {
     if (ev->n_timers == 0)
         return -1;
-    for (int64_t i = 1; i <= SLOTS; i++) {
-        if (!list_empty(&ev->wheel[(ev->tick + i) % SLOTS])) {
-            int64_t wait = (ev->tick + i) * TICK_MS - clock_mono_ms();
-            return wait < 0 ? 0 : (int)wait;
+    for (int64_t tick = next_busy(ev, ev->tick);; tick = next_busy(ev, tick)) {
+        if (list_empty(&ev->wheel[tick % SLOTS]) && tick < ev->tick + SLOTS) {
+            ev->busy[tick % SLOTS / 64] &=
+                ~(UINT64_C(1) << (tick % 64)); /* its timers were stopped or moved */
+            continue;
         }
+        int64_t wait = tick * TICK_MS - clock_mono_ms();
+        return wait < 0 ? 0 : (int)wait;
     }
-    return SLOTS * TICK_MS;
 }
 
 void ev_defer(struct ev *ev, struct ev_later *l)

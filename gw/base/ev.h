@@ -43,6 +43,8 @@ void ev_stop(struct ev *ev);
 /* Watch io->fd; `events` are EPOLLIN, EPOLLOUT, EPOLLET ... Calling again changes them; 0: ev_unwatch(). */
 enum rc ev_watch(struct ev *ev, struct ev_io *io, uint32_t events) MUST_USE;
 void ev_unwatch(struct ev *ev, struct ev_io *io);
+/* The same for a descriptor that is closed next and has no duplicate: the kernel forgets it by itself. */
+void ev_forget(struct ev *ev, struct ev_io *io);
 
 void ev_timer_init(struct ev_timer *t, void (*cb)(struct ev_timer *));
 /* (Re)arms the timer to fire once, delay_ms from now (16 ms steps, never early). Moving a deadline later is

@@ -50,6 +50,7 @@ static void on_client(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, client);
     f->e->current = f;
+    f->client.ready |= (events & ~(uint32_t)EPOLLOUT) != 0;
     if (is_gone(&f->client, events)) {
         flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
@@ -62,8 +63,8 @@ static void on_client(struct ev_io *io, uint32_t events)
 static void on_origin(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, origin);
-    (void)events;
     f->e->current = f;
+    f->origin.ready |= (events & ~(uint32_t)EPOLLOUT) != 0;
     on_event(f);
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));

@@ -487,6 +487,7 @@ void step_upstream(struct flow *f)
     if (rc == RC_AGAIN)
         return;
     f->t_upstream = flow_stamp(f);
+    f->origin.paused = true; /* session tickets may follow; they are read when HTTP begins */
     if (rc != RC_OK) {
         upstream_failed(f);
         return;

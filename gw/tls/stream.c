@@ -27,6 +27,7 @@ static int bio_read(BIO *bio, char *p, int n)
         return (int)take;
     }
     ssize_t got = recv(s->io.fd, p, (size_t)n, 0);
+    s->ready = got == n; /* less than asked for: the socket is empty, and says so when it no longer is */
     if (got > 0)
         s->n_in += (uint64_t)got;
     else if (got == 0)
@@ -98,7 +99,7 @@ void stream_fini(struct stream *s)
         s->ssl = NULL;
     }
     if (s->io.fd >= 0) {
-        ev_unwatch(s->ev, &s->io);
+        ev_forget(s->ev, &s->io);
         close(s->io.fd);
         s->io.fd = -1;
     }
@@ -179,6 +180,7 @@ static enum rc read_plain(struct stream *s, uint8_t *p, size_t n, size_t *got)
         return RC_OK;
     }
     ssize_t r = recv(s->io.fd, p, n, 0);
+    s->ready = r == (ssize_t)n;
     if (r > 0) {
         s->n_in += (uint64_t)r;
         *got = (size_t)r;
@@ -200,6 +202,8 @@ enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
     *got = 0;
     if (s->failed)
         return RC_IO;
+    if (!s->ready && !s->in_eof && !stream_has_buffered(s))
+        return RC_AGAIN; /* asking the kernel would only tell us the same */
     if (s->ssl) {
         ERR_clear_error();
         int ret = SSL_read_ex(s->ssl, p, n, got);

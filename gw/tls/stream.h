@@ -23,12 +23,14 @@ struct stream {
     struct buf out;       /* waiting to be written */
     struct buf kept;      /* read from the socket, to be read again by TLS or HTTP first */
     uint64_t n_in, n_out; /* bytes of the socket */
-    bool drained;         /* the last read found nothing more */
-    bool paused;          /* the owner wants no more input now */
-    bool in_eof;          /* the peer has finished sending */
-    bool clean_eof;       /* ... with close_notify, or on a plain socket */
-    bool out_shut;        /* we have finished sending */
-    bool failed;          /* the socket is unusable; `why` says how */
+    bool
+        ready; /* epoll said readable and no read since found the socket empty; set by the owner's callback */
+    bool drained;   /* the last read found nothing more */
+    bool paused;    /* the owner wants no more input now */
+    bool in_eof;    /* the peer has finished sending */
+    bool clean_eof; /* ... with close_notify, or on a plain socket */
+    bool out_shut;  /* we have finished sending */
+    bool failed;    /* the socket is unusable; `why` says how */
     bool handshaking;
     bool want_write; /* TLS cannot go on before the socket is writable */
     int sys_errno;

@@ -16,8 +16,10 @@ static const struct {
     const char *name, *text[LANG_N];
 } causes[] = {
 #define X(name, fr, nl, de, en) {name, {fr, nl, de, en}},
+#define N(name)                 {name, {"", "", "", ""}},
 #include "gw/portal/cause.tbl"
 #undef X
+#undef N
 };
 
 static const char tags[LANG_N][3] = {"fr", "nl", "de", "en"};

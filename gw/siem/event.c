@@ -145,7 +145,9 @@ static size_t unicode_escape(uint8_t *to, uint32_t cp)
 
 static size_t replacement(uint8_t *to)
 {
-    memcpy(to, "\xef\xbf\xbd", 3); /* U+FFFD */
+    to[0] = 0xef; /* U+FFFD */
+    to[1] = 0xbf;
+    to[2] = 0xbd;
     return 3;
 }
 

@@ -46,30 +46,34 @@ static void on_process(json_t *answer, void *arg)
 /* Adds the workers up; what only the master knows stands as it is. */
 static void on_counters(json_t *answer, void *arg)
 {
-    json_t *sum = arg, *value;
-    const char *key;
-    json_object_foreach(json_object_get(answer, "data"), key, value)
-        json_object_set_new(sum, key, json_integer(number_of(sum, key) + json_integer_value(value)));
-    json_object_foreach(json_object_get(answer, "gateway"), key, value) json_object_set(sum, key, value);
+    json_t *sum = arg, *data = json_object_get(answer, "data");
+    for (void *it = json_object_iter(data); it; it = json_object_iter_next(data, it)) {
+        const char *key = json_object_iter_key(it);
+        json_int_t more = json_integer_value(json_object_iter_value(it));
+        json_object_set_new(sum, key, json_integer(number_of(sum, key) + more));
+    }
+    json_object_update(sum, json_object_get(answer, "gateway"));
+}
+
+static void print_counters(json_t *sum)
+{
+    for (void *it = json_object_iter(sum); it; it = json_object_iter_next(sum, it)) {
+        json_t *value = json_object_iter_value(it);
+        if (json_is_integer(value))
+            printf("%-24s %" PRId64 "\n", json_object_iter_key(it), (int64_t)json_integer_value(value));
+        else
+            printf("%-24s %s\n", json_object_iter_key(it), json_string_value(value));
+    }
 }
 
 static int counters(const struct ctl *ctl, json_t *request)
 {
-    json_t *sum = json_object(), *value;
-    const char *key;
+    json_t *sum = json_object();
     int status = ctl_ask(ctl, request, on_counters, sum);
-    if (ctl->json) {
+    if (ctl->json)
         ctl_print_json(sum);
-        json_decref(sum);
-        return status;
-    }
-    json_object_foreach(sum, key, value)
-    {
-        if (json_is_integer(value))
-            printf("%-24s %" PRId64 "\n", key, (int64_t)json_integer_value(value));
-        else
-            printf("%-24s %s\n", key, json_string_value(value));
-    }
+    else
+        print_counters(sum);
     json_decref(sum);
     return status;
 }
@@ -92,28 +96,27 @@ static void one_flow(json_t *f)
 static void on_flows(json_t *answer, void *arg)
 {
     bool *headed = arg;
-    size_t i;
-    json_t *flow;
+    json_t *flows = json_object_get(answer, "data");
     if (!*headed)
         printf("%-16s %-10s %-9s %-24s %-24s %10s %10s %10s  %s\n", "id", "state", "mode", "from", "to",
                "age", "up", "down", "name");
     *headed = true;
-    json_array_foreach(json_object_get(answer, "data"), i, flow) one_flow(flow);
+    for (size_t i = 0; i < json_array_size(flows); i++)
+        one_flow(json_array_get(flows, i));
 }
 
 /* One flow: whatever the worker says about it, a line a fact. */
 static void on_flow(json_t *answer, void *arg)
 {
-    json_t *f = json_object_get(answer, "data"), *value;
+    json_t *f = json_object_get(answer, "data");
     bool *found = arg;
-    const char *key;
     if (!json_is_object(f))
         return;
     *found = true;
-    json_object_foreach(f, key, value)
-    {
-        AUTO_FREE char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
-        printf("%-14s %s\n", key, text ? text : "");
+    for (void *it = json_object_iter(f); it; it = json_object_iter_next(f, it)) {
+        AUTO_FREE char *text =
+            json_dumps(json_object_iter_value(it), JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+        printf("%-14s %s\n", json_object_iter_key(it), text ? text : "");
     }
 }
 

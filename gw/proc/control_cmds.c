@@ -147,10 +147,9 @@ static json_t *as_text(span s)
     return json_stringn(plain, s.n);
 }
 
-static void on_reloaded(struct master *m, void *arg, enum rc rc, span diag)
+static void on_reloaded(struct master *m, uint64_t token, enum rc rc, span diag)
 {
-    uint64_t id = (uint64_t)(uintptr_t)arg;
-    struct client *c = control_client(m->control, id);
+    struct client *c = control_client(m->control, token);
     if (!c)
         return; /* left; the log has it */
     client_say(c, json_pack("{s:o, s:s, s:b}", "diag", diag.n ? as_text(diag) : json_string(""), "snapshot",
@@ -166,7 +165,7 @@ static void reload(struct client *c, json_t *request)
         client_done(c, "the gateway is not running yet, or ending");
         return;
     }
-    enum rc rc = reload_begin(m, *file ? file : m->o->policy, c->uid, on_reloaded, (void *)(uintptr_t)c->id);
+    enum rc rc = reload_begin(m, *file ? file : m->o->policy, c->uid, on_reloaded, c->id);
     if (rc == RC_AGAIN)
         client_done(c, "another reload is under way; try again when it is over");
     else if (rc != RC_OK)

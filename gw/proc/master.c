@@ -179,10 +179,10 @@ void master_step(struct master *m)
     next_phases(m);
 }
 
-static void on_policy(struct master *m, void *arg, enum rc rc, span diag)
+static void on_policy(struct master *m, uint64_t token, enum rc rc, span diag)
 {
     struct buf err = {0};
-    (void)arg;
+    (void)token;
     print(diag);
     if (m->phase != PHASE_STARTING)
         return;
@@ -202,10 +202,10 @@ static void on_policy(struct master *m, void *arg, enum rc rc, span diag)
 
 /* ---- signals and timers ---- */
 
-static void on_hup(struct master *m, void *arg, enum rc rc, span diag)
+static void on_hup(struct master *m, uint64_t token, enum rc rc, span diag)
 {
     (void)m;
-    (void)arg;
+    (void)token;
     (void)rc;
     print(diag);
 }
@@ -220,7 +220,7 @@ static void on_signal(struct ev_io *io, uint32_t events)
             children_reap(m);
         else if (info.ssi_signo != SIGHUP)
             master_stop(m, m->phase == PHASE_RUNNING ? LIM_DRAIN_MS : 0);
-        else if (m->phase != PHASE_RUNNING || reload_begin(m, m->o->policy, 0, on_hup, NULL) != RC_OK)
+        else if (m->phase != PHASE_RUNNING || reload_begin(m, m->o->policy, 0, on_hup, 0) != RC_OK)
             log_warn("not now: another load of the policy is under way");
     }
 }
@@ -282,7 +282,7 @@ static enum rc prepare(struct master *m, struct buf *err)
     ev_timer_init(&m->phase_end, on_phase_end);
     ev_timer_set(m->ev, &m->heartbeat, LIM_HEARTBEAT_MS);
     on_hourly(&m->hourly);
-    return reload_begin(m, m->o->policy, getuid(), on_policy, NULL);
+    return reload_begin(m, m->o->policy, getuid(), on_policy, 0);
 }
 
 static void init(struct master *m, const struct master_opts *o)

@@ -49,7 +49,7 @@ struct policy {
 };
 
 /* Told once, when a reload is over: rc, what the compiler said, what else to know. */
-typedef void (*reload_done)(struct master *m, void *arg, enum rc rc, span diag);
+typedef void (*reload_done)(struct master *m, uint64_t token, enum rc rc, span diag);
 
 struct reload {
     bool running, settled; /* settled: `rc` is known, compiler and workers may still be on their way */
@@ -60,7 +60,7 @@ struct reload {
     uint8_t old_hash[SNAP_HASH];
     bool had_old;
     reload_done done;
-    void *arg;
+    uint64_t token; /* the asker's */
     struct ev_timer late;
 };
 
@@ -141,7 +141,8 @@ void gate_feed_keeper(struct child *keeper);
 
 /* ---- reload.c ---- */
 /* AGAIN: another one is under way. `done` is called later, never from inside. */
-enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, void *arg) MUST_USE;
+enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done,
+                     uint64_t token) MUST_USE;
 void reload_on_msg(struct child *compiler, enum msg_type t, span payload, int *fds, size_t n_fds);
 void reload_compiler_ended(struct master *m);
 void reload_confirmed(struct child *worker, span hash);

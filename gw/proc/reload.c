@@ -92,7 +92,7 @@ static void finish(struct master *m)
     ev_timer_stop(m->ev, &r->late);
     tell(m, was.rc == RC_OK);
     *r = (struct reload){0};
-    was.done(m, was.arg, was.rc, buf_span(&was.diag));
+    was.done(m, was.token, was.rc, buf_span(&was.diag));
     buf_fini(&was.diag);
     free(was.path);
 }
@@ -285,7 +285,7 @@ static void ask_compiler(struct master *m, const char *path)
     buf_fini(&b);
 }
 
-enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, void *arg)
+enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, uint64_t token)
 {
     struct reload *r = &m->reload;
     if (r->running)
@@ -298,7 +298,7 @@ enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done 
     r->diag.max = LIM_DIAG_BYTES;
     r->who = who;
     r->done = done;
-    r->arg = arg;
+    r->token = token;
     if (m->policy.snap) {
         memcpy(r->old_hash, snapshot_hash(m->policy.snap), SNAP_HASH);
         r->had_old = true;

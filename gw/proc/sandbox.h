@@ -22,5 +22,6 @@ enum rc sandbox_close(enum role r, int dir) MUST_USE;
 /* Instead of ending the process, refused system calls are written to the kernel's audit log. For development.
  */
 void sandbox_log_only(void);
+bool sandbox_logs_only(void);
 
 #endif

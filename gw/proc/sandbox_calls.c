@@ -85,6 +85,11 @@ void sandbox_log_only(void)
     log_only = true;
 }
 
+bool sandbox_logs_only(void)
+{
+    return log_only;
+}
+
 static int allow(scmp_filter_ctx f, const char *name)
 {
     int nr = seccomp_syscall_resolve_name(name);

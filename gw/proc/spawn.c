@@ -15,6 +15,7 @@
 #include "gw/base/obj.h"
 #include "gw/ipc/peer.h"
 #include "gw/proc/role.h"
+#include "gw/proc/sandbox.h"
 
 static const char *program = "/proc/self/exe";
 
@@ -53,10 +54,14 @@ enum rc spawn_role(enum role r, uint32_t index, int cpu, struct spawned *out)
     int pair[2];
     char number[16];
     snprintf(number, sizeof number, "%u", (unsigned)index);
-    char *argv[] = {(char *)"perrond", (char *)"--role", (char *)role_name(r),
-                    (char *)"--index", number,           NULL};
-    if (r != ROLE_WORKER)
-        argv[3] = NULL;
+    char *argv[8] = {(char *)"perrond", (char *)"--role", (char *)role_name(r)};
+    size_t n = 3;
+    if (r == ROLE_WORKER) {
+        argv[n++] = (char *)"--index";
+        argv[n++] = number;
+    }
+    if (sandbox_logs_only())
+        argv[n++] = (char *)"--sandbox-log";
     TRY(peer_pair(pair));
     pid_t pid = fork();
     if (pid == 0)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -121,7 +122,7 @@ static enum rc take_batch(struct state *s, struct buf *err)
                         "used, and decision codes of the log must not be given out again");
     if (used > CODE_END - CODE_BATCH)
         used = 0;
-    int n = snprintf(text, sizeof text, "%llu\n", (unsigned long long)(used + CODE_BATCH));
+    int n = snprintf(text, sizeof text, "%" PRIu64 "\n", used + CODE_BATCH);
     if (write_whole(s->dir, "codes", 0600, span_of(text, (size_t)n)) != RC_OK)
         return refuse(err, "decision numbers cannot be written down", s->path, "is the disk full?");
     s->code_next = used;

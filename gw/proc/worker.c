@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -179,6 +180,7 @@ static enum rc take_ca(struct worker *w, span payload)
         if (!r.bad)
             TRY(trust_forbid(w->engine.trust, der));
     }
+    chaincache_clear(w->engine.chains); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
 }

@@ -271,15 +271,35 @@ static enum rc put_sets(const struct catset *sets, struct buf *out)
     return RC_OK;
 }
 
-static enum rc emit(struct catc *c, uint16_t n_categories, struct catset *sets, struct buf *out)
+/* At most two thirds full: 12 bytes a name. */
+static uint64_t slots_for(uint64_t names)
 {
-    uint64_t n_slots = c->n_entries + c->n_entries / 2 + 64; /* at most two thirds full */
-    size_t start = out->w, table = start + sizeof(struct catfmt_head);
-    TRY(buf_reserve(out, sizeof(struct catfmt_head) + n_slots * 8));
-    memset(out->p + start, 0, sizeof(struct catfmt_head) + n_slots * 8);
+    return names + names / 2 + 64;
+}
+
+/* All entries into an empty table behind `table` bytes of `out`. */
+static enum rc fill(struct catc *c, uint64_t n_slots, struct catset *sets, struct buf *out, size_t table)
+{
+    out->w = table;
+    TRY(buf_reserve(out, n_slots * 8));
+    memset(out->p + table, 0, n_slots * 8);
     out->w = table + n_slots * 8;
+    c->n_names = 0;
     for (size_t i = 0; i < c->n_entries; i++)
         TRY(table_put(c, (uint64_t *)(void *)(out->p + table), n_slots, &c->entries[i], sets));
+    return RC_OK;
+}
+
+static enum rc emit(struct catc *c, uint16_t n_categories, struct catset *sets, struct buf *out)
+{
+    uint64_t n_slots = slots_for(c->n_entries);
+    size_t start = out->w, table = start + sizeof(struct catfmt_head);
+    TRY(buf_reserve(out, sizeof(struct catfmt_head)));
+    TRY(fill(c, n_slots, sets, out, table));
+    if (slots_for(c->n_names) < n_slots - n_slots / 8) { /* many names stand in several lists */
+        n_slots = slots_for(c->n_names);
+        TRY(fill(c, n_slots, sets, out, table));
+    }
     struct catfmt_head head = {
         .magic = CATFMT_MAGIC,
         .version = CATFMT_VERSION,

@@ -1,5 +1,6 @@
-/* decide() beside a model of it that knows nothing of bit sets: thousands of rules drawn at random, each asked rule by rule
- * as DESIGN section 4 says it. Whatever differs is a bug in one of the two. The draw is seeded: a failure comes again. */
+/* decide() beside a model of it that knows nothing of bit sets: thousands of rules drawn at random, each
+ * asked rule by rule as DESIGN section 4 says it. Whatever differs is a bug in one of the two. The draw is
+ * seeded: a failure comes again. */
 #include "policy/decide.h"
 
 #include "tests/unit/policy/snap_help.h"
@@ -12,14 +13,15 @@ static const char *const VALUES[NOUNS][8] = {
     [CATEGORY] = {"c0", "c1", "c2", "none"},
     [FOR] = {"g0", "g1", "user \"u0\"", "user \"u3\"", "group unidentified"},
     [DOMAIN] = {"\"example\"", "\"b.example\"", "\"a.b.example\"", "\"other.test\"", "\"198.51.100.7\""},
-    [FROM] = {"lan", "guests", "network 10.0.0.0/9", "network 10.64.0.0/16", "network 172.16.0.9", "network fd00::/16"},
+    [FROM] = {"lan", "guests", "network 10.0.0.0/9", "network 10.64.0.0/16", "network 172.16.0.9",
+              "network fd00::/16"},
     [PORT] = {"443", "1-1000", "400-500", "8443"},
     [METHOD] = {"GET", "POST"},
     [UPLOAD] = {""},
 };
 static const char *const WORD[NOUNS] = {"category", "for", "domain", "from", "tcp", "method", "upload"};
 static const unsigned N_VALUES[NOUNS] = {4, 5, 5, 6, 4, 2, 1};
-static const uint64_t NEEDS[NOUNS] = {FACT_BIT(NAME), FACT_BIT(USER), FACT_BIT(NAME),   FACT_BIT(SRC),
+static const uint64_t NEEDS[NOUNS] = {FACT_BIT(NAME), FACT_BIT(USER),   FACT_BIT(NAME),  FACT_BIT(SRC),
                                       FACT_BIT(PORT), FACT_BIT(METHOD), FACT_BIT(METHOD)};
 
 struct mrule {
@@ -43,7 +45,8 @@ static void put_values(struct buf *b, unsigned noun, unsigned set)
     for (unsigned v = 0; v < N_VALUES[noun]; v++) {
         if (!(set >> v & 1))
             continue;
-        assert_int_equal(buf_printf(b, "%s%s%s", comma, noun == FOR && v < 2 ? "group " : "", VALUES[noun][v]), RC_OK);
+        assert_int_equal(
+            buf_printf(b, "%s%s%s", comma, noun == FOR && v < 2 ? "group " : "", VALUES[noun][v]), RC_OK);
         comma = ", ";
     }
 }
@@ -55,7 +58,10 @@ static void draw_rule(struct mrule *r, struct buf *b, bool tls)
     r->allow = draw(2);
     r->forbid = !r->allow && draw(3) == 0;
     r->exempt = r->allow;
-    const char *verb = tls ? (r->exempt ? "exempt" : "inspect") : r->allow ? "allow" : r->forbid ? "forbid" : "block";
+    const char *verb = tls         ? (r->exempt ? "exempt" : "inspect")
+                       : r->allow  ? "allow"
+                       : r->forbid ? "forbid"
+                                   : "block";
     assert_int_equal(buf_printf(b, " %s any", verb), RC_OK);
     for (unsigned noun = 0; noun < (tls ? METHOD : NOUNS); noun++) {
         unsigned all = (1u << N_VALUES[noun]) - 1;
@@ -73,10 +79,11 @@ static void draw_rule(struct mrule *r, struct buf *b, bool tls)
     assert_int_equal(buf_put_str(b, "\n"), RC_OK);
 }
 
-static const char HEAD[] = "zone internet\nzone lan network 10.0.0.0/8, fd00::/8\nzone guests network 172.16.0.0/12\n"
-                           "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
-                           "category c0 domain \"example\"\ncategory c1 domain \"b.example\", \"other.test\"\n"
-                           "category c2 domain \"b.example\" except domain \"a.b.example\"\n";
+static const char HEAD[] =
+    "zone internet\nzone lan network 10.0.0.0/8, fd00::/8\nzone guests network 172.16.0.0/12\n"
+    "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
+    "category c0 domain \"example\"\ncategory c1 domain \"b.example\", \"other.test\"\n"
+    "category c2 domain \"b.example\" except domain \"a.b.example\"\n";
 
 static struct snapshot *draw_policy(struct mrule *tls, unsigned n_tls, struct mrule *web, unsigned n_web)
 {
@@ -129,8 +136,8 @@ static bool met(unsigned noun, unsigned v, const struct facts *f)
     }
     case FOR: {
         bool g1 = u1 || in_net(&f->src, "10.64.0.0/12");
-        bool who[5] = {u1 || span_eq(f->user, SPAN("u0")), g1, span_eq(f->user, SPAN("u0")), span_eq(f->user, SPAN("u3")),
-                       f->user.n == 0 && !in_net(&f->src, "10.64.0.0/12")};
+        bool who[5] = {u1 || span_eq(f->user, SPAN("u0")), g1, span_eq(f->user, SPAN("u0")),
+                       span_eq(f->user, SPAN("u3")), f->user.n == 0 && !in_net(&f->src, "10.64.0.0/12")};
         return who[v];
     }
     case DOMAIN: {
@@ -231,13 +238,17 @@ static struct outcome model_decide(const struct model *m, const struct facts *f)
 
 static void draw_facts(const struct snapshot *s, struct facts *f)
 {
-    static const char *const src[] = {"10.0.0.1", "10.64.0.1", "10.65.1.1", "10.200.0.1", "172.16.0.9", "172.16.0.8", "fd00::1", "fd01::1"};
-    static const char *const names[] = {"", "example", "b.example", "x.b.example", "a.b.example", "y.a.b.example", "other.test", "free.test", "notexample"};
+    static const char *const src[] = {"10.0.0.1",   "10.64.0.1",  "10.65.1.1", "10.200.0.1",
+                                      "172.16.0.9", "172.16.0.8", "fd00::1",   "fd01::1"};
+    static const char *const names[] = {
+        "",           "example",   "b.example", "x.b.example", "a.b.example", "y.a.b.example",
+        "other.test", "free.test", "notexample"};
     static const char *const users[] = {"", "u0", "u1", "u2", "u3"};
     static const char *const methods[] = {"GET", "POST", "PUT"};
     static const uint16_t ports[] = {80, 443, 450, 1000, 1001, 8443};
     *f = (struct facts){.step = draw(2) ? STEP_CONNECT : STEP_REQUEST, .src = addr_of(src[draw(8)])};
-    f->known = FACT_BIT(SRC) | FACT_BIT(TLS) | (draw(8) ? FACT_BIT(USER) : 0) | (draw(8) ? FACT_BIT(NAME) : 0) | (draw(8) ? FACT_BIT(PORT) : 0);
+    f->known = FACT_BIT(SRC) | FACT_BIT(TLS) | (draw(8) ? FACT_BIT(USER) : 0) |
+               (draw(8) ? FACT_BIT(NAME) : 0) | (draw(8) ? FACT_BIT(PORT) : 0);
     if (f->step == STEP_REQUEST || draw(10) == 0)
         f->known |= FACT_BIT(METHOD);
     f->zone = snapshot_zone_of(s, &f->src);
@@ -261,8 +272,9 @@ static void compare(const struct model *m, const struct snapshot *s, unsigned ro
         struct verdict v = ask(s, &f);
         int rule = v.rule == RULE_NONE ? -1 : (int)(v.layer == LAYER_WEB ? v.rule - m->n_tls : v.rule);
         if (v.action != want.action || v.waits_for != want.waits || rule != want.rule)
-            print_error("facts %u: action %d/%d rule %d/%d waits %llx/%llx\n", i, (int)v.action, (int)want.action, rule, want.rule,
-                        (unsigned long long)v.waits_for, (unsigned long long)want.waits);
+            print_error("facts %u: action %d/%d rule %d/%d waits %llx/%llx\n", i, (int)v.action,
+                        (int)want.action, rule, want.rule, (unsigned long long)v.waits_for,
+                        (unsigned long long)want.waits);
         assert_int_equal(v.action, want.action);
         assert_int_equal(rule, want.rule);
         assert_int_equal(v.waits_for, want.waits);

@@ -1,14 +1,14 @@
-/* What decide() says, step by step: what must be stopped first, then what goes through. Line numbers count from the first
- * line of each test's own text. */
+/* What decide() says, step by step: what must be stopped first, then what goes through. Line numbers count
+ * from the first line of each test's own text. */
 #include "policy/decide.h"
 
 #include "tests/unit/policy/snap_help.h"
 
-#define EXPECT(v, act, w, line)                                                                              \
-    do {                                                                                                     \
-        assert_int_equal((v).action, act);                                                                   \
-        assert_int_equal((v).why, w);                                                                        \
-        assert_int_equal(line_of(s, &(v)), line);                                                            \
+#define EXPECT(v, act, w, line)                   \
+    do {                                          \
+        assert_int_equal((v).action, act);        \
+        assert_int_equal((v).why, w);             \
+        assert_int_equal(line_of(s, &(v)), line); \
     } while (0)
 
 /* ---- who asks ---- */
@@ -112,10 +112,11 @@ static void a_blocked_name_is_blocked_although_tls_exempts_it(void **state)
 /* The first rule could lift the block when the request is seen; in an exempt flow no request is seen. */
 static void an_exempt_flow_takes_open_rules_as_no_match(void **state)
 {
-    struct snapshot *s = snap_of("category bank domain \"bank.example\"\n"
-                                 "tls {\n exempt category bank\n inspect any\n}\n"
-                                 "web {\n allow method HEAD\n block category bank for group staff\n allow any\n}\n"
-                                 "group staff user \"jean\"\n");
+    struct snapshot *s =
+        snap_of("category bank domain \"bank.example\"\n"
+                "tls {\n exempt category bank\n inspect any\n}\n"
+                "web {\n allow method HEAD\n block category bank for group staff\n allow any\n}\n"
+                "group staff user \"jean\"\n");
     (void)state;
     struct facts f = hello(s, "10.1.1.1", "jean", "bank.example");
     struct verdict v = ask(s, &f);
@@ -163,7 +164,8 @@ static void open_block_rules_do_not_hold_up_a_certain_block(void **state)
 
 static void an_open_allow_rule_holds_up_a_certain_block(void **state)
 {
-    struct snapshot *s = snap_of("web {\n block upload\n allow method HEAD\n block domain \"a.example\"\n allow any\n}\n");
+    struct snapshot *s =
+        snap_of("web {\n block upload\n allow method HEAD\n block domain \"a.example\"\n allow any\n}\n");
     (void)state;
     struct facts f = hello(s, "10.1.1.1", "", "a.example");
     struct verdict v = ask(s, &f);
@@ -195,8 +197,9 @@ static void without_a_user_fact_rules_for_people_are_open(void **state)
 
 static void without_a_name_fact_name_rules_are_open(void **state)
 {
-    struct snapshot *s = snap_of("category c domain \"c.example\"\n"
-                                 "web {\n block category c\n block any except domain \"d.example\"\n allow any\n}\n");
+    struct snapshot *s =
+        snap_of("category c domain \"c.example\"\n"
+                "web {\n block category c\n block any except domain \"d.example\"\n allow any\n}\n");
     (void)state;
     struct facts f = hello(s, "10.1.1.1", "", "c.example");
     f.known &= ~FACT_BIT(NAME);
@@ -266,7 +269,8 @@ static void without_a_tls_rule_everything_is_inspected(void **state)
 
 static void nothing_is_intercepted_in_a_zone_without_our_ca(void **state)
 {
-    struct snapshot *s = snap_of("tls { inspect any\n}\nweb {\n block domain \"bad.example\"\n block upload\n allow any\n}\n");
+    struct snapshot *s =
+        snap_of("tls { inspect any\n}\nweb {\n block domain \"bad.example\"\n block upload\n allow any\n}\n");
     (void)state;
     struct facts f = hello(s, "172.16.1.1", "", "good.example");
     struct verdict v = ask(s, &f);
@@ -320,7 +324,8 @@ static void every_defect_needs_its_own_rule(void **state)
 {
     struct snapshot *s = snap_of("group it user \"jean\"\n"
                                  "tls {\n block certificate revoked for user \"eve\"\n"
-                                 " allow certificate expired, weak-tls for it\n allow certificate revoked for user \"jean\", user \"eve\"\n}\n"
+                                 " allow certificate expired, weak-tls for it\n allow certificate revoked "
+                                 "for user \"jean\", user \"eve\"\n}\n"
                                  "web { allow any\n}\n");
     (void)state;
     struct facts f = certificate(s, "jean", EXPIRED | SELF_SIGNED);
@@ -349,7 +354,8 @@ static void every_defect_needs_its_own_rule(void **state)
 
 static void certificate_rules_do_not_decide_whether_to_inspect(void **state)
 {
-    struct snapshot *s = snap_of("tls {\n block certificate expired\n exempt domain \"a.example\"\n}\nweb { allow any\n}\n");
+    struct snapshot *s =
+        snap_of("tls {\n block certificate expired\n exempt domain \"a.example\"\n}\nweb { allow any\n}\n");
     (void)state;
     struct facts f = hello(s, "10.1.1.1", "", "b.example");
     struct verdict v = ask(s, &f);
@@ -364,16 +370,17 @@ static void certificate_rules_do_not_decide_whether_to_inspect(void **state)
 
 static void the_first_rule_that_matches_wins(void **state)
 {
-    struct snapshot *s = snap_of("web {\n allow domain \"a.b.example\"\n block domain \"b.example\"\n allow domain \"example\"\n}\n");
+    struct snapshot *s = snap_of(
+        "web {\n allow domain \"a.b.example\"\n block domain \"b.example\"\n allow domain \"example\"\n}\n");
     (void)state;
     static const struct {
         const char *name;
         enum action action;
         unsigned line;
     } rows[] = {
-        {"a.b.example", ACT_ALLOW, 2},     {"x.a.b.example", ACT_ALLOW, 2}, {"b.example", ACT_BLOCK, 3},
-        {"xa.b.example", ACT_BLOCK, 3},    {"xb.example", ACT_ALLOW, 4},    {"example", ACT_ALLOW, 4},
-        {"b.example.org", ACT_BLOCK, 0},   {"myexample", ACT_BLOCK, 0},     {"", ACT_BLOCK, 0},
+        {"a.b.example", ACT_ALLOW, 2},   {"x.a.b.example", ACT_ALLOW, 2}, {"b.example", ACT_BLOCK, 3},
+        {"xa.b.example", ACT_BLOCK, 3},  {"xb.example", ACT_ALLOW, 4},    {"example", ACT_ALLOW, 4},
+        {"b.example.org", ACT_BLOCK, 0}, {"myexample", ACT_BLOCK, 0},     {"", ACT_BLOCK, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct facts f = request(s, "10.1.1.1", "", rows[i].name, "GET");
@@ -407,17 +414,18 @@ static void different_nouns_must_all_hold(void **state)
 
 static void except_takes_away(void **state)
 {
-    struct snapshot *s = snap_of("group g user \"jean\", \"luc\"\ncategory c domain \"c.example\"\n"
-                                 "web {\n block category c except domain \"ok.c.example\" for g except user \"luc\"\n"
-                                 " block any except category c except from 10.9.0.0/16\n allow any\n}\n");
+    struct snapshot *s =
+        snap_of("group g user \"jean\", \"luc\"\ncategory c domain \"c.example\"\n"
+                "web {\n block category c except domain \"ok.c.example\" for g except user \"luc\"\n"
+                " block any except category c except from 10.9.0.0/16\n allow any\n}\n");
     (void)state;
     static const struct {
         const char *src, *user, *name;
         unsigned line;
     } rows[] = {
-        {"10.1.1.1", "jean", "c.example", 4},      {"10.1.1.1", "jean", "x.ok.c.example", 6},
-        {"10.1.1.1", "luc", "c.example", 6},       {"10.1.1.1", "eve", "c.example", 6},
-        {"10.1.1.1", "eve", "d.example", 5},       {"10.9.1.1", "eve", "d.example", 6},
+        {"10.1.1.1", "jean", "c.example", 4}, {"10.1.1.1", "jean", "x.ok.c.example", 6},
+        {"10.1.1.1", "luc", "c.example", 6},  {"10.1.1.1", "eve", "c.example", 6},
+        {"10.1.1.1", "eve", "d.example", 5},  {"10.9.1.1", "eve", "d.example", 6},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct facts f = request(s, rows[i].src, rows[i].user, rows[i].name, "GET");
@@ -442,18 +450,19 @@ static void an_exception_wins_over_other_values_met(void **state)
 
 static void from_and_to_take_zones_hosts_and_networks(void **state)
 {
-    struct snapshot *s = snap_of("host dns 10.0.0.53, fd00::53\n"
-                                 "web {\n allow any from guests to internet\n allow any from lan to host dns\n"
-                                 " allow any from fd00:1::/32 to lan\n allow any from 10.7.0.0/16, 10.8.0.1 to 198.51.100.0/24\n}\n");
+    struct snapshot *s = snap_of(
+        "host dns 10.0.0.53, fd00::53\n"
+        "web {\n allow any from guests to internet\n allow any from lan to host dns\n"
+        " allow any from fd00:1::/32 to lan\n allow any from 10.7.0.0/16, 10.8.0.1 to 198.51.100.0/24\n}\n");
     (void)state;
     static const struct {
         const char *src, *dst;
         unsigned line;
     } rows[] = {
-        {"172.16.0.1", "192.0.2.1", 3}, {"172.16.0.1", "2001:db8::1", 3}, {"172.16.0.1", "10.0.0.53", 0},
-        {"10.1.1.1", "10.0.0.53", 4},   {"10.1.1.1", "fd00::53", 4},      {"10.1.1.1", "10.0.0.54", 0},
-        {"10.1.1.1", "192.0.2.1", 0},   {"fd00:1::9", "10.3.3.3", 5},     {"fd00:2::9", "10.3.3.3", 0},
-        {"10.7.3.4", "198.51.100.255", 6}, {"10.8.0.1", "198.51.100.0", 6}, {"10.8.0.2", "198.51.100.0", 0},
+        {"172.16.0.1", "192.0.2.1", 3},    {"172.16.0.1", "2001:db8::1", 3}, {"172.16.0.1", "10.0.0.53", 0},
+        {"10.1.1.1", "10.0.0.53", 4},      {"10.1.1.1", "fd00::53", 4},      {"10.1.1.1", "10.0.0.54", 0},
+        {"10.1.1.1", "192.0.2.1", 0},      {"fd00:1::9", "10.3.3.3", 5},     {"fd00:2::9", "10.3.3.3", 0},
+        {"10.7.3.4", "198.51.100.255", 6}, {"10.8.0.1", "198.51.100.0", 6},  {"10.8.0.2", "198.51.100.0", 0},
         {"10.7.3.4", "198.51.101.0", 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -468,13 +477,15 @@ static void from_and_to_take_zones_hosts_and_networks(void **state)
 
 static void ports_and_services(void **state)
 {
-    struct snapshot *s = snap_of("service web tcp 80, 443 udp 443\n"
-                                 "web {\n allow service web\n allow tcp 8000-8100, 9000\n block tcp 8050\n}\n");
+    struct snapshot *s =
+        snap_of("service web tcp 80, 443 udp 443\n"
+                "web {\n allow service web\n allow tcp 8000-8100, 9000\n block tcp 8050\n}\n");
     (void)state;
     static const struct {
         uint16_t port;
         unsigned line;
-    } rows[] = {{79, 0}, {80, 3}, {81, 0}, {443, 3}, {7999, 0}, {8000, 4}, {8050, 4}, {8100, 4}, {8101, 0}, {9000, 4}, {65535, 0}};
+    } rows[] = {{79, 0},   {80, 3},   {81, 0},   {443, 3},  {7999, 0}, {8000, 4},
+                {8050, 4}, {8100, 4}, {8101, 0}, {9000, 4}, {65535, 0}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct facts f = request(s, "10.1.1.1", "", "a.example", "GET");
         f.dst_port = rows[i].port;
@@ -486,20 +497,28 @@ static void ports_and_services(void **state)
 
 static void people_are_known_by_name_by_address_or_not_at_all(void **state)
 {
-    struct snapshot *s = snap_of("group staff user \"jean\"\ngroup room network 10.5.0.0/16, 10.5.5.0/24\n"
-                                 "web {\n allow domain \"staff.example\" for staff\n allow domain \"room.example\" for room\n"
-                                 " allow domain \"jean.example\" for user \"jean\"\n allow domain \"nobody.example\" for unidentified\n}\n");
+    struct snapshot *s =
+        snap_of("group staff user \"jean\"\ngroup room network 10.5.0.0/16, 10.5.5.0/24\n"
+                "web {\n allow domain \"staff.example\" for staff\n allow domain \"room.example\" for room\n"
+                " allow domain \"jean.example\" for user \"jean\"\n allow domain \"nobody.example\" for "
+                "unidentified\n}\n");
     (void)state;
     static const struct {
         const char *src, *user, *name;
         enum action action;
     } rows[] = {
-        {"10.1.1.1", "jean", "staff.example", ACT_ALLOW},  {"10.1.1.1", "jeanne", "staff.example", ACT_BLOCK},
-        {"10.1.1.1", "", "staff.example", ACT_BLOCK},      {"10.5.5.5", "", "room.example", ACT_ALLOW},
-        {"10.5.6.1", "jean", "room.example", ACT_ALLOW},   {"10.6.0.1", "", "room.example", ACT_BLOCK},
-        {"10.1.1.1", "jean", "jean.example", ACT_ALLOW},   {"10.1.1.1", "luc", "jean.example", ACT_BLOCK},
-        {"10.1.1.1", "", "nobody.example", ACT_ALLOW},     {"10.1.1.1", "stranger", "nobody.example", ACT_BLOCK},
-        {"10.5.6.1", "", "nobody.example", ACT_BLOCK},     {"10.1.1.1", "jean", "nobody.example", ACT_BLOCK},
+        {"10.1.1.1", "jean", "staff.example", ACT_ALLOW},
+        {"10.1.1.1", "jeanne", "staff.example", ACT_BLOCK},
+        {"10.1.1.1", "", "staff.example", ACT_BLOCK},
+        {"10.5.5.5", "", "room.example", ACT_ALLOW},
+        {"10.5.6.1", "jean", "room.example", ACT_ALLOW},
+        {"10.6.0.1", "", "room.example", ACT_BLOCK},
+        {"10.1.1.1", "jean", "jean.example", ACT_ALLOW},
+        {"10.1.1.1", "luc", "jean.example", ACT_BLOCK},
+        {"10.1.1.1", "", "nobody.example", ACT_ALLOW},
+        {"10.1.1.1", "stranger", "nobody.example", ACT_BLOCK},
+        {"10.5.6.1", "", "nobody.example", ACT_BLOCK},
+        {"10.1.1.1", "jean", "nobody.example", ACT_BLOCK},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct facts f = request(s, rows[i].src, rows[i].user, rows[i].name, "GET");
@@ -510,7 +529,8 @@ static void people_are_known_by_name_by_address_or_not_at_all(void **state)
 
 static void category_none_means_in_no_list(void **state)
 {
-    struct snapshot *s = snap_of("category c domain \"c.example\"\nweb {\n block category none\n allow category c\n}\n");
+    struct snapshot *s =
+        snap_of("category c domain \"c.example\"\nweb {\n block category none\n allow category c\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "", "other.example", "GET");
     struct verdict v = ask(s, &f);
@@ -525,8 +545,9 @@ static void category_none_means_in_no_list(void **state)
 
 static void the_category_named_is_one_that_the_rule_asks_for(void **state)
 {
-    struct snapshot *s = snap_of("category a domain \"x.example\"\ncategory b domain \"x.example\"\ncategory c domain \"y.example\"\n"
-                                 "web {\n block category c, b\n allow any\n}\n");
+    struct snapshot *s = snap_of(
+        "category a domain \"x.example\"\ncategory b domain \"x.example\"\ncategory c domain \"y.example\"\n"
+        "web {\n block category c, b\n allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "", "x.example", "GET");
     struct verdict v = ask(s, &f);
@@ -559,7 +580,8 @@ static void addresses_are_judged_like_names(void **state)
 /* With a name known, the address it happens to go to is not looked up in the lists. */
 static void a_name_is_judged_before_its_address(void **state)
 {
-    struct snapshot *s = snap_of("category c domain \"192.0.2.1\"\nweb {\n block category c\n block domain \"192.0.2.1\"\n allow any\n}\n");
+    struct snapshot *s = snap_of("category c domain \"192.0.2.1\"\nweb {\n block category c\n block domain "
+                                 "\"192.0.2.1\"\n allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "", "a.example", "GET");
     f.dst = addr_of("192.0.2.1");
@@ -572,7 +594,8 @@ static void a_name_is_judged_before_its_address(void **state)
 
 static void methods_and_uploads(void **state)
 {
-    struct snapshot *s = snap_of("web {\n block upload except domain \"up.example\"\n block method trace, PUT\n allow any\n}\n");
+    struct snapshot *s = snap_of(
+        "web {\n block upload except domain \"up.example\"\n block method trace, PUT\n allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "", "a.example", "POST");
     assert_int_equal(ask(s, &f).action, ACT_ALLOW);
@@ -583,7 +606,8 @@ static void methods_and_uploads(void **state)
     assert_int_equal(ask(s, &f).action, ACT_ALLOW);
     f = request(s, "10.1.1.1", "", "a.example", "TRACE");
     assert_int_equal(ask(s, &f).action, ACT_BLOCK);
-    f = request(s, "10.1.1.1", "", "a.example", "trace"); /* methods are case-sensitive (RFC 9110 section 9.1) */
+    f = request(s, "10.1.1.1", "", "a.example",
+                "trace"); /* methods are case-sensitive (RFC 9110 section 9.1) */
     assert_int_equal(ask(s, &f).action, ACT_ALLOW);
     snapshot_put(s);
 }
@@ -622,11 +646,13 @@ static void the_same_facts_give_the_same_verdict(void **state)
 
 static void a_rule_says_where_and_why(void **state)
 {
-    struct snapshot *s = snap_of("web {\n   block   any   name \"n\"  owner \"o\" ticket \"t\"\treason \"say \\\"why\\\"\" log # comment\n}\n");
+    struct snapshot *s = snap_of("web {\n   block   any   name \"n\"  owner \"o\" ticket \"t\"\treason \"say "
+                                 "\\\"why\\\"\" log # comment\n}\n");
     (void)state;
     struct rule_info r = snapshot_rule(s, 0);
     assert_int_equal(snapshot_n_rules(s), 1);
-    assert_true(span_eq(r.text, SPAN("block any name \"n\" owner \"o\" ticket \"t\" reason \"say \\\"why\\\"\" log")));
+    assert_true(span_eq(
+        r.text, SPAN("block any name \"n\" owner \"o\" ticket \"t\" reason \"say \\\"why\\\"\" log")));
     assert_true(span_eq(r.name, SPAN("n")));
     assert_true(span_eq(r.owner, SPAN("o")));
     assert_true(span_eq(r.ticket, SPAN("t")));
@@ -643,9 +669,10 @@ static void a_rule_says_where_and_why(void **state)
 
 static void on_lines_answer_by_event_and_scope(void **state)
 {
-    struct snapshot *s = snap_of("group pupils network 10.5.0.0/16\n"
-                                 "on journal-full block for pupils allow from guests hold\non gateway-down open\n"
-                                 "on lists-missing allow for pupils\nweb { allow any\n}\n");
+    struct snapshot *s =
+        snap_of("group pupils network 10.5.0.0/16\n"
+                "on journal-full block for pupils allow from guests hold\non gateway-down open\n"
+                "on lists-missing allow for pupils\nweb { allow any\n}\n");
     (void)state;
     struct facts pupil = hello(s, "10.5.0.1", "", "a.example");
     struct facts guest = hello(s, "172.16.0.1", "", "a.example");

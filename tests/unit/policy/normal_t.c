@@ -1,16 +1,20 @@
-/* The normal form is itself a policy: it compiles without a word, to the same decisions and to the same normal form. */
+/* The normal form is itself a policy: it compiles without a word, to the same decisions and to the same
+ * normal form. */
 #include "policy/normal.h"
 
 #include "tests/unit/policy/snap_help.h"
 
 static const char WRITTEN[] =
-    "listen transparent port 3129\nlisten explicit 10.0.0.1:3128\nlisten explicit [fd00::1]:3128\nlisten explicit :8080\n"
-    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations allow\ndivert tcp 80, 8443\ncrl \"http://crl.test/x\"\n"
+    "listen transparent port 3129\nlisten explicit 10.0.0.1:3128\nlisten explicit [fd00::1]:3128\nlisten "
+    "explicit :8080\n"
+    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations allow\ndivert tcp 80, 8443\ncrl "
+    "\"http://crl.test/x\"\n"
     "help telephone \"04/1\" mail \"a@b.test\"\ntrust \"/etc/ssl/certs/ca-certificates.crt\"\n" ZONES
     "host dns 10.0.0.53, fd00::53\nservice web tcp 80, 8000-8100 udp 443\n"
     "group staff network 10.1.0.0/16 user \"jean \\\"le grand\\\" \\\\\"\nuser \"anne\" address 10.0.0.7\n"
     "category c domain \"C.Test.\", \"*.d.test\" except domain \"x.c.test\"\n"
-    "tls { exempt category c reason \"a \\\"b\\\"\" log\n allow certificate expired for staff, user \"anne\"\n inspect any }\n"
+    "tls { exempt category c reason \"a \\\"b\\\"\" log\n allow certificate expired for staff, user "
+    "\"anne\"\n inspect any }\n"
     "web { block any for staff to host dns  # not now\n block service web, web\n allow any }\n"
     "on journal-full block for staff allow from guests\non gateway-down open\n"
     "expect allow from lan at 2026-11-24 10:00 get \"https://a.test/\"\n";

@@ -54,10 +54,11 @@ static inline void compile_text(const char *text, struct compiled *out)
     compile_bytes(span_str(text), &opts, out);
 }
 
-/* A policy that compiles without a word; zones lan (10.0.0.0/8), guests (172.16.0.0/12, ca none) and internet before it. */
-#define ZONES                                                                                                \
-    "zone internet\n"                                                                                        \
-    "zone lan network 10.0.0.0/8, fd00::/8\n"                                                                \
+/* A policy that compiles without a word; zones lan (10.0.0.0/8), guests (172.16.0.0/12, ca none) and internet
+ * before it. */
+#define ZONES                                 \
+    "zone internet\n"                         \
+    "zone lan network 10.0.0.0/8, fd00::/8\n" \
     "zone guests network 172.16.0.0/12 ca none\n"
 
 static inline struct snapshot *snap_of(const char *text)
@@ -83,10 +84,12 @@ static inline struct addr addr_of(const char *text)
 }
 
 /* The connect step of a TLS flow from `src` to `name`. */
-static inline struct facts hello(const struct snapshot *s, const char *src, const char *user, const char *name)
+static inline struct facts hello(const struct snapshot *s, const char *src, const char *user,
+                                 const char *name)
 {
     struct facts f = {.step = STEP_CONNECT, .src = addr_of(src), .dst_port = 443, .tls = true};
-    f.known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS) | FACT_BIT(HELLO);
+    f.known =
+        FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS) | FACT_BIT(HELLO);
     f.zone = snapshot_zone_of(s, &f.src);
     f.user = span_str(user);
     f.name = span_str(name);
@@ -94,8 +97,8 @@ static inline struct facts hello(const struct snapshot *s, const char *src, cons
     return f;
 }
 
-static inline struct facts request(const struct snapshot *s, const char *src, const char *user, const char *name,
-                                   const char *method)
+static inline struct facts request(const struct snapshot *s, const char *src, const char *user,
+                                   const char *name, const char *method)
 {
     struct facts f = hello(s, src, user, name);
     f.step = STEP_REQUEST;

@@ -1,6 +1,6 @@
-/* tests/policy: every NAME.policy is compiled; what is said about it must be NAME.want to the letter. The last line of a
- * .want is the result. A new case is two files. With UPDATE_WANT=1 in the environment the .want files are written
- * anew, for a person to read the difference. */
+/* tests/policy: every NAME.policy is compiled; what is said about it must be NAME.want to the letter. The
+ * last line of a .want is the result. A new case is two files. With UPDATE_WANT=1 in the environment the
+ * .want files are written anew, for a person to read the difference. */
 #include "tests/unit/policy/snap_help.h"
 
 #include <glob.h>
@@ -46,7 +46,9 @@ static void one_policy(void **state)
     int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH];
     assert_int_equal(read_file(path, &text), RC_OK);
-    struct compile_opts opts = {.check_only = true, .time_s = 1790000000, .print = span_has_prefix(buf_span(&text), SPAN("# print\n"))};
+    struct compile_opts opts = {.check_only = true,
+                                .time_s = 1790000000,
+                                .print = span_has_prefix(buf_span(&text), SPAN("# print\n"))};
     enum rc rc = policy_compile(path, &opts, fds, hash, &got);
     assert_int_equal(fds[0], -1);
     assert_int_equal(fds[1], -1);
@@ -68,12 +70,14 @@ int main(void)
     static struct CMUnitTest tests[256];
     glob_t found = {0};
     size_t n = 0;
-    if (chdir("tests/policy") != 0 || glob("*.policy", 0, NULL, &found) != 0 || found.gl_pathc > N_ELEMS(tests)) {
+    if (chdir("tests/policy") != 0 || glob("*.policy", 0, NULL, &found) != 0 ||
+        found.gl_pathc > N_ELEMS(tests)) {
         fprintf(stderr, "run this in the root of the tree\n");
         return 1;
     }
     for (; n < found.gl_pathc; n++)
-        tests[n] = (struct CMUnitTest){.name = found.gl_pathv[n], .test_func = one_policy, .initial_state = found.gl_pathv[n]};
+        tests[n] = (struct CMUnitTest){
+            .name = found.gl_pathv[n], .test_func = one_policy, .initial_state = found.gl_pathv[n]};
     int failed = _cmocka_run_group_tests("texts", tests, n, NULL, NULL);
     globfree(&found);
     return failed;

@@ -1,0 +1,266 @@
+/* A part is never trusted because it came from us: thousands of damaged ones are opened and asked; most are
+ * refused, none crashes (this runs under sanitizers too). And the snapshot's own checks. */
+#include "policy/image.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+
+#include "policy/part.h"
+#include "tests/unit/policy/snap_help.h"
+
+static const char POLICY[] = ZONES
+    "host h 10.0.0.1\ngroup g user \"u\", \"v\"\ngroup n network 10.4.0.0/16\nuser \"u\" address 10.0.0.9\n"
+    "category c domain \"c.test\"\ncategory d domain \"d.c.test\", \"192.0.2.1\"\nresolver 10.0.0.53\nlisten "
+    "explicit :3128\n"
+    "tls {\n exempt category c for g\n allow certificate expired for user \"v\"\n inspect any\n}\n"
+    "web {\n block category d, none from lan to host h tcp 1-443 except domain \"x.d.c.test\"\n block upload "
+    "for n\n"
+    " allow method GET, HEAD from 10.0.0.0/9\n allow any for unidentified\n}\non journal-full block for g "
+    "allow\n";
+
+static struct compiled whole;
+static uint8_t *bytes[SNAP_PARTS];
+static size_t sizes[SNAP_PARTS];
+
+static int setup(void **state)
+{
+    (void)state;
+    compile_text(POLICY, &whole);
+    if (whole.rc != RC_OK || whole.diag[0])
+        print_error("%s", whole.diag);
+    assert_int_equal(whole.rc, RC_OK);
+    for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        off_t n = lseek(whole.fds[i], 0, SEEK_END);
+        bytes[i] = malloc((size_t)n);
+        sizes[i] = (size_t)n;
+        assert_int_equal(pread(whole.fds[i], bytes[i], sizes[i], 0), n);
+    }
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < SNAP_PARTS; i++)
+        free(bytes[i]);
+    compiled_close(&whole);
+    return 0;
+}
+
+static enum rc open_bytes(unsigned part, span text, struct snapshot **s)
+{
+    int fds[SNAP_PARTS] = {whole.fds[0], whole.fds[1]}, fd = -1;
+    assert_int_equal(part_seal("test", text, &fd), RC_OK);
+    fds[part] = fd;
+    enum rc rc = snapshot_open(fds, NULL, s);
+    close(fd);
+    return rc;
+}
+
+/* Everything that reads a part, on every kind of fact. */
+static void ask_everything(const struct snapshot *s)
+{
+    static const char *const src[] = {"10.0.0.9", "10.4.0.1", "172.16.0.1", "fd00::1", "192.0.2.1"};
+    static const char *const names[] = {"c.test", "x.d.c.test", "", "free.test"};
+    volatile size_t sum = 0;
+    for (unsigned i = 0; i < 5; i++) {
+        for (unsigned k = 0; k < 4; k++) {
+            struct facts f = hello(s, src[i], k % 2 ? "u" : "", names[k]);
+            f.dst = addr_of(src[k]);
+            f.method = SPAN("GET");
+            f.defects = 0xffffffff;
+            for (unsigned step = 0; step < 6; step++) {
+                struct verdict v;
+                f.step = (enum step)(step % 3);
+                f.known |= step > 2 ? ~UINT64_C(0) : 0;
+                decide(s, &f, &v);
+                sum += snapshot_rule(s, v.rule).text.n + snapshot_category_name(s, v.category).n;
+            }
+            for (unsigned e = 0; e < ON_N; e++)
+                sum += snapshot_on(s, (enum on_event)e, &f);
+            sum += snapshot_user_of(s, &f.src).n;
+        }
+    }
+    for (uint32_t i = 0; i < snapshot_n_rules(s) && i < 100; i++)
+        sum += snapshot_rule(s, i).file.n;
+    for (uint16_t z = 0; z < snapshot_settings(s)->n_zones && z < 100; z++)
+        sum += snapshot_zone(s, z)->name.n + snapshot_zone_network(s, z, 0).bits;
+}
+
+/* ---- refused ---- */
+
+static void truncated_parts_are_refused(void **state)
+{
+    struct snapshot *s;
+    (void)state;
+    for (unsigned part = 0; part < SNAP_PARTS; part++) {
+        for (size_t n = 1; n < sizes[part]; n += n < 600 ? 1 : 97) {
+            assert_int_equal(open_bytes(part, span_of(bytes[part], n), &s), RC_BAD);
+            assert_null(s);
+        }
+    }
+}
+
+static void longer_parts_are_refused(void **state)
+{
+    struct snapshot *s;
+    (void)state;
+    for (unsigned part = 0; part < SNAP_PARTS; part++) {
+        uint8_t *more = calloc(1, sizes[part] + 8);
+        memcpy(more, bytes[part], sizes[part]);
+        assert_int_equal(open_bytes(part, span_of(more, sizes[part] + 8), &s), RC_BAD);
+        free(more);
+    }
+}
+
+static void another_version_is_refused(void **state)
+{
+    struct snapshot *s;
+    (void)state;
+    for (unsigned part = 0; part < SNAP_PARTS; part++) {
+        for (unsigned at = 0; at < 12; at++) {
+            bytes[part][at] ^= 1;
+            assert_int_equal(open_bytes(part, span_of(bytes[part], sizes[part]), &s), RC_BAD);
+            bytes[part][at] ^= 1;
+        }
+    }
+}
+
+/* Parts of two policies: as many categories must be in both. */
+static void parts_that_do_not_belong_together_are_refused(void **state)
+{
+    static struct compiled other;
+    struct snapshot *s;
+    (void)state;
+    compile_text(ZONES "web { allow any }\n", &other);
+    int fds[SNAP_PARTS] = {whole.fds[0], other.fds[1]};
+    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    fds[0] = whole.fds[1], fds[1] = whole.fds[0];
+    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    compiled_close(&other);
+}
+
+static void another_hash_is_refused(void **state)
+{
+    struct snapshot *s;
+    uint8_t hash[SNAP_HASH];
+    (void)state;
+    for (unsigned i = 0; i < SNAP_HASH; i++) {
+        memcpy(hash, whole.hash, sizeof hash);
+        hash[i] ^= 0x80;
+        assert_int_equal(snapshot_open(whole.fds, hash, &s), RC_BAD);
+        assert_null(s);
+    }
+}
+
+static void a_part_that_can_still_change_is_refused(void **state)
+{
+    static const int seals[] = {
+        0, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_WRITE,
+        F_SEAL_SEAL | F_SEAL_GROW | F_SEAL_WRITE, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE};
+    struct snapshot *s;
+    (void)state;
+    for (unsigned i = 0; i < 5; i++) {
+        int fds[SNAP_PARTS] = {memfd_create("t", MFD_ALLOW_SEALING), whole.fds[1]};
+        assert_int_equal(write(fds[0], bytes[0], sizes[0]), sizes[0]);
+        assert_int_equal(fcntl(fds[0], F_ADD_SEALS, seals[i]), 0);
+        assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+        close(fds[0]);
+    }
+    int fds[SNAP_PARTS] = {-1, -1};
+    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    fds[0] = fds[1] = 0;
+    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+}
+
+/* ---- damaged ---- */
+
+static uint64_t seed = 1;
+static uint32_t draw(uint32_t n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(seed >> 33) % n;
+}
+
+static void damage(uint8_t *b, size_t n)
+{
+    static const uint32_t odd[] = {0, 1, 2, 63, 64, 65, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
+    size_t at = draw((uint32_t)n / 4) * 4;
+    uint32_t v;
+    memcpy(&v, b + at, 4);
+    v = draw(2) ? odd[draw(10)] : v + draw(5) - 2;
+    memcpy(b + at, &v, 4);
+}
+
+static void damaged_parts_never_crash(void **state)
+{
+    unsigned opened = 0, refused = 0;
+    (void)state;
+    for (unsigned part = 0; part < SNAP_PARTS; part++) {
+        uint8_t *copy = malloc(sizes[part]);
+        for (unsigned i = 0; i < 4000; i++) {
+            struct snapshot *s;
+            memcpy(copy, bytes[part], sizes[part]);
+            for (unsigned k = 0; k <= i % 3; k++)
+                damage(copy, sizes[part]);
+            if (open_bytes(part, span_of(copy, sizes[part]), &s) == RC_OK) {
+                opened++;
+                ask_everything(s);
+                snapshot_put(s);
+            } else {
+                refused++;
+            }
+        }
+        free(copy);
+    }
+    assert_true(refused > 1000 && opened > 100);
+}
+
+/* Every 32-bit word of the head and of the small sections, one at a time. */
+static void every_word_of_the_head_counts(void **state)
+{
+    uint8_t *copy = malloc(sizes[0]);
+    (void)state;
+    for (size_t at = 0; at + 4 <= sizeof(struct img_head); at += 4) {
+        struct snapshot *s = NULL;
+        memcpy(copy, bytes[0], sizes[0]);
+        memset(copy + at, 0xff, 4);
+        assert_int_equal(open_bytes(0, span_of(copy, sizes[0]), &s), RC_BAD);
+    }
+    free(copy);
+}
+
+/* ---- counted ---- */
+
+static void a_snapshot_lives_as_long_as_it_is_held(void **state)
+{
+    struct snapshot *s;
+    (void)state;
+    assert_int_equal(snapshot_open(whole.fds, whole.hash, &s), RC_OK);
+    assert_memory_equal(snapshot_hash(s), whole.hash, SNAP_HASH);
+    assert_int_equal(strlen(snapshot_short(s)), 12);
+    char hex[3];
+    snprintf(hex, sizeof hex, "%02x", whole.hash[5]);
+    assert_string_equal(snapshot_short(s) + 10, hex);
+    assert_ptr_equal(snapshot_get(s), s);
+    snapshot_put(s);
+    ask_everything(s);
+    snapshot_put(s);
+    snapshot_put(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(truncated_parts_are_refused),
+        cmocka_unit_test(longer_parts_are_refused),
+        cmocka_unit_test(another_version_is_refused),
+        cmocka_unit_test(parts_that_do_not_belong_together_are_refused),
+        cmocka_unit_test(another_hash_is_refused),
+        cmocka_unit_test(a_part_that_can_still_change_is_refused),
+        cmocka_unit_test(every_word_of_the_head_counts),
+        cmocka_unit_test(damaged_parts_never_crash),
+        cmocka_unit_test(a_snapshot_lives_as_long_as_it_is_held),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -16,8 +16,9 @@
 #include "gw/base/obj.h"
 
 enum { RING_HEADER = 4096, RING_FRAME = 16, RING_VERSION = 1 };
-#define RING_MAGIC UINT64_C(0x7065726e72696e67)
-#define RING_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
+#define RING_MAGIC  UINT64_C(0x7065726e72696e67)
+#define RING_MAPPED (RING_HEADER + 2 * (size_t)LIM_RING_BYTES)
+#define RING_SEALS  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 _Static_assert((LIM_RING_BYTES & (LIM_RING_BYTES - 1)) == 0, "positions are taken modulo the size");
 _Static_assert(LIM_RING_BYTES % 65536 == 0, "mapped twice: whole pages of any size");
@@ -77,14 +78,13 @@ enum rc ring_create(uint64_t boot, uint32_t worker, int *fd)
 /* Header page and data once, then the data again right behind. */
 static uint8_t *map_twice(int fd)
 {
-    size_t whole = RING_HEADER + 2 * (size_t)LIM_RING_BYTES;
-    uint8_t *p = mmap(NULL, whole, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p = mmap(NULL, RING_MAPPED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return NULL;
     if (mmap(p, RING_HEADER + LIM_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) != p ||
         mmap(p + RING_HEADER + LIM_RING_BYTES, LIM_RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
              fd, RING_HEADER) == MAP_FAILED) {
-        munmap(p, whole);
+        munmap(p, RING_MAPPED);
         return NULL;
     }
     return p;
@@ -111,29 +111,32 @@ static uint64_t seq_after_kill(const struct ring_shared *sh, uint64_t head)
     return top + 1; /* overwritten by a captured worker: any number will do */
 }
 
+static bool is_ours(const struct ring_shared *sh)
+{
+    return sh->magic == RING_MAGIC && sh->version == RING_VERSION && sh->bytes == LIM_RING_BYTES;
+}
+
 enum rc ring_map(int fd, struct ring **out)
 {
     if (!is_ring_file(fd))
         return RC_BAD;
-    AUTO_FREE struct ring *r = calloc(1, sizeof *r);
-    if (!r)
-        return RC_NOMEM;
     uint8_t *p = map_twice(fd);
     if (!p)
         return RC_NOMEM;
-    r->sh = (struct ring_shared *)(void *)p;
-    r->data = p + RING_HEADER;
-    r->worker = r->sh->worker;
-    r->boot = r->sh->boot;
-    r->head = atomic_load_explicit(&r->sh->head, memory_order_acquire);
-    r->seq = seq_after_kill(r->sh, r->head);
-    if (r->sh->magic != RING_MAGIC || r->sh->version != RING_VERSION || r->sh->bytes != LIM_RING_BYTES) {
-        ring_unmap(r);
-        r = NULL;
-        return RC_BAD;
+    struct ring_shared *sh = (struct ring_shared *)(void *)p;
+    struct ring *r = is_ours(sh) ? calloc(1, sizeof *r) : NULL;
+    if (!r) {
+        enum rc rc = is_ours(sh) ? RC_NOMEM : RC_BAD;
+        munmap(p, RING_MAPPED);
+        return rc;
     }
+    r->sh = sh;
+    r->data = p + RING_HEADER;
+    r->worker = sh->worker;
+    r->boot = sh->boot;
+    r->head = atomic_load_explicit(&sh->head, memory_order_acquire);
+    r->seq = seq_after_kill(sh, r->head);
     *out = r;
-    r = NULL;
     return RC_OK;
 }
 
@@ -141,7 +144,7 @@ void ring_unmap(struct ring *r)
 {
     if (!r)
         return;
-    munmap(r->sh, RING_HEADER + 2 * (size_t)LIM_RING_BYTES);
+    munmap(r->sh, RING_MAPPED);
     free(r);
 }
 

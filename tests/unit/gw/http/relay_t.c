@@ -211,7 +211,8 @@ static void test_a_changed_body_changes_the_framing(void **state)
     buf_clear(&out);
     m.body = BODY_NONE;
     m.status = 204;
-    assert_int_equal(relay_response(&out, &m, &plain), RC_OK); /* RFC 9110 section 8.6: never a length in 204 and 1xx */
+    assert_int_equal(relay_response(&out, &m, &plain),
+                     RC_OK); /* RFC 9110 section 8.6: never a length in 204 and 1xx */
     assert_out(&out, "HTTP/1.1 204 OK\r\n\r\n");
     buf_clear(&out);
     m.status = 103;

@@ -103,6 +103,7 @@ static void drain_backlog(struct engine *e)
         if (put_line(e, line) != RC_OK)
             return;
         buf_consume(&e->backlog, line.n + 4);
+        e->n_backlog--;
     }
     buf_fini(&e->backlog);
 }
@@ -114,6 +115,11 @@ bool engine_has_room(struct engine *e)
         return false;
     ring_release(e->ring);
     return true;
+}
+
+uint64_t engine_next_seq(const struct engine *e)
+{
+    return ring_next_seq(e->ring) + e->n_backlog;
 }
 
 void engine_event(struct engine *e)
@@ -131,6 +137,7 @@ void engine_event(struct engine *e)
     if (rc == RC_OK)
         rc = buf_put(&e->backlog, line);
     gw_assert(rc == RC_OK); /* reserved above */
+    e->n_backlog++;
     ev_timer_set(e->ev, &e->hold_timer, HOLD_POLL_MS);
 }
 

@@ -61,6 +61,7 @@ struct engine {
     struct msg msg;
     struct buf line;    /* event being written */
     struct buf backlog; /* events that found the ring full: u32 length, bytes */
+    uint64_t n_backlog;
     struct list holding;
     struct ev_timer hold_timer;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
@@ -83,6 +84,8 @@ void engine_code(struct engine *e, char out[16]);
 bool engine_has_room(struct engine *e);
 /* Writes e->line. */
 void engine_event(struct engine *e);
+/* The sequence number that the next event will have: those in the backlog come first. */
+uint64_t engine_next_seq(const struct engine *e);
 /* Flows that wait for room register here; `again` is called when there is some (or their deadline passes by
  * itself). */
 struct hold {

@@ -50,7 +50,7 @@ static void fill_perron(struct flow *f, const struct snapshot *snap, const struc
                                .node = set->node,
                                .worker = e->worker,
                                .boot = e->boot,
-                               .seq = ring_next_seq(e->ring)};
+                               .seq = engine_next_seq(e)};
     if (f->zone != ZONE_NONE)
         p->zone = snapshot_zone(f->snap, f->zone)->name;
     p->user = user_pseudonym(f, t->user);

@@ -146,8 +146,10 @@ static void http_deadline(struct flow *f)
         engine_unhold(&f->hold);
         f->tx.waiting = false;
         answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
+        pump(f);
     } else if (f->tx.open && f->tx.down == WAY_HEAD && f->tx.up == WAY_DONE && !f->tx.answered) {
         answer_page(f, REASON_TIMEOUT, SPAN("no-answer"));
+        pump(f);
     } else if (f->tx.open) {
         stream_abort(&f->client);
         flow_end(f, REASON_TIMEOUT, SPAN("stalled"));

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "certs/names.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/tls/ctx.h"
@@ -511,9 +512,11 @@ void step_upstream(struct flow *f)
 
 /* ---- the leaf ---- */
 
+/* What the signer would refuse is left out: one odd name of the origin must not cost the others. */
 static void add_san(struct mint_request *r, enum san_kind kind, span value)
 {
-    if (r->n_sans < LIM_LEAF_NAMES)
+    bool never = kind == SAN_DNS ? names_never(value) != NULL : names_never_ip(value) != NULL;
+    if (!never && value.n > 0 && r->n_sans < LIM_LEAF_NAMES)
         r->sans[r->n_sans++] = (struct san){kind, value};
 }
 
@@ -560,8 +563,8 @@ static void fill_request(struct flow *f, struct mint_request *r)
         r->not_before = f->cert.not_before > r->not_before ? f->cert.not_before : r->not_before;
         r->not_after = f->cert.not_after < r->not_after ? f->cert.not_after : r->not_after;
     }
-    if (f->name.n > 0) {
-        add_san(r, SAN_DNS, f->name);
+    if (f->name.n > 0) { /* asked for by name: the signer says no where it must */
+        r->sans[r->n_sans++] = (struct san){SAN_DNS, f->name};
         return;
     }
     if (!f->refused && !f->connected_by_connect)

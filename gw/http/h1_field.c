@@ -77,14 +77,20 @@ static void note_one(uint16_t *count, span *at, const struct field *f, span name
         *at = f->value;
 }
 
-/* Options that are no tokens name nothing and need no reason: Connection is written afresh anyway. */
+/* Options that are no tokens name nothing and need no reason: Connection is written afresh anyway. Empty ones
+ * count towards the cap too, for walking over them costs as much. */
 static void note_connection(struct h1_seen *seen, const struct field *f)
 {
     span list = f->value, option;
     if (!span_ieq(f->name, SPAN("connection")))
         return;
+    for (size_t at = 0; at != SIZE_MAX && seen->n_options <= LIM_CONNECTION_OPTIONS; seen->n_options++) {
+        at = span_find(list, ',', at);
+        at += at != SIZE_MAX;
+    }
+    if (seen->n_options > LIM_CONNECTION_OPTIONS)
+        return;
     while (list_next(&list, &option)) {
-        seen->n_options += seen->n_options <= LIM_CONNECTION_OPTIONS;
         seen->close |= span_ieq(option, SPAN("close"));
         seen->keep |= span_ieq(option, SPAN("keep-alive"));
         seen->switches |= span_ieq(option, SPAN("upgrade"));

@@ -584,8 +584,11 @@ static void test_caps_have_their_own_reasons(void **state)
     check_long("GET / HTTP/1.1\r\n", "X: 1\r\n", 5000, "Host: a\r\n\r\n", NULL, H1_FIELD_COUNT);
     check_long("GET / HTTP/1.1\r\n", "X: 1\r\n", LIM_HEAD_FIELDS, "Host: a\r\n\r\n", NULL, H1_FIELD_COUNT);
     check_long("GET / HTTP/1.1\r\n", "X: 1\r\n", LIM_HEAD_FIELDS - 1, "Host: a\r\n\r\n", NULL, H1_NONE);
-    check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", "x,", 32, end, NULL, H1_NONE);
-    check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", "x,", 33, end, NULL, H1_OPTIONS);
+    check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", "x,", 31, end, NULL, H1_NONE);
+    check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", "x,", 32, end, NULL, H1_OPTIONS);
+    check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", ",", 60000, end, NULL, H1_OPTIONS);
+    check_long("GET / HTTP/1.1\r\nHost: a\r\n", "Connection: x\r\n", 33, end + 2, NULL, H1_OPTIONS);
+    check_long("GET / HTTP/1.1\r\nHost: a\r\n", "Connection: x\r\n", 32, end + 2, NULL, H1_NONE);
     check_long("GET / HTTP/1.1\r\nHost: a\r\nConnection: ", "x,", 30000, end, NULL, H1_OPTIONS);
     check_long("GET / HTTP/1.1\r\nHost: ", "a", LIM_NAME_BYTES + 2, end, NULL, H1_HOST_LONG);
     check_long("GET / HTTP/1.1\r\nHost: ", "a", LIM_NAME_BYTES, ".\r\n\r\n", NULL, H1_NONE);

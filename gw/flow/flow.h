@@ -10,20 +10,11 @@
 #include "gw/base/arena.h"
 #include "gw/flow/engine.h"
 #include "gw/flow/source.h"
-#include "gw/http/h1.h"
+#include "gw/flow/txn.h"
 #include "gw/net/dial.h"
 #include "gw/net/listen.h"
 #include "gw/tls/hello.h"
 #include "gw/tls/stream.h"
-
-enum reason {
-#define R(id, name, text) REASON_##id,
-#include "gw/flow/reason.tbl"
-#undef R
-    REASON_N
-};
-const char *reason_name(enum reason r);
-const char *reason_text(enum reason r);
 
 enum state {
 #define S(id, name, ms, text, next) ST_##id,
@@ -35,46 +26,6 @@ const char *state_name(enum state s);
 
 /* How the flow's bytes are treated, once decided. */
 enum mode { MODE_UNKNOWN, MODE_PLAIN, MODE_INSPECTED, MODE_EXEMPT, MODE_REFUSED };
-
-/* What is kept of a verdict. */
-struct judged {
-    enum action action;
-    enum why why;
-    bool made;
-    uint32_t rule;
-    uint16_t category;
-};
-
-/* Where an exchange stands, each way. */
-enum way { WAY_HEAD, WAY_BODY, WAY_DONE };
-
-/* One HTTP exchange inside a flow. Spans live in flow.xarena. */
-struct txn {
-    bool open;     /* head seen, event not written yet */
-    bool waiting;  /* head parsed; waits for log room, look-up, origin or signer */
-    bool again;    /* ... and is to be parsed again now: its bytes are still in f->in */
-    bool ready;    /* judged, and the origin is there: relay it */
-    bool answered; /* by us, not by the origin */
-    bool up_dead;  /* the origin takes no more of the request; its answer may still come */
-    bool sent;     /* the request's head has left towards the origin */
-    bool began;    /* the answer's head has left towards the client */
-    bool from_http10, client_close, origin_close, upgrade;
-    bool chunk_down; /* the answer leaves in chunks */
-    enum way up, down;
-    uint32_t id;
-    char code[16];
-    struct judged verdict;
-    struct snapshot *snap; /* the one that judged it, counted */
-    span method, host, path, user_agent, referer_host, content_type, accept, accept_language, upgrade_to;
-    struct addr ip; /* host as an address literal */
-    uint16_t port, status;
-    bool had_query;
-    unsigned n_interim;
-    uint64_t bytes_up, bytes_down;
-    int64_t start_us, sent_us;
-    uint32_t t_decide;
-    struct h1_body body_up, body_down;
-};
 
 enum { FLOW_TRACE = 16 };
 
@@ -171,15 +122,6 @@ void judge_request(struct flow *f, const struct msg *m, struct judged *out);
 void pump_start(struct flow *f);
 void pump(struct flow *f);
 void pump_linger(struct flow *f);
-
-/* txn.c: one exchange */
-void txn_open(struct flow *f); /* one of which no head could be read */
-enum rc txn_begin(struct flow *f,
-                  const struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
-enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
-void txn_done(struct flow *f);                                      /* both ways are complete */
-void txn_resume(struct flow *f);                                    /* what it waited for is there */
-void txn_end(struct flow *f, enum reason why, span detail);
 
 /* proxy.c: what is particular to the explicit way; same results as txn_begin */
 enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;

@@ -233,10 +233,14 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
 
 static void dial_with(struct flow *f, int socket_of_client)
 {
-    uint16_t port = f->tx.open ? f->tx.port : f->dst_port;
+    struct dial_to to = {.addrs = f->dial->addrs,
+                         .n = f->dial->n_addrs,
+                         .port = f->tx.open ? f->tx.port : f->dst_port,
+                         .given = socket_of_client,
+                         .timeout_ms = LIM_CONNECT_MS};
     f->dial->on_done = on_dialled;
     f->dial->data = f;
-    dial_start(f->dial, f->e->ev, f->dial->addrs, f->dial->n_addrs, port, socket_of_client, LIM_CONNECT_MS);
+    dial_start(f->dial, f->e->ev, &to);
 }
 
 static void on_source(struct source_wait *w, int fd, int err)

@@ -122,20 +122,20 @@ static void on_timer(struct ev_timer *timer)
     ev_timer_set(d->ev, &d->timer, d->next < d->n_addrs && left > STAGGER_MS ? STAGGER_MS : left);
 }
 
-void dial_start(struct dial *d, struct ev *ev, const struct addr *addrs, size_t n, uint16_t port, int given,
-                int64_t timeout_ms)
+void dial_start(struct dial *d, struct ev *ev, const struct dial_to *to)
 {
-    struct addr copy[DIAL_MAX]; /* `addrs` may be d's own */
-    n = n < DIAL_MAX ? n : DIAL_MAX;
-    memcpy(copy, addrs, n * sizeof *addrs);
-    *d = (struct dial){.ev = ev, .port = port, .given = given, .on_done = d->on_done, .data = d->data};
+    struct addr copy[DIAL_MAX]; /* to->addrs may be d's own */
+    size_t n = to->n < DIAL_MAX ? to->n : DIAL_MAX;
+    memcpy(copy, to->addrs, n * sizeof *copy);
+    *d =
+        (struct dial){.ev = ev, .port = to->port, .given = to->given, .on_done = d->on_done, .data = d->data};
     for (size_t i = 0; i < DIAL_MAX; i++)
         d->tries[i] = (struct dial_try){.io = {.fd = -1}, .owner = d};
     d->n_addrs = (uint16_t)n;
     memcpy(d->addrs, copy, n * sizeof *copy);
-    d->give_up_ms = ev_now_ms(ev) + timeout_ms;
+    d->give_up_ms = ev_now_ms(ev) + to->timeout_ms;
     ev_timer_init(&d->timer, on_timer);
     bool started = try_next(d);
-    int64_t wait = d->next < d->n_addrs && STAGGER_MS < timeout_ms ? STAGGER_MS : timeout_ms;
+    int64_t wait = d->next < d->n_addrs && STAGGER_MS < to->timeout_ms ? STAGGER_MS : to->timeout_ms;
     ev_timer_set(ev, &d->timer, started ? wait : 1); /* a failure is told from the loop, not from in here */
 }

@@ -28,10 +28,17 @@ struct dial {
     void (*on_done)(struct dial *d, int fd, const struct addr *to, int err);
 };
 
-/* Starts; the callback comes later, never from inside. `given`: a socket to use for the first address, or -1
- * (taken). */
-void dial_start(struct dial *d, struct ev *ev, const struct addr *addrs, size_t n, uint16_t port, int given,
-                int64_t timeout_ms);
+/* Where to, and how long to try. `given`: a socket to use for the first address, or -1. */
+struct dial_to {
+    const struct addr *addrs;
+    size_t n;
+    uint16_t port;
+    int given;
+    int64_t timeout_ms;
+};
+
+/* Starts; the callback comes later, never from inside. Takes to->given; the addresses are copied. */
+void dial_start(struct dial *d, struct ev *ev, const struct dial_to *to);
 /* Ends without a callback; safe when nothing runs (d zeroed). */
 void dial_cancel(struct dial *d);
 

@@ -43,6 +43,12 @@ static struct addr address(const char *text)
     return a;
 }
 
+static void start(struct dial *d, const struct addr *addrs, size_t n, uint16_t port, int given, int64_t ms)
+{
+    struct dial_to to = {addrs, n, port, given, ms};
+    dial_start(d, ev, &to);
+}
+
 static void run_until_done(int most_ms)
 {
     int64_t end = ev_now_ms(ev) + most_ms;
@@ -75,7 +81,7 @@ static void nobody_listens_is_told_with_its_errno(void **state)
     (void)state;
     uint16_t port = listen_on("127.0.0.1", &fd);
     close(fd);
-    dial_start(&d, ev, &a, 1, port, -1, 1000);
+    start(&d, &a, 1, port, -1, 1000);
     assert_int_equal(done, 0); /* never from inside */
     run_until_done(1000);
     assert_int_equal(done, 1);
@@ -87,7 +93,7 @@ static void no_address_at_all_fails(void **state)
 {
     struct dial d = {.on_done = on_done};
     (void)state;
-    dial_start(&d, ev, &(struct addr){0}, 0, 80, -1, 1000);
+    start(&d, &(struct addr){0}, 0, 80, -1, 1000);
     run_until_done(1000);
     assert_int_equal(done, 1);
     assert_true(done_err != 0);
@@ -107,7 +113,7 @@ static void silence_ends_at_the_deadline(void **state)
         int ignored = connect(fill[i], (struct sockaddr *)&ss, len);
         (void)ignored;
     }
-    dial_start(&d, ev, &a, 1, port, -1, 200);
+    start(&d, &a, 1, port, -1, 200);
     run_until_done(2000);
     assert_int_equal(done, 1);
     assert_int_equal(done_err, ETIMEDOUT);
@@ -123,7 +129,7 @@ static void the_second_address_serves_when_the_first_refuses(void **state)
     int fd;
     (void)state;
     uint16_t port = listen_on("127.0.0.2", &fd);
-    dial_start(&d, ev, a, 2, port, -1, 2000);
+    start(&d, a, 2, port, -1, 2000);
     run_until_done(2000);
     assert_true(done_fd >= 0);
     assert_true(addr_eq(&done_to, &a[1]));
@@ -140,7 +146,7 @@ static void a_given_socket_is_the_one_that_connects(void **state)
     (void)state;
     socklen_t len = addr_to_sockaddr(&from, 0, &ss);
     assert_int_equal(bind(given, (struct sockaddr *)&ss, len), 0);
-    dial_start(&d, ev, &a, 1, port, given, 1000);
+    start(&d, &a, 1, port, given, 1000);
     run_until_done(1000);
     assert_int_equal(done_fd, given);
     len = sizeof ss;
@@ -158,7 +164,7 @@ static void cancelled_means_no_callback(void **state)
     int fd;
     (void)state;
     uint16_t port = listen_on("127.0.0.1", &fd);
-    dial_start(&d, ev, &a, 1, port, -1, 1000);
+    start(&d, &a, 1, port, -1, 1000);
     dial_cancel(&d);
     dial_cancel(&d);
     run_until_done(100);

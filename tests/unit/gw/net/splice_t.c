@@ -1,4 +1,5 @@
-/* Kernel relay: bytes, half-close, resets, pipes held only while bytes are in them, copying where no pipe is to be had. */
+/* Kernel relay: bytes, half-close, resets, pipes held only while bytes are in them, copying where no pipe is
+ * to be had. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

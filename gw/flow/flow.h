@@ -102,16 +102,22 @@ void flow_deadline(struct flow *f, int64_t ms);
 /* Microseconds since the stage began, and begins the next. */
 uint32_t flow_stamp(struct flow *f);
 
-/* steps.c: from the first bytes to HTTP */
-void step_start(struct flow *f);      /* after accept */
-void step_hello(struct flow *f);      /* client bytes in HELLO */
-void step_hello_kept(struct flow *f); /* HELLO begins with what is in f->in (behind a CONNECT) */
-void step_decided(struct flow *f);    /* act on f->verdict; also from HOLD */
-void step_resolve(struct flow *f, span name, const struct addr *wanted); /* then dial */
-void step_upstream(struct flow *f);                             /* handshake with the origin goes on */
-void step_mint(struct flow *f);                                 /* leaf for what the client asked */
-void step_client(struct flow *f);                               /* handshake with the client goes on */
+/* steps.c: first bytes, connect decision */
+void step_start(struct flow *f);        /* after accept */
+void step_hello(struct flow *f);        /* client bytes in HELLO */
+void step_hello_kept(struct flow *f);   /* HELLO begins with what is in f->in (behind a CONNECT) */
+void step_forget_hello(struct flow *f); /* its memory is needed no longer */
+void step_decided(struct flow *f);      /* act on f->verdict; also from HOLD */
 void step_refuse(struct flow *f, enum reason why, span detail); /* answer every request with the reason */
+
+/* reach.c: look-up, dial, splice */
+void step_resolve(struct flow *f, span name, const struct addr *wanted);
+
+/* handshake.c: origin, leaf, client */
+void step_origin(struct flow *f);   /* TLS on the dialled socket */
+void step_upstream(struct flow *f); /* handshake with the origin goes on */
+void step_mint(struct flow *f);     /* leaf for what the client asked */
+void step_client(struct flow *f);   /* handshake with the client goes on */
 
 /* judge.c: facts and decisions */
 void judge_connect(struct flow *f, struct judged *out);

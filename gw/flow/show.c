@@ -61,7 +61,8 @@ static json_t *whole(struct flow *f)
     json_object_set_new(o, "snapshot", json_string(snapshot_short(f->snap)));
     json_object_set_new(o, "pending_up", json_integer((json_int_t)stream_pending(&f->origin)));
     json_object_set_new(o, "pending_down", json_integer((json_int_t)stream_pending(&f->client)));
-    json_object_set_new(o, "arena_high", json_integer((json_int_t)(f->arena.high + f->xarena.high)));
+    json_object_set_new(o, "arena_high",
+                        json_integer((json_int_t)f->arena.high + (json_int_t)f->xarena.high));
     set_span(o, "issuer", f->issuer);
     set_span(o, "subject", f->subject);
     if (f->tx.open) {

@@ -1,0 +1,236 @@
+/* The two handshakes of an inspected flow and the leaf between them: the origin first (its certificate is
+ * judged by policy), then a leaf that names what the client asked for, then the client from the hello we
+ * kept. */
+#include "gw/flow/flow.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "certs/names.h"
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+#include "gw/tls/ctx.h"
+
+/* ---- the origin's TLS ---- */
+
+void step_origin(struct flow *f)
+{
+    SSL *ssl = NULL;
+    enum rc rc = ctx_connect(f->e->to_origins, f->name, f->hello, f, &ssl);
+    if (rc == RC_OK)
+        rc = stream_tls(&f->origin, ssl);
+    if (rc != RC_OK) {
+        step_refuse(f, REASON_UPSTREAM_TLS, span_str(rc_name(rc)));
+        return;
+    }
+    flow_goto(f, ST_UPSTREAM);
+    step_upstream(f);
+}
+
+static span name_text(struct flow *f, X509_NAME *name)
+{
+    char text[512];
+    BIO *mem = BIO_new(BIO_s_mem());
+    if (!mem)
+        return SPAN_NONE;
+    X509_NAME_print_ex(mem, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+    int n = BIO_read(mem, text, sizeof text);
+    BIO_free(mem);
+    return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
+}
+
+static void upstream_failed(struct flow *f)
+{
+    char detail[64];
+    const char *text = ERR_reason_error_string(f->origin.tls_error);
+    if (f->origin.alert_in >= 0)
+        snprintf(detail, sizeof detail, "alert %s", SSL_alert_desc_string_long(f->origin.alert_in));
+    else
+        snprintf(detail, sizeof detail, "%s", text ? text : "closed");
+    step_refuse(f, REASON_UPSTREAM_TLS, arena_dup(&f->arena, span_str(detail)));
+}
+
+void step_upstream(struct flow *f)
+{
+    struct judged j;
+    enum rc rc = stream_handshake(&f->origin);
+    if (rc == RC_AGAIN)
+        return;
+    f->t_upstream = flow_stamp(f);
+    f->origin.paused = true; /* session tickets may follow; they are read when HTTP begins */
+    if (rc != RC_OK) {
+        upstream_failed(f);
+        return;
+    }
+    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
+    f->e->n.upstream_tls++;
+    if (leaf) {
+        f->subject = name_text(f, X509_get_subject_name(leaf));
+        f->issuer = name_text(f, X509_get_issuer_name(leaf));
+    }
+    judge_certificate(f, &j);
+    if (j.action == ACT_BLOCK) {
+        f->verdict = j;
+        f->e->n.cert_bad++;
+        enum defect d = defect_first(f->cert.defects);
+        step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
+        return;
+    }
+    step_mint(f);
+}
+
+/* ---- the leaf ---- */
+
+/* What the signer would refuse is left out: one odd name of the origin must not cost the others. */
+static void add_san(struct mint_request *r, enum san_kind kind, span value)
+{
+    bool never = kind == SAN_DNS ? names_never(value) != NULL : names_never_ip(value) != NULL;
+    if (!never && value.n > 0 && r->n_sans < LIM_LEAF_NAMES)
+        r->sans[r->n_sans++] = (struct san){kind, value};
+}
+
+/* Without SNI the leaf names what the origin's certificate names, at most 50. */
+static void add_origin_names(struct flow *f, struct mint_request *r)
+{
+    uint8_t name[LIM_NAME_BYTES];
+    X509 *leaf = f->origin.ssl ? SSL_get0_peer_certificate(f->origin.ssl) : NULL;
+    GENERAL_NAMES *names = leaf ? X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL) : NULL;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        if (g->type == GEN_DNS) {
+            span s = span_of(ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
+            bool wild = span_has_prefix(s, SPAN("*."));
+            size_t n = name_normalise(wild ? span_cut(s, 2, s.n) : s, name);
+            if (n > 0 && r->n_sans < LIM_LEAF_NAMES) {
+                uint8_t *copy = arena_alloc(&f->arena, n + 2);
+                if (!copy)
+                    break;
+                copy[0] = '*';
+                copy[1] = '.';
+                memcpy(copy + 2, name, n);
+                add_san(r, SAN_DNS, span_of(wild ? copy : copy + 2, wild ? n + 2 : n));
+            }
+        } else if (g->type == GEN_IPADD) {
+            span s =
+                span_of(ASN1_STRING_get0_data(g->d.iPAddress), (size_t)ASN1_STRING_length(g->d.iPAddress));
+            if (s.n == 4 || s.n == 16)
+                add_san(r, SAN_IP, arena_dup(&f->arena, s));
+        }
+    }
+    GENERAL_NAMES_free(names);
+}
+
+static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf);
+static void start_client(struct flow *f, X509 *leaf);
+
+static void fill_request(struct flow *f, struct mint_request *r)
+{
+    int64_t now = clock_wall_s();
+    memset(r, 0, sizeof *r);
+    r->not_before = now - 86400;
+    r->not_after = now + 30 * 86400LL;
+    if (!f->refused && f->cert.defects == 0) {
+        r->not_before = f->cert.not_before > r->not_before ? f->cert.not_before : r->not_before;
+        r->not_after = f->cert.not_after < r->not_after ? f->cert.not_after : r->not_after;
+    }
+    if (f->name.n > 0) { /* asked for by name: the signer says no where it must */
+        r->sans[r->n_sans++] = (struct san){SAN_DNS, f->name};
+        return;
+    }
+    if (!f->refused && !f->connected_by_connect)
+        add_origin_names(f, r);
+    if (r->n_sans == 0 && f->dst.family)
+        add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
+}
+
+void step_mint(struct flow *f)
+{
+    static const uint8_t none[32];
+    struct mint_request r;
+    uint8_t key[32];
+    X509 *leaf = NULL;
+    flow_goto(f, ST_MINT);
+    fill_request(f, &r);
+    f->mint.done = on_minted;
+    minter_key(&r, f->refused ? none : f->cert.leaf_sha256, key);
+    enum rc rc = minter_get(f->e->minter, key, &r, clock_wall_s(), &f->mint, &leaf);
+    if (rc == RC_OK) {
+        f->e->n.leaf_hits++;
+        start_client(f, leaf);
+        X509_free(leaf);
+    } else if (rc == RC_AGAIN) {
+        f->e->n.leaf_mints++;
+    } else {
+        flow_end(f, REASON_MINT, span_str(rc_name(rc)));
+    }
+}
+
+static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf)
+{
+    struct flow *f = CONTAINER_OF(w, struct flow, mint);
+    if (rc != RC_OK) {
+        flow_end(f, REASON_MINT, span_str(rc_name(rc)));
+        return;
+    }
+    start_client(f, leaf);
+}
+
+/* ---- the client's TLS ---- */
+
+static void start_client(struct flow *f, X509 *leaf)
+{
+    SSL *ssl = NULL;
+    struct engine *e = f->e;
+    f->t_mint = flow_stamp(f);
+    if (f->name.n > 0 && !map_find(&e->minted, f->name) && map_put(&e->minted, f->name, e) != RC_OK)
+        map_fini(&e->minted); /* full: begin again */
+    enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), minter_chain(e->minter), f, &ssl);
+    if (rc == RC_OK)
+        rc = stream_tls(&f->client, ssl);
+    if (rc != RC_OK) {
+        flow_end(f, REASON_INTERNAL, SPAN("accept"));
+        return;
+    }
+    f->client.kept = f->in; /* the hello is read again, by OpenSSL */
+    f->in = (struct buf){.max = f->in.max};
+    f->client.paused = false;
+    flow_goto(f, ST_CLIENT);
+    step_client(f);
+    if (!f->ended && stream_watch(&f->client) != RC_OK)
+        flow_end(f, REASON_LIMIT, SPAN("epoll"));
+}
+
+static void client_failed(struct flow *f, enum rc rc)
+{
+    char detail[64];
+    const char *text = ERR_reason_error_string(f->client.tls_error);
+    f->e->n.client_tls_failed++;
+    if (f->client.alert_in >= 0)
+        snprintf(detail, sizeof detail, "alert %s", SSL_alert_desc_string_long(f->client.alert_in));
+    else
+        snprintf(detail, sizeof detail, "%s", rc == RC_TLS && text ? text : "closed");
+    flow_end(f, f->refused ? f->reason : REASON_CLIENT_TLS, arena_dup(&f->arena, span_str(detail)));
+}
+
+void step_client(struct flow *f)
+{
+    enum rc rc = stream_handshake(&f->client);
+    if (rc == RC_AGAIN)
+        return;
+    f->t_client = flow_stamp(f);
+    if (rc != RC_OK) {
+        client_failed(f, rc);
+        return;
+    }
+    const unsigned char *alpn = NULL;
+    unsigned alpn_n = 0;
+    SSL_get0_alpn_selected(f->client.ssl, &alpn, &alpn_n);
+    if (alpn_n < sizeof f->alpn && alpn_n > 0)
+        memcpy(f->alpn, alpn, alpn_n);
+    f->e->n.client_tls++;
+    step_forget_hello(f);
+    if (f->origin.ssl)
+        stream_trim(&f->origin);
+    flow_goto(f, ST_HTTP);
+    pump_start(f);
+}

@@ -1,5 +1,6 @@
 """Fixtures: one laboratory for the whole run, one gateway with the usual policy for tests that do not disturb it."""
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,19 +25,22 @@ def lab():
         yield laboratory
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def gw(lab):
-    """The gateway that most tests share: policy of gateway.py, real clock."""
-    return lab.gateway()
+    """The gateway that most tests share: policy of gateway.py, real clock. Started anew where a test before ended it."""
+    if lab.shared is None:
+        lab.shared = lab.gateway()
+    elif not lab.shared.running():
+        lab.shared.start()
+    return lab.shared
 
 
 @pytest.fixture
 def own_gateway(lab):
-    """A function that starts a gateway for this test alone; the shared one is stopped meanwhile, for both divert."""
+    """A function that starts a gateway for this test alone; the shared one is stopped before, for both divert."""
+    if lab.shared:
+        lab.shared.stop()
     started = []
-    shared = [g for g in lab.gateways if g.proc]
-    for g in shared:
-        g.stop()
 
     def start(text=None, **kw):
         started.append(lab.gateway(text, **kw))
@@ -45,5 +49,4 @@ def own_gateway(lab):
     for g in started:
         g.stop()
         lab.gateways.remove(g)
-    for g in shared:
-        g.start()
+        shutil.rmtree(g.folder, ignore_errors=True)

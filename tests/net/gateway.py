@@ -119,6 +119,9 @@ class Gateway:
         wait_for(f"the gateway to be ready; it said:\n{self.said()}", self.ready, patience_s)
         return self
 
+    def running(self):
+        return self.proc is not None and self.proc.poll() is None
+
     def ready(self):
         if self.proc.poll() is not None:
             raise AssertionError(f"perrond ended with status {self.proc.returncode}; it said:\n{self.said()}")

@@ -11,6 +11,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/proc/master.h"
+#include "gw/proc/progress.h"
 #include "gw/proc/role.h"
 #include "gw/proc/sandbox.h"
 #include "policy/compile.h"
@@ -110,11 +111,13 @@ static int run_role(const char *name)
 
 static int check(const char *path)
 {
-    const struct compile_opts opts = {.check_only = true, .time_s = clock_wall_s()};
+    const struct compile_opts opts = {
+        .check_only = true, .time_s = clock_wall_s(), .progress = progress_shown()};
     int fds[SNAP_PARTS] = {-1, -1};
     uint8_t hash[SNAP_HASH];
     struct buf diag = {0};
     enum rc rc = policy_compile(path, &opts, fds, hash, &diag);
+    progress_over();
     if (buf_len(&diag))
         fprintf(stderr, "%.*s", (int)buf_len(&diag), (const char *)buf_span(&diag).p);
     else if (rc != RC_OK)

@@ -4,6 +4,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/ctl/ctl.h"
+#include "gw/proc/progress.h"
 #include "policy/compile.h"
 
 static int report(const struct ctl *ctl, const char *file, enum rc rc, span diag)
@@ -26,7 +27,7 @@ static int report(const struct ctl *ctl, const char *file, enum rc rc, span diag
 
 static int run(const struct ctl *ctl, int argc, char **argv)
 {
-    struct compile_opts opts = {.check_only = true, .time_s = clock_wall_s()};
+    struct compile_opts opts = {.check_only = true, .time_s = clock_wall_s(), .progress = progress_shown()};
     int fds[SNAP_PARTS] = {-1, -1};
     uint8_t hash[SNAP_HASH];
     const char *file = NULL;
@@ -42,6 +43,7 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     if (!file)
         return ctl_fail("check: which file?");
     enum rc rc = policy_compile(file, &opts, fds, hash, &diag);
+    progress_over();
     int status = report(ctl, file, rc, buf_span(&diag));
     buf_fini(&diag);
     return status;

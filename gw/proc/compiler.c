@@ -8,10 +8,13 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/proc/progress.h"
 #include "gw/proc/role.h"
 #include "policy/compile.h"
 
 enum { DIAG_PIECE = 60000 };
+
+static progress_fn progress;
 
 static enum rc say(struct role_ctx *ctx, span diag)
 {
@@ -42,11 +45,12 @@ static enum rc compile(struct role_ctx *ctx, span path)
     int fds[SNAP_PARTS] = {-1, -1};
     uint8_t hash[SNAP_HASH] = {0};
     struct buf diag = {0};
-    const struct compile_opts opts = {.time_s = clock_wall_s()};
+    const struct compile_opts opts = {.time_s = clock_wall_s(), .progress = progress};
     AUTO_FREE char *name = strndup((const char *)path.p, path.n);
     if (!name)
         return RC_NOMEM;
     enum rc result = policy_compile(name, &opts, fds, hash, &diag);
+    progress_over();
     enum rc rc = say(ctx, buf_span(&diag));
     if (rc == RC_OK)
         rc = answer(ctx, result, hash, fds);
@@ -78,6 +82,7 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
 static enum rc start(struct role_ctx *ctx)
 {
     (void)ctx;
+    progress = progress_shown(); /* asks the terminal, which the sandbox does not let it do */
     return RC_OK;
 }
 

@@ -68,7 +68,6 @@ static enum rc allow_path(int ruleset, const char *path, uint64_t rights, uint64
  * named. */
 static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden, uint64_t known)
 {
-    enum rc rc = RC_OK;
     int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir) {
@@ -76,17 +75,19 @@ static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden
             close(fd);
         return RC_IO;
     }
-    for (struct dirent *e; rc == RC_OK && (e = readdir(dir));) {
+    for (struct dirent *e; (e = readdir(dir));) {
         struct stat st;
         bool dots = e->d_name[0] == '.' && (!e->d_name[1] || (e->d_name[1] == '.' && !e->d_name[2]));
         AUTO_CLOSE int entry = dots ? -1 : openat(parent, e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (entry < 0 || fstat(entry, &st) < 0 || S_ISLNK(st.st_mode))
             continue; /* a link gives nothing that its target does not give */
-        if (st.st_dev != hidden->st_dev || st.st_ino != hidden->st_ino)
-            rc = allow_fd(ruleset, entry, READ_RIGHTS, known);
+        if (st.st_dev == hidden->st_dev && st.st_ino == hidden->st_ino)
+            continue;
+        if (allow_fd(ruleset, entry, READ_RIGHTS, known) != RC_OK)
+            log_debug("sandbox: %s cannot be named and stays closed", e->d_name);
     }
     closedir(dir);
-    return rc;
+    return RC_OK;
 }
 
 /* Reading everywhere but in `dir`: the neighbours of it, of its parent, and so on up to the root. */

@@ -150,6 +150,20 @@ static enum rc read_all(int fd, struct buf *out)
     }
 }
 
+static struct source *source_named(struct catc *c, const char *path, uint16_t category)
+{
+    struct source *s = source_new(c, category);
+    if (!s || !(s->path = strdup(path)))
+        return NULL;
+    return s;
+}
+
+static enum rc check_text(const struct source *s)
+{
+    span text = buf_span(&s->text);
+    return text.n && memchr(text.p, 0, text.n) ? RC_BAD : RC_OK;
+}
+
 enum rc catc_add_file(struct catc *c, const char *path, uint16_t category)
 {
     if (category >= CATDB_CATEGORIES)
@@ -157,12 +171,22 @@ enum rc catc_add_file(struct catc *c, const char *path, uint16_t category)
     AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return errno == ENOENT ? RC_NOTFOUND : RC_IO;
-    struct source *s = source_new(c, category);
-    if (!s || !(s->path = strdup(path)))
+    struct source *s = source_named(c, path, category);
+    if (!s)
         return RC_NOMEM;
     TRY(read_all(fd, &s->text));
-    span text = buf_span(&s->text);
-    return text.n && memchr(text.p, 0, text.n) ? RC_BAD : RC_OK;
+    return check_text(s);
+}
+
+enum rc catc_add_text(struct catc *c, const char *name, span text, uint16_t category)
+{
+    if (category >= CATDB_CATEGORIES)
+        return RC_BAD;
+    struct source *s = source_named(c, name, category);
+    if (!s)
+        return RC_NOMEM;
+    TRY(buf_put(&s->text, text));
+    return check_text(s);
 }
 
 /* ---- hashing ---- */

@@ -23,6 +23,8 @@ void catc_free(struct catc *c);
 enum rc catc_add_name(struct catc *c, span name, uint16_t category, bool take_out) MUST_USE;
 /* Adds a whole list. NOTFOUND, IO: see errno; BAD: not a text file; LIMIT: larger than CATC_FILE_BYTES. */
 enum rc catc_add_file(struct catc *c, const char *path, uint16_t category) MUST_USE;
+/* The same for text that is already in memory. */
+enum rc catc_add_text(struct catc *c, const char *name, span text, uint16_t category) MUST_USE;
 /* Appends the image to `out`. LIMIT when there are more different sets of categories than a slot can number.
  */
 enum rc catc_finish(struct catc *c, uint16_t n_categories, struct buf *out) MUST_USE;

@@ -40,6 +40,7 @@ def own_gateway(lab):
     """A function that starts a gateway for this test alone; the shared one is stopped before, for both divert."""
     if lab.shared:
         lab.shared.stop()
+        lab.open_again()
     started = []
 
     def start(text=None, **kw):

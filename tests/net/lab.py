@@ -203,6 +203,12 @@ class Lab:
                     os.chown(self.ca / path.relative_to(gw.state), st.st_uid, st.st_gid)
         return gw.start() if start else gw
 
+    def open_again(self):
+        """Removes what a stopped gateway left to hold its zones shut (`on gateway-down closed`, the default)."""
+        for line in self.gateway_space.run("nft", "list", "tables").splitlines():
+            if " perron" in line:
+                self.gateway_space.run("nft", "delete", *line.split())
+
     def close(self):
         """Ends everything, in the opposite order; safe to call twice."""
         for gw in self.gateways:

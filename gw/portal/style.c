@@ -30,7 +30,7 @@ const char style_text[] =
     "h1{font-size:1.625rem;line-height:1.25;font-weight:650;margin:0 0 .75rem;text-wrap:balance}"
     "h2{font-size:1.125rem;line-height:1.3;font-weight:650;margin:0 0 .625rem}"
     "p{margin:0 0 .75rem;max-width:38rem}"
-    "bdi,code{overflow-wrap:anywhere}"
+    "bdi,code,a{overflow-wrap:anywhere}"
     "section{margin-top:1.25rem;padding-top:1.25rem;border-top:1px solid var(--line)}"
     ".code{display:inline-block;margin:.25rem 0 1rem;padding:.5rem 1rem;border:1px solid var(--line);"
     "border-radius:.375rem;background:var(--soft)}"
@@ -53,7 +53,7 @@ const char style_text[] =
     ".sign{margin-bottom:.75rem}.code strong{font-size:1.25rem}}"
     "@media print{body{background:none}.card{border-color:#000}}";
 
-const char style_hash[] = "sha256-xZe3HBdkWBf7a1YcxKfVYh0pvLrvWVbSuBYCmdM2SV0=";
+const char style_hash[] = "sha256-+9cHpZyW28AyONSkEixPR4jG1HEfr3slxctnJPkPzpk=";
 
 #define SVG(inside)                                                                       \
     "<svg class=\"sign\" width=\"48\" height=\"48\" viewBox=\"0 0 48 48\" fill=\"none\" " \

@@ -16,7 +16,14 @@
 #include "gw/proc/sandbox.h"
 #include "gw/proc/spawn.h"
 
-enum { QUICK_MS = 500, AGAIN_FIRST_MS = 50, AGAIN_MOST_MS = 5000, AGAIN_READY_MS = 100, START_MS = 20000 };
+enum {
+    QUICK_MS = 500,
+    CODES_MS = 1000,
+    AGAIN_FIRST_MS = 50,
+    AGAIN_MOST_MS = 5000,
+    AGAIN_READY_MS = 100,
+    START_MS = 10000
+};
 
 static const char *child_name(const struct child *c, char out[24])
 {
@@ -86,6 +93,22 @@ static void on_log_state(struct master *m, span payload)
     m->log_errno = failed;
 }
 
+/* A range lasts a worker for a million decisions. One that asks at once again is not believed: numbers would
+ * run out. */
+static void on_codes_req(struct child *c)
+{
+    int64_t now = ev_now_ms(c->m->ev);
+    char name[24];
+    if (c->codes_ms && now - c->codes_ms < CODES_MS) {
+        log_error("%s (pid %d) asks for decision codes too often and is ended", child_name(c, name),
+                  (int)c->pid);
+        child_kill(c);
+        return;
+    }
+    c->codes_ms = now;
+    feed_codes(c);
+}
+
 static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size_t n_fds)
 {
     struct child *c = peer_data(p);
@@ -95,7 +118,7 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
     case MSG_SNAPSHOT_OK: reload_confirmed(c, payload); break;
     case MSG_LOG_STATE: on_log_state(c->m, payload); break;
     case MSG_CRL_REP: feed_crl(c->m, payload); break;
-    case MSG_CODES_REQ: feed_codes(c); break;
+    case MSG_CODES_REQ: on_codes_req(c); break;
     case MSG_SHOWN: control_shown(c->m->control, c->index, payload); break;
     case MSG_DIAG:
     case MSG_COMPILED: reload_on_msg(c, t, payload, fds, n_fds); return; /* takes the descriptors */
@@ -162,7 +185,7 @@ void child_start(struct child *c)
         c->pid = new.pid;
         c->state = CHILD_STARTING;
         c->spawned_ms = ev_now_ms(c->m->ev);
-        c->ready_ms = c->asked_ms = 0;
+        c->ready_ms = c->asked_ms = c->codes_ms = 0;
         memset(c->snapshot, 0, sizeof c->snapshot);
         rc = peer_new(c->m->ev, new.fd, ROLE_MASTER, c->role, on_msg, on_end, c, &c->peer);
     }

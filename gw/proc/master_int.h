@@ -36,6 +36,7 @@ struct child {
     pid_t pid;
     struct peer *peer;
     int64_t spawned_ms, ready_ms, held_until_ms;
+    int64_t codes_ms;              /* when it last asked for decision codes */
     int64_t asked_ms;              /* of the oldest heartbeat that it did not answer, 0: none */
     uint32_t restarts, quick_ends; /* ends soon after the start, in a row */
     struct ev_timer again;

@@ -48,13 +48,20 @@ void step_forget_hello(struct flow *f)
     f->hello = NULL;
 }
 
+/* The beginning of a method, perhaps behind one empty line (RFC 9112 section 2.2); the strict reader says the
+ * rest. */
 static bool looks_like_http(span s)
 {
-    for (size_t i = 0; i < s.n && i < 8; i++) {
+    size_t i = 0;
+    while (i < s.n && i < 2 && s.p[i] == (uint8_t) "\r\n"[i])
+        i++;
+    for (size_t start = i; i < s.n && i < start + 8; i++) {
         uint8_t c = s.p[i];
         if (c == ' ')
-            return i > 0;
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-'))
+            return i > start;
+        bool token = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+                     c == '_';
+        if (!token)
             return false;
     }
     return s.n > 0;

@@ -113,9 +113,21 @@ static enum rc go_upstream(struct flow *f)
     return RC_AGAIN;
 }
 
-static enum rc send_request(struct flow *f, const struct msg *m)
+/* HTTP/1.0 may come without Host; what we judged is what the origin is told. */
+static void name_host(const struct flow *f, struct msg *m, char text[ADDR_TEXT])
+{
+    const struct txn *t = &f->tx;
+    if (m->host.n > 0)
+        return;
+    m->host = t->host.n > 0 ? t->host : span_str(addr_text(&t->ip, text));
+    m->port = t->port == (f->tls ? 443 : 80) ? 0 : t->port;
+}
+
+static enum rc send_request(struct flow *f, struct msg *m)
 {
     struct txn *t = &f->tx;
+    char text[ADDR_TEXT];
+    name_host(f, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
     if (relay_request(&f->origin.out, m, &o) != RC_OK) {
         answer_page(f, REASON_LIMIT, SPAN("head"));
@@ -150,7 +162,7 @@ static enum rc judge(struct flow *f, const struct msg *m)
     return RC_DENIED;
 }
 
-enum rc txn_begin(struct flow *f, const struct msg *m)
+enum rc txn_begin(struct flow *f, struct msg *m)
 {
     struct txn *t = &f->tx;
     t->again = t->waiting = false;
@@ -228,6 +240,9 @@ enum rc txn_response(struct flow *f, const struct msg *m)
         return switch_protocol(f, m);
     if (m->status < 200)
         return interim(f, m);
+    if (m->status == 407 && f->explicit_proxy && !f->tls)
+        return bad_answer(f,
+                          SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
     t->status = m->status;
     t->content_type = keep_field(f, m, SPAN("content-type"), 128);

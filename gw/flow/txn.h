@@ -57,9 +57,8 @@ struct txn {
     struct h1_body body_up, body_down;
 };
 
-void txn_open(struct flow *f); /* one of which no head could be read */
-enum rc txn_begin(struct flow *f,
-                  const struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
+void txn_open(struct flow *f);                             /* one of which no head could be read */
+enum rc txn_begin(struct flow *f, struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
 enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
 void txn_done(struct flow *f);                                      /* both ways are complete */
 void txn_resume(struct flow *f);                                    /* what it waited for is there */

@@ -166,7 +166,6 @@ def test_http10_clients_get_no_chunks(lab, gw):
         assert statuses(talk.read()) == [200, 200]
 
 
-@pytest.mark.xfail(reason="Host is empty on its way up", strict=False)
 def test_http10_without_host_goes_where_it_was_sent(lab, gw):
     for way, host in (("tls", NAME), ("plain", SITES[NAME].v4)):
         with Talk(lab, way) as talk:

@@ -103,7 +103,7 @@ units: $(UNITS)
 .PHONY: unit
 unit:  ## unit and policy tests (under a minute)
 	+$(Q)$(MAKE) --no-print-directory units all
-	$(Q)$(RUN) unit policy tools
+	$(Q)$(RUN) unit tools
 
 # ---- tests in network namespaces, with real programs
 
@@ -126,7 +126,7 @@ test:  ## install what tests need, build, run all tests; last line: N passed, N 
 	+$(Q)$(MAKE) --no-print-directory test-deps
 	+$(Q)$(MAKE) --no-print-directory all units net-tools
 	+$(Q)$(MAKE) --no-print-directory $(ASAN_ARGS) replays
-	$(Q)$(RUN) unit policy tools replay net
+	$(Q)$(RUN) unit tools replay net
 
 # ---- packages
 
@@ -143,7 +143,7 @@ test-deps:  ## install the Debian packages that tests, lint, bench and demo need
 .PHONY: asan
 asan:  ## unit tests and fuzz corpora under address and undefined sanitizers
 	+$(Q)$(MAKE) --no-print-directory $(ASAN_ARGS) units replays all
-	$(Q)$(PY) tests/tools/run.py --build $(O)/asan --replays $(O)/asan unit policy replay
+	$(Q)$(PY) tests/tools/run.py --build $(O)/asan --replays $(O)/asan unit replay
 
 .PHONY: tsan
 tsan:  ## unit tests under the thread sanitizer
@@ -180,10 +180,12 @@ ALONE    := $(patsubst %.h,$(O)/lint/%.alone,$(shell find gw policy certs signat
 
 .PHONY: lint
 lint:  ## layers, lengths, banned functions, headers alone, clang-tidy, cppcheck, shellcheck, man pages
-	$(Q)$(PY) tests/lint/house.py
-	+$(Q)$(MAKE) --no-print-directory lint-tidy lint-headers lint-cppcheck lint-scripts
+	+$(Q)$(MAKE) --no-print-directory --keep-going lint-house lint-headers lint-scripts lint-cppcheck lint-tidy
 
-.PHONY: lint-tidy lint-headers lint-cppcheck lint-scripts
+.PHONY: lint-house lint-tidy lint-headers lint-cppcheck lint-scripts
+lint-house:
+	$(call say,CHECK,rules of the house)
+	$(Q)$(PY) tests/lint/house.py
 lint-tidy: $(TIDIED)
 lint-headers: $(ALONE)
 

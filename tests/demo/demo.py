@@ -208,9 +208,10 @@ class Demo:
         p = e["perron"]
         for name, value in (("when", e.get("timestamp")), ("who", f"{p.get('user', '-')} (a pseudonym), {e['src_ip']}"),
                             ("asked for", f"{e['http']['hostname']}{e['http'].get('url', '')}"),
-                            ("category", p.get("category")), ("rule", p.get("rule")), ("written at", os.path.basename(p.get("rule_at", "-"))),
+                            ("category", p.get("category")), ("rule", p.get("rule")),
+                            ("written at", os.path.basename(p.get("rule_at", "-"))),
                             ("reason", p.get("reason")), ("policy", p.get("snapshot")),
-                            ("time spent", ", ".join(f"{k} {v}" for k, v in p.get("times_us", {}).items()) + " microseconds")):
+                            ("microseconds", ", ".join(f"{k} {v}" for k, v in p.get("times_us", {}).items()))):
             print(f"   {name:12}{value}")
         self.give_back(self.out)
 

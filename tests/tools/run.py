@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the test suites named on the command line and counts them together.
 
-unit: cmocka programs, two at a time. policy: tests/policy/run.py. tools: pytest on the workshop's own tools.
+unit: cmocka programs, two at a time (one of them runs tests/policy). tools: pytest on the workshop's own tools.
 replay: every fuzz corpus through its target, under sanitizers. net: pytest in network namespaces.
 Output of what passes is not shown; what fails is shown whole. On a terminal one line says where we are.
 The last line is always `N passed, N failed, N skipped`; exit status 1 when anything failed or nothing ran.
@@ -195,23 +195,8 @@ def run_watched(cmd, limit_s, env, name):
     return proc.returncode, out.decode(errors="replace")
 
 
-def suite_policy(args):
-    runner = ROOT / "tests/policy/run.py"
-    if not runner.exists():
-        return Count()
-    status, out = run(["/usr/bin/python3", runner, ROOT / args.build], UNIT_LIMIT_S, sanitizer_env())
-    found = re.findall(r"^(\d+) passed, (\d+) failed, (\d+) skipped$", out, re.M)
-    count = Count(*(int(n) for n in found[-1])) if found else Count(0, 1, 0)
-    if status != 0 and count.failed == 0:
-        count.failed = 1
-    if count.failed:
-        show(f"---- tests/policy\n{out}")
-    return count
-
-
 SUITES = {
     "unit": suite_unit,
-    "policy": suite_policy,
     "tools": lambda args: suite_pytest(args, ["tests/tools", "tests/lint"], UNIT_LIMIT_S),
     "replay": suite_replay,
     "net": lambda args: suite_pytest(args, ["tests/net"], NET_LIMIT_S, as_root=True),

@@ -30,6 +30,7 @@ static uint8_t gf_mul(uint8_t a, uint8_t b)
  * 2^40. */
 #define STIR_A UINT64_C(0x9e3779b97b)
 #define STIR_B UINT64_C(0xd6e8feb865)
+#define STIR_C UINT64_C(0x5bd1e995a3) /* the first number of a new gateway is not 000-0000-000 */
 enum { STIR_SHIFT = 20 };
 
 static uint64_t inverse_40(uint64_t odd)
@@ -45,11 +46,12 @@ static uint64_t stir(uint64_t v)
     v = (v * STIR_A) & CODE_MASK;
     v ^= v >> STIR_SHIFT;
     v = (v * STIR_B) & CODE_MASK;
-    return v ^ (v >> STIR_SHIFT);
+    return v ^ (v >> STIR_SHIFT) ^ STIR_C;
 }
 
 static uint64_t unstir(uint64_t v)
 {
+    v ^= STIR_C;
     v ^= v >> STIR_SHIFT; /* half the width: its own inverse */
     v = (v * inverse_40(STIR_B)) & CODE_MASK;
     v ^= v >> STIR_SHIFT;

@@ -141,9 +141,19 @@ static void neighbours_do_not_look_alike(void **state)
     assert_true(same < 9 * 1000 / 10); /* chance alone gives 9000 / 32 = 281 */
 }
 
+/* A person must be able to read it out: the first code of a new gateway looks like any other. */
+static void the_first_number_does_not_look_like_nothing(void **state)
+{
+    char text[CODE_TEXT];
+    (void)state;
+    code_format(0, 0, text);
+    assert_string_not_equal(text, "000-0000-000");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_first_number_does_not_look_like_nothing),
         cmocka_unit_test(wrong_shapes_are_refused),
         cmocka_unit_test(every_single_wrong_character_is_found),
         cmocka_unit_test(every_swap_of_two_characters_is_found),

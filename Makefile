@@ -54,7 +54,7 @@ ASAN_ARGS := O=$(O)/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover
 TSAN_ARGS := O=$(O)/tsan SAN="-fsanitize=thread" OPT="-O1 -g -fno-omit-frame-pointer" HARDEN=
 FUZZ_ARGS := O=$(O)/fuzz CC=$(CLANG) SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" \
              OPT="-O1 -g -fno-omit-frame-pointer" HARDEN=
-COVER_ARGS := O=$(O)/cover SAN="--coverage" OPT="-O0 -g" HARDEN=
+COVER_ARGS := O=$(O)/cover SAN="--coverage" OPT="-O0 -g -Wno-maybe-uninitialized" HARDEN=
 
 .DEFAULT_GOAL := all
 .SECONDARY:

@@ -153,13 +153,15 @@ static void http_deadline(struct flow *f)
     } else if (f->tx.open) {
         stream_abort(&f->client);
         flow_end(f, REASON_TIMEOUT, SPAN("stalled"));
+    } else if (buf_len(&f->in) > 0) {
+        flow_end(f, REASON_TIMEOUT, SPAN("head"));
     } else if (!f->trimmed) { /* quiet for a moment: give OpenSSL's buffers back, then wait on */
         f->trimmed = true;
         stream_trim(&f->client);
         stream_trim(&f->origin);
         flow_deadline(f, LIM_KEEPALIVE_MS);
     } else {
-        flow_end(f, buf_len(&f->in) ? REASON_TIMEOUT : REASON_IDLE, SPAN_NONE);
+        flow_end(f, REASON_IDLE, SPAN_NONE);
     }
 }
 

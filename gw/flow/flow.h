@@ -74,6 +74,7 @@ struct flow {
     struct arena arena, xarena;
     struct buf in, in_origin;       /* bytes read and not consumed yet */
     bool in_short, in_origin_short; /* ... because they are not enough */
+    int64_t head_since_ms;          /* when the first byte of a request head came that is not whole yet */
     struct h1_head head_up, head_down;
     struct txn tx;
     uint32_t n_tx;

@@ -14,15 +14,28 @@ enum { ROUNDS = 16, TRIM_MS = 1000 };
 
 /* ---- deadlines of the HTTP state ---- */
 
+/* A head must be whole in time from its first byte: a byte now and then buys nothing (slow-loris). */
+static int64_t head_left(struct flow *f)
+{
+    int64_t now = ev_now_ms(f->e->ev);
+    if (f->head_since_ms == 0)
+        f->head_since_ms = now;
+    int64_t left = f->head_since_ms + LIM_HEAD_MS - now;
+    return left > 0 ? left : 1;
+}
+
 static void arm(struct flow *f)
 {
     const struct txn *t = &f->tx;
-    if (f->state != ST_HTTP)
-        return;
+    bool half_head = !t->open && buf_len(&f->in) > 0;
+    if (!half_head)
+        f->head_since_ms = 0;
     if (t->waiting && !t->ready && !list_empty(&f->hold.link))
         return; /* hold set its own deadline */
-    if (!t->open)
-        flow_deadline(f, buf_len(&f->in) ? LIM_HEAD_MS : f->trimmed ? LIM_KEEPALIVE_MS : TRIM_MS);
+    if (half_head)
+        flow_deadline(f, head_left(f));
+    else if (!t->open)
+        flow_deadline(f, f->trimmed ? LIM_KEEPALIVE_MS : TRIM_MS);
     else if (stream_pending(&f->client) || stream_pending(&f->origin) || t->up != WAY_DONE)
         flow_deadline(f, LIM_BODY_STALL_MS);
     else if (t->down == WAY_HEAD)

@@ -180,6 +180,23 @@ def test_a_panic_prints_the_flow_and_its_states(own_gateway, lab):
     assert said and "client@" in said.group(0) and "http@" in said.group(0), gw.said()
 
 
+def test_a_head_in_drops_is_ended_however_steadily_they_fall(lab, gw):
+    """Slow-loris: the deadline counts from the head's first byte, not from its last."""
+    sock = lab.connect("agent", SITES["plain.example"].v4, 80, timeout_s=1)
+    sock.sendall(b"GET /slow HTTP/1.1\r\nHost: plain.example\r\n")
+    begun = time.monotonic()
+    with pytest.raises(OSError):
+        while time.monotonic() - begun < 45:
+            sock.sendall(b"X: y\r\n")
+            try:
+                assert sock.recv(4096) == b""
+                raise ConnectionResetError
+            except socket.timeout:
+                pass
+    assert 25 < time.monotonic() - begun < 40
+    assert gw.event(event_type="flow", perron__reason="timeout", perron__detail="head")
+
+
 def test_source_keep_lets_the_origin_see_the_clients_address(own_gateway, lab):
     text = policy(lab).replace("zone  lan      network 10.32.0.0/16, fd10:32::/64",
                                "zone  lan      network 10.32.0.0/16, fd10:32::/64   source keep")

@@ -161,6 +161,10 @@ static void reload(struct client *c, json_t *request)
 {
     struct master *m = c->owner->m;
     const char *file = text_of(request, "file");
+    if (json_object_get(request, "file") && !*file) {
+        client_done(c, "`file` is the name of a file");
+        return;
+    }
     if (m->phase != PHASE_RUNNING) {
         client_done(c, "the gateway is not running yet, or ending");
         return;

@@ -355,7 +355,7 @@ def test_requests_that_are_none_close_only_that_client(own_gateway):
                     pass
             except (BrokenPipeError, ConnectionResetError):
                 pass
-    assert gw.ready()
+    wait_for("the gateway", gw.ready, 5)
     assert json.loads(gw.ctl("--json", "show", "counters"))["workers"] == 2
 
 

@@ -301,10 +301,11 @@ def test_an_orderly_stop_leaves_nothing(own_gateway, lab):
     assert lab.curl("agent", "http://plain.example/").status == 200    # straight, without us
 
 
-def test_an_orderly_stop_lets_open_exchanges_end(own_gateway, lab):
+@pytest.mark.parametrize("proxy", [PROXY, None])
+def test_an_orderly_stop_lets_open_exchanges_end(own_gateway, lab, proxy):
     gw = own_gateway(gateway_down(lab, "open"))
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(lab.curl, "agent", "https://files.example/big.bin", "--limit-rate", "24M", proxy=PROXY)
+        slow = pool.submit(lab.curl, "agent", "https://files.example/big.bin", "--limit-rate", "24M", proxy=proxy)
         wait_for("the flow", lambda: flow_worker(gw, "files.example") is not None, 5)
         time.sleep(0.3)
         gw.proc.send_signal(signal.SIGTERM)

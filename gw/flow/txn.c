@@ -1,8 +1,9 @@
 /* One HTTP exchange: judged when its head is there, relayed, and told in one line when it is over. */
-#include "gw/flow/flow.h"
+#include "gw/flow/txn.h"
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/flow.h"
 
 /* ---- beginning ---- */
 

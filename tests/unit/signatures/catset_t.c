@@ -34,6 +34,7 @@ static void the_number_of_sets_is_bounded(void **state)
     }
     assert_int_equal(rc, RC_LIMIT);
     assert_int_equal(s.n_sets, CATDB_SETS);
+    assert_in_range(made, 1, CATDB_SETS);
     catset_fini(&s);
 }
 

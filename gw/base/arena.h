@@ -1,5 +1,6 @@
 /* A region of memory that dies at once: what belongs to a flow or an exchange lives in its arena.
- * Capped; allocation returns NULL at the cap or when malloc fails. Pointers stay valid until arena_reset/fini. */
+ * Capped; allocation returns NULL at the cap or when malloc fails. Pointers stay valid until
+ * arena_reset/fini. */
 #ifndef GW_BASE_ARENA_H
 #define GW_BASE_ARENA_H
 

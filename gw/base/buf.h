@@ -1,5 +1,6 @@
 /* Bytes: `struct span` borrows them, `struct buf` owns them. No C string function ever touches network data.
- * A reader (`struct rd`) walks a span with bounds; after the first short read it stays failed and yields zeros. */
+ * A reader (`struct rd`) walks a span with bounds; after the first short read it stays failed and yields
+ * zeros. */
 #ifndef GW_BASE_BUF_H
 #define GW_BASE_BUF_H
 

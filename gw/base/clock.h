@@ -1,6 +1,6 @@
-/* Two clocks. The monotonic one drives every timer; the wall clock is only ever a fact (policy, certificates, logs).
- * A scripted wall clock (`perrond --clock 2026-11-24T10:00:00Z`) starts at the given moment and runs on from there, so
- * that a demonstration or a test gives the same verdicts on any day. */
+/* Two clocks. The monotonic one drives every timer; the wall clock is only ever a fact (policy, certificates,
+ * logs). A scripted wall clock (`perrond --clock 2026-11-24T10:00:00Z`) starts at the given moment and runs
+ * on from there, so that a demonstration or a test gives the same verdicts on any day. */
 #ifndef GW_BASE_CLOCK_H
 #define GW_BASE_CLOCK_H
 

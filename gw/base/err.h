@@ -21,11 +21,11 @@ const char *rc_advice(enum rc rc);
 enum rc_class rc_class(enum rc rc);
 
 /* Pass any failure up to the caller. */
-#define TRY(expr)                                                                                            \
-    do {                                                                                                     \
-        enum rc try_rc_ = (expr);                                                                            \
-        if (try_rc_ != RC_OK)                                                                                \
-            return try_rc_;                                                                                  \
+#define TRY(expr)                 \
+    do {                          \
+        enum rc try_rc_ = (expr); \
+        if (try_rc_ != RC_OK)     \
+            return try_rc_;       \
     } while (0)
 
 #endif

@@ -10,10 +10,10 @@
 /* Prints the failed condition and whatever panic_context() callbacks know, then aborts. gw/base/panic.c */
 _Noreturn void gw_panic(const char *file, int line, const char *what);
 
-#define gw_assert(cond)                                                                                      \
-    do {                                                                                                     \
-        if (__builtin_expect(!(cond), 0))                                                                    \
-            gw_panic(__FILE__, __LINE__, #cond);                                                             \
+#define gw_assert(cond)                          \
+    do {                                         \
+        if (__builtin_expect(!(cond), 0))        \
+            gw_panic(__FILE__, __LINE__, #cond); \
     } while (0)
 
 #define N_ELEMS(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,5 +1,5 @@
-/* SHA-256 for naming things by content (parts of a snapshot, lists). The one place below gw/tls and certs that calls
- * libcrypto, so that policy and signatures need not see it. */
+/* SHA-256 for naming things by content (parts of a snapshot, lists). The one place below gw/tls and certs
+ * that calls libcrypto, so that policy and signatures need not see it. */
 #ifndef GW_BASE_SHA256_H
 #define GW_BASE_SHA256_H
 

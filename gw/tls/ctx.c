@@ -39,8 +39,7 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outle
     (void)ssl;
     (void)arg;
     unsigned char *chosen = NULL;
-    if (SSL_select_next_proto(&chosen, outlen, ours, sizeof ours - 1, in, inlen) !=
-        OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, outlen, ours, sizeof ours - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;

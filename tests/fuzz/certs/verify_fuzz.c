@@ -12,8 +12,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__asan_default_options(void);
 
-/* OpenSSL keeps a little of what it allocates on the first use of each thing; a search for leaks after every input takes
- * twenty times as long as the input. The unit tests look for leaks. */
+/* OpenSSL keeps a little of what it allocates on the first use of each thing; a search for leaks after every
+ * input takes twenty times as long as the input. The unit tests look for leaks. */
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";

@@ -78,11 +78,29 @@ static void check_networks(struct diag *d, struct zone_decl *z, struct map *seen
     }
 }
 
+/* There is always a zone for what lies outside, also where nobody wrote one. */
+static void add_internet(struct diag *d)
+{
+    struct tree *t = d->tree;
+    for (const struct zone_decl *z = t->zones.first; z; z = z->next) {
+        if (z->internet || span_eq(z->name.text, SPAN("internet")))
+            return;
+    }
+    struct zone_decl *z = arena_alloc(&t->mem, sizeof *z);
+    if (!z)
+        return;
+    *z = (struct zone_decl){.name.text = SPAN("internet"), .internet = true};
+    *t->zones.last = z;
+    t->zones.last = &z->next;
+    t->zones.n++;
+}
+
 static void check_zones(struct diag *d)
 {
     struct map seen;
     const struct zone_decl *internet = NULL;
     uint32_t id = 0;
+    add_internet(d);
     map_init(&seen, 0);
     for (struct zone_decl *z = d->tree->zones.first; z; z = z->next) {
         declare(d, &d->tree->zone_map, &z->name, "zones");

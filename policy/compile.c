@@ -19,7 +19,7 @@ struct job {
     const struct compile_opts *opts;
     struct catc *lists;
     struct category_source **file_of; /* source of the n-th list file */
-    size_t n_files, done;
+    size_t n_files, done, total;
 };
 
 /* ---- categories ---- */
@@ -87,7 +87,7 @@ static enum rc add_source(struct job *j, const struct category_decl *c, struct c
     else
         list_error(j, s, path ? path : "?", rc);
     if (j->opts->progress)
-        j->opts->progress("lists", ++j->done, 0);
+        j->opts->progress("lists", ++j->done, j->total);
     return RC_OK;
 }
 
@@ -109,8 +109,10 @@ static enum rc build_lists(struct job *j, struct buf *out)
     struct tree *t = j->d->tree;
     size_t n = 0;
     for (const struct category_decl *c = t->categories.first; c; c = c->next) {
-        for (const struct category_source *s = c->sources; s; s = s->next)
+        for (const struct category_source *s = c->sources; s; s = s->next) {
             n++;
+            j->total += s->kind != CAT_DOMAIN;
+        }
     }
     if (t->categories.n > CATDB_CATEGORIES) {
         diag_error(j->d, t->categories.first->name.pos, NULL, "more than %d categories", CATDB_CATEGORIES);

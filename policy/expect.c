@@ -10,14 +10,22 @@ struct url {
     uint16_t port;
 };
 
+/* First byte of `marks` at or after `from`; the end when there is none. */
+static size_t url_mark(span s, size_t from, span marks)
+{
+    while (from < s.n && span_find(marks, s.p[from], 0) == SIZE_MAX)
+        from++;
+    return from;
+}
+
 static bool url_split(span text, struct url *out)
 {
     uint64_t port;
     out->tls = span_has_prefix(text, SPAN("https://"));
     span rest = span_cut(text, out->tls ? 8 : 7, text.n);
-    size_t slash = span_find(rest, '/', 0);
-    span authority = span_cut(rest, 0, slash);
-    out->path = slash == SIZE_MAX ? SPAN("/") : span_cut(rest, slash, span_find(rest, '?', slash));
+    size_t end = url_mark(rest, 0, SPAN("/?#")), path_end = url_mark(rest, end, SPAN("?#"));
+    span authority = span_cut(rest, 0, end);
+    out->path = path_end > end ? span_cut(rest, end, path_end) : SPAN("/");
     out->port = out->tls ? 443 : 80;
     size_t close = span_find(authority, ']', 0);
     size_t colon = span_find(authority, ':', close == SIZE_MAX ? 0 : close);

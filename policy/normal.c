@@ -82,8 +82,9 @@ static enum rc put_zones(const struct tree *t, struct buf *b)
         if (z->interface.text.n)
             TRY(put_word(b, " interface ", &z->interface));
         TRY(put_values(b, " network ", z->networks));
-        TRY(buf_printf(b, "%s%s%s\n", z->internet ? " internet" : "", z->ca_none ? " ca none" : "",
-                       z->source_keep ? " source keep" : ""));
+        TRY(buf_printf(b, "%s%s%s\n",
+                       z->internet && !span_eq(z->name.text, SPAN("internet")) ? " internet" : "",
+                       z->ca_none ? " ca none" : "", z->source_keep ? " source keep" : ""));
     }
     return RC_OK;
 }

@@ -100,21 +100,23 @@ static bool place_values(struct parser *p, const char *what, struct value ***las
     return true;
 }
 
-/* for: `agents`, `group agents`, `user "durand"`, `unidentified`. */
+/* for: `agents`, `group agents`, `user "durand"`, `unidentified`. A string is a user, a bare word a group. */
 static bool person_values(struct parser *p, const char *what, struct value ***last)
 {
-    enum value_kind kind = VALUE_GROUP;
+    bool users = false;
     do {
         struct value *v;
-        if (p_take(p, "group"))
-            kind = VALUE_GROUP;
-        else if (p_take(p, "user"))
-            kind = VALUE_USER;
+        bool said = p_take(p, "user");
+        users = users || said;
+        if (!said && p_take(p, "group"))
+            users = false;
         if (!value_new(p, last, &v))
             return false;
-        if (kind == VALUE_USER ? !p_string(p, "a user", &v->w) : !p_word(p, what, &v->w))
+        bool user = said || (users && p->lx.tok == TOK_STRING);
+        if (user ? !p_string(p, "a user", &v->w) : !p_word(p, what, &v->w))
             return false;
-        v->kind = kind == VALUE_GROUP && span_eq(v->w.text, SPAN("unidentified")) ? VALUE_UNIDENTIFIED : kind;
+        bool nobody = span_eq(v->w.text, SPAN("unidentified"));
+        v->kind = user ? VALUE_USER : nobody ? VALUE_UNIDENTIFIED : VALUE_GROUP;
     } while (p_take_comma(p));
     return true;
 }

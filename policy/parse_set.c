@@ -10,6 +10,13 @@ static bool too_many(struct parser *p, struct pos at, size_t most)
     return false;
 }
 
+static bool port_number(struct parser *p, uint64_t *out)
+{
+    if (p_at(p, "0"))
+        return p_expected(p, "a port");
+    return p_number(p, 65535, "a port", out);
+}
+
 /* "10.0.0.1:3128", "[::1]:3128", ":3128" (all addresses). */
 static bool split_endpoint(span text, struct set_listen *out)
 {
@@ -34,7 +41,7 @@ static bool listen_transparent(struct parser *p, struct set_listen *l)
     uint64_t port;
     if (!p_take(p, "port"))
         return p_expected(p, "`port NUMBER`");
-    if (!p_number(p, 65535, "a port", &port))
+    if (!port_number(p, &port))
         return false;
     *l = (struct set_listen){.kind = LISTEN_TRANSPARENT, .port = (uint16_t)port};
     return true;
@@ -136,7 +143,7 @@ bool p_divert(struct parser *p, struct pos at)
     do {
         if (s->n_ports == N_ELEMS(s->port))
             return too_many(p, p->lx.word.pos, N_ELEMS(s->port));
-        if (!p_number(p, 65535, "a port", &port))
+        if (!port_number(p, &port))
             return false;
         s->port[s->n_ports++] = (uint16_t)port;
     } while (p_take_comma(p));

@@ -495,6 +495,29 @@ static void ports_and_services(void **state)
     snapshot_put(s);
 }
 
+/* Values that look alike in all but one part are still different ones. */
+static void networks_and_ports_of_the_same_size_are_told_apart(void **state)
+{
+    struct snapshot *s =
+        snap_of("web {\n allow any from 10.7.0.0/16 tcp 10-20\n allow any from 10.8.0.0/16 tcp 10-30\n"
+                " allow any from fd00:7::/32 tcp 5-20\n allow any from fd00:8::/32\n}\n");
+    static const struct {
+        const char *src;
+        uint16_t port;
+        unsigned line;
+    } rows[] = {{"10.7.1.1", 20, 2}, {"10.7.1.1", 21, 0},    {"10.8.1.1", 20, 3}, {"10.8.1.1", 30, 3},
+                {"10.8.1.1", 31, 0}, {"10.8.1.1", 9, 0},     {"10.9.1.1", 20, 0}, {"fd00:7::1", 5, 4},
+                {"fd00:7::1", 4, 0}, {"fd00:8::1", 9999, 5}, {"fd00:9::1", 5, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct facts f = request(s, rows[i].src, "", "a.example", "GET");
+        f.dst_port = rows[i].port;
+        struct verdict v = ask(s, &f);
+        assert_int_equal(line_of(s, &v), rows[i].line);
+    }
+    snapshot_put(s);
+}
+
 static void people_are_known_by_name_by_address_or_not_at_all(void **state)
 {
     struct snapshot *s =
@@ -632,6 +655,59 @@ static void the_trail_is_bounded_and_ends_with_what_decided(void **state)
     snapshot_put(s);
 }
 
+/* Every rule of a long table is found by its own request, and only by that, whatever word and block it stands
+ * in. */
+static void each_rule_of_many_is_found(void **state)
+{
+    enum { RULES = 1500 };
+    static char text[RULES * 80];
+    int n = snprintf(text, sizeof text, "group g user \"u\"\nweb {\n");
+    (void)state;
+    for (int i = 0; i < RULES; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, " %s domain \"h%d.test\" for %s\n",
+                      i % 3 ? "block" : "forbid", i, i % 2 ? "g" : "unidentified");
+    snprintf(text + n, sizeof text - (size_t)n, " allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    for (unsigned i = 0; i < RULES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "x.h%u.test", i);
+        struct facts f = request(s, "10.1.1.1", i % 2 ? "u" : "", name, "GET");
+        struct verdict v = ask(s, &f);
+        EXPECT(v, ACT_BLOCK, WHY_RULE, i + 3);
+        assert_int_equal(v.forbid, i % 3 == 0);
+        f.user = i % 2 ? SPAN_NONE : SPAN("u");
+        v = ask(s, &f);
+        EXPECT(v, ACT_ALLOW, WHY_RULE, RULES + 3);
+    }
+    snapshot_put(s);
+}
+
+static void each_rule_of_many_names_its_category(void **state)
+{
+    static char text[65536];
+    int n =
+        snprintf(text, sizeof text, "category a domain \"a.test\"\ncategory b domain \"b.test\"\nweb {\n");
+    (void)state;
+    for (int i = 0; i < 600; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, " block category %s tcp %d\n",
+                      i % 2 ? "none, a" : "b, a", i + 1);
+    snprintf(text + n, sizeof text - (size_t)n, " allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    for (unsigned i = 0; i < 600; i++) {
+        struct facts f = request(s, "10.1.1.1", "", i % 2 ? "free.test" : "b.test", "GET");
+        f.dst_port = (uint16_t)(i + 1);
+        struct verdict v = ask(s, &f);
+        EXPECT(v, ACT_BLOCK, WHY_RULE, i + 4);
+        assert_int_equal(v.category, i % 2 ? CATEGORY_NONE : 1);
+        f = request(s, "10.1.1.1", "", "a.test", "GET");
+        f.dst_port = (uint16_t)(i + 1);
+        v = ask(s, &f);
+        EXPECT(v, ACT_BLOCK, WHY_RULE, i + 4);
+        assert_int_equal(v.category, 0);
+    }
+    snapshot_put(s);
+}
+
 static void the_same_facts_give_the_same_verdict(void **state)
 {
     struct snapshot *s = snap_of("web {\n block upload\n block domain \"a.example\"\n allow any\n}\n");
@@ -718,6 +794,7 @@ int main(void)
         cmocka_unit_test(an_exception_wins_over_other_values_met),
         cmocka_unit_test(from_and_to_take_zones_hosts_and_networks),
         cmocka_unit_test(ports_and_services),
+        cmocka_unit_test(networks_and_ports_of_the_same_size_are_told_apart),
         cmocka_unit_test(people_are_known_by_name_by_address_or_not_at_all),
         cmocka_unit_test(category_none_means_in_no_list),
         cmocka_unit_test(the_category_named_is_one_that_the_rule_asks_for),
@@ -725,6 +802,8 @@ int main(void)
         cmocka_unit_test(a_name_is_judged_before_its_address),
         cmocka_unit_test(methods_and_uploads),
         cmocka_unit_test(the_trail_is_bounded_and_ends_with_what_decided),
+        cmocka_unit_test(each_rule_of_many_is_found),
+        cmocka_unit_test(each_rule_of_many_names_its_category),
         cmocka_unit_test(the_same_facts_give_the_same_verdict),
         cmocka_unit_test(a_rule_says_where_and_why),
         cmocka_unit_test(on_lines_answer_by_event_and_scope),

@@ -50,7 +50,7 @@ struct engine {
 
     uint32_t node, worker;
     uint64_t boot;
-    bool draining;
+    bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
     const struct flow *current; /* whose callback runs, for the panic */

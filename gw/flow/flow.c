@@ -50,7 +50,7 @@ static void on_client(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, client);
     f->e->current = f;
-    f->client.ready |= (events & ~(uint32_t)EPOLLOUT) != 0;
+    stream_event(&f->client, events);
     if (is_gone(&f->client, events)) {
         flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
@@ -64,7 +64,7 @@ static void on_origin(struct ev_io *io, uint32_t events)
 {
     struct flow *f = CONTAINER_OF(CONTAINER_OF(io, struct stream, io), struct flow, origin);
     f->e->current = f;
-    f->origin.ready |= (events & ~(uint32_t)EPOLLOUT) != 0;
+    stream_event(&f->origin, events);
     on_event(f);
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));
@@ -273,10 +273,19 @@ static void let_go(struct flow *f)
     buf_fini(&f->in_origin);
 }
 
+/* What the client has not got whole must not look whole: it is broken off, not closed. */
+static void break_off(struct flow *f)
+{
+    bool half = f->state == ST_HTTP && f->tx.open && f->tx.began;
+    if (half || stream_pending(&f->client) > 0)
+        stream_abort(&f->client);
+}
+
 void flow_end(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
+    break_off(f);
     f->ended = true;
     f->reason = why;
     f->detail = detail;

@@ -123,7 +123,11 @@ void step_client(struct flow *f);   /* handshake with the client goes on */
 /* judge.c: facts and decisions */
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
-void judge_request(struct flow *f, const struct msg *m, struct judged *out);
+/* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
+void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
+/* What policy wants when this happens to this flow. */
+enum on_answer judge_event(const struct flow *f, enum on_event what);
+void judge_request(struct flow *f, struct judged *out); /* f->tx */
 
 /* pump.c: bytes of HTTP and of tunnels, as far as they go now */
 void pump_start(struct flow *f);

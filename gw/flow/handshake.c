@@ -69,8 +69,15 @@ void step_upstream(struct flow *f)
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
     }
     judge_certificate(f, &j);
+    if (j.action != ACT_BLOCK && f->name.n == 0 && leaf)
+        judge_origin_names(f, leaf, &j);
     if (j.action == ACT_BLOCK) {
         f->verdict = j;
+        if (f->cert.defects == 0) {
+            f->e->n.blocked++;
+            step_refuse(f, REASON_POLICY, SPAN("name-in-certificate"));
+            return;
+        }
         f->e->n.cert_bad++;
         enum defect d = defect_first(f->cert.defects);
         step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
@@ -158,6 +165,9 @@ void step_mint(struct flow *f)
         f->e->n.leaf_hits++;
         start_client(f, leaf);
         X509_free(leaf);
+    } else if (rc == RC_AGAIN && !minter_attached(f->e->minter) &&
+               judge_event(f, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
+        flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
     } else if (rc == RC_AGAIN) {
         f->e->n.leaf_mints++;
     } else {

@@ -2,6 +2,8 @@
  * both are judged and the stricter verdict counts: fronting gains nothing. */
 #include "gw/flow/flow.h"
 
+#include <openssl/x509v3.h>
+
 #include "gw/base/clock.h"
 #include "policy/decide.h"
 
@@ -68,6 +70,36 @@ void judge_connect(struct flow *f, struct judged *out)
     }
 }
 
+enum on_answer judge_event(const struct flow *f, enum on_event what)
+{
+    struct facts x;
+    base_facts(f, STEP_CONNECT, &x);
+    x.name = f->tx.open ? f->tx.host : f->name;
+    return snapshot_on(f->e->snap, what, &x);
+}
+
+void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
+{
+    uint8_t name[LIM_NAME_BYTES];
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        struct facts x;
+        struct judged j;
+        if (g->type != GEN_DNS)
+            continue;
+        span s = span_of(ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
+        size_t n = name_normalise(span_has_prefix(s, SPAN("*.")) ? span_cut(s, 2, s.n) : s, name);
+        if (n == 0)
+            continue;
+        base_facts(f, STEP_CONNECT, &x);
+        x.name = span_of(name, n);
+        run(f->snap, &x, &j);
+        take_stricter(out, &j);
+    }
+    GENERAL_NAMES_free(names);
+}
+
 void judge_certificate(struct flow *f, struct judged *out)
 {
     struct facts x;
@@ -78,16 +110,16 @@ void judge_certificate(struct flow *f, struct judged *out)
     run(f->snap, &x, out);
 }
 
-void judge_request(struct flow *f, const struct msg *m, struct judged *out)
+void judge_request(struct flow *f, struct judged *out)
 {
     const struct snapshot *snap = f->tx.snap;
     struct facts x;
     base_facts(f, STEP_REQUEST, &x);
     x.known |= FACT_BIT(METHOD) | FACT_BIT(PATH) | FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
-    x.method = m->method;
-    x.path = m->path;
-    x.upload = m->body != BODY_NONE;
+    x.method = f->tx.method;
+    x.path = f->tx.path;
+    x.upload = f->tx.upload;
     x.name = f->tx.host;
     if (f->tx.ip.family) {
         x.dst = f->tx.ip;

@@ -18,7 +18,8 @@ static bool signer_is_missing(const struct flow *f)
 
 static enum rc wait_for_signer(struct flow *f)
 {
-    if (clock_mono_us() - f->tx.start_us >= LIM_MINT_MS * 1000LL) {
+    if (clock_mono_us() - f->tx.start_us >= LIM_MINT_MS * 1000LL ||
+        judge_event(f, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
         answer_page(f, REASON_SIGNER_DOWN, SPAN_NONE);
         return RC_DENIED;
     }

@@ -530,13 +530,19 @@ void pump_linger(struct flow *f)
 {
     size_t got;
     enum rc rc = stream_flush(&f->client);
-    if (rc == RC_AGAIN)
+    f->client.paused = rc == RC_AGAIN;
+    if (rc == RC_AGAIN) { /* a slow reader; each time that it takes something it has as long again */
+        flow_deadline(f, LIM_BODY_STALL_MS);
         return;
+    }
     if (rc != RC_OK) {
         flow_end(f, f->reason, f->detail);
         return;
     }
-    stream_shut(&f->client, !f->client_quiet);
+    if (!f->client.out_shut) {
+        stream_shut(&f->client, !f->client_quiet);
+        flow_deadline(f, LIM_LINGER_MS);
+    }
     for (int i = 0; i < ROUNDS; i++) {
         rc = stream_read(&f->client, f->e->io, sizeof f->e->io, &got);
         if (rc == RC_AGAIN)

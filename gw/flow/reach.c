@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/net/own.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
 
@@ -65,9 +66,29 @@ static void start_dial(struct flow *f, const struct addr *addrs, size_t n)
 }
 
 /* Never the gateway itself, its loopback or a link's own addresses, whatever name led there. */
-static bool is_forbidden(const struct flow *f, const struct addr *a)
+static bool is_forbidden(const struct addr *a)
 {
-    return addr_is_local(a) || (f->explicit_proxy && addr_eq(a, &f->local));
+    return addr_is_local(a) || own_addr(a);
+}
+
+/* Rules may name networks: an address that was not a fact of the decision before is judged before it is
+ * dialled. */
+static bool is_blocked_at(struct flow *f, const struct addr *a)
+{
+    struct addr was = f->dst;
+    struct judged j;
+    if (addr_eq(&was, a))
+        return false;
+    f->dst = *a;
+    if (f->tx.open)
+        judge_request(f, &j);
+    else
+        judge_connect(f, &j);
+    f->dst = was;
+    if (j.action != ACT_BLOCK)
+        return false;
+    *(f->tx.open ? &f->tx.verdict : &f->verdict) = j;
+    return true;
 }
 
 /* The addresses that may be dialled, best first; 0 and a reason when there is none. `named`: they come from
@@ -77,10 +98,12 @@ static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n,
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (is_forbidden(f, &in[i])) {
+        if (is_forbidden(&in[i])) {
             *why = REASON_FORBIDDEN_DST;
         } else if (named && snapshot_settings(f->snap)->private_block && addr_is_private(&in[i])) {
             *why = REASON_PRIVATE;
+        } else if (is_blocked_at(f, &in[i])) {
+            *why = REASON_POLICY;
         } else {
             out[kept++] = in[i];
         }

@@ -168,14 +168,16 @@ static bool wait_for_room(struct flow *f)
 {
     if (engine_has_room(f->e))
         return false;
-    if (snapshot_on(f->snap, ON_JOURNAL_FULL, NULL) == ANSWER_ALLOW)
+    enum on_answer answer = judge_event(f, f->e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
+    if (answer == ANSWER_ALLOW)
         return false;
     f->e->n.held++;
-    if (snapshot_on(f->snap, ON_JOURNAL_FULL, NULL) == ANSWER_BLOCK) {
+    if (answer == ANSWER_BLOCK) {
         f->e->n.journal_full++;
         step_refuse(f, REASON_JOURNAL_FULL, SPAN_NONE);
         return true;
     }
+    f->client.paused = true;
     if (f->state != ST_HOLD)
         flow_goto(f, ST_HOLD);
     engine_hold(f->e, &f->hold);

@@ -1,6 +1,8 @@
 /* One HTTP exchange: judged when its head is there, relayed, and told in one line when it is over. */
 #include "gw/flow/txn.h"
 
+#include <openssl/x509v3.h>
+
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/flow.h"
@@ -47,6 +49,7 @@ static void open_with(struct flow *f, const struct msg *m)
     t->from_http10 = m->minor == 0;
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
+    t->upload = m->body != BODY_NONE;
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -74,7 +77,7 @@ static bool hold_for_room(struct flow *f)
     struct txn *t = &f->tx;
     if (engine_has_room(f->e))
         return false;
-    enum on_answer answer = snapshot_on(t->snap, ON_JOURNAL_FULL, NULL);
+    enum on_answer answer = judge_event(f, f->e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
     if (answer == ANSWER_ALLOW)
         return false;
     f->e->n.held++;
@@ -142,6 +145,19 @@ static enum rc send_request(struct flow *f, struct msg *m)
     return RC_OK;
 }
 
+/* Without SNI nobody has said whom the connection is for but the origin's certificate: Host must be one of
+ * its names (RFC 9110 section 7.4), or a blocked server could be asked in an allowed name. */
+static bool is_misdirected(const struct flow *f)
+{
+    if (f->mode != MODE_INSPECTED || f->name.n > 0 || f->tx.host.n == 0 || !f->origin.ssl)
+        return false;
+    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
+    return !leaf ||
+           X509_check_host(leaf, (const char *)f->tx.host.p, f->tx.host.n,
+                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
+                           NULL) != 1;
+}
+
 /* Our own page for every request of a refused flow: same verdict, own code. */
 static enum rc answer_refused(struct flow *f)
 {
@@ -150,11 +166,11 @@ static enum rc answer_refused(struct flow *f)
     return RC_DENIED;
 }
 
-static enum rc judge(struct flow *f, const struct msg *m)
+static enum rc judge(struct flow *f)
 {
     struct txn *t = &f->tx;
     int64_t before = clock_mono_us();
-    judge_request(f, m, &t->verdict);
+    judge_request(f, &t->verdict);
     t->t_decide = (uint32_t)(clock_mono_us() - before);
     if (t->verdict.action == ACT_ALLOW)
         return RC_OK;
@@ -180,12 +196,20 @@ enum rc txn_begin(struct flow *f, struct msg *m)
     TRY(proxy_own_urls(f, m));
     if (f->refused)
         return answer_refused(f);
+    if (is_misdirected(f)) {
+        t->status = 421;
+        answer_page(f, REASON_CLIENT_HTTP, SPAN("host-not-in-certificate"));
+        return RC_DENIED;
+    }
     if (f->explicit_proxy && !f->connected_by_connect)
         TRY(proxy_request(f, m));
     if (hold_for_room(f))
         return t->waiting ? RC_AGAIN : RC_DENIED;
-    TRY(judge(f, m));
-    if (f->mode == MODE_INSPECTED || origin_fits(f))
+    bool fits = f->mode == MODE_INSPECTED || origin_fits(f);
+    if (!fits) /* where it goes is known only when it is looked up, and is judged again then */
+        f->dst = t->ip.family ? t->ip : f->explicit_proxy ? (struct addr){0} : f->local;
+    TRY(judge(f));
+    if (fits)
         return send_request(f, m);
     return go_upstream(f);
 }

@@ -49,7 +49,7 @@ struct txn {
     span method, host, path, user_agent, referer_host, content_type, accept, accept_language, upgrade_to;
     struct addr ip; /* host as an address literal */
     uint16_t port, status;
-    bool had_query;
+    bool had_query, upload;
     unsigned n_interim;
     uint64_t bytes_up, bytes_down;
     int64_t start_us, sent_us;

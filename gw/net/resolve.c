@@ -105,7 +105,7 @@ enum rc resolver_new(struct ev *ev, const struct addr *servers, size_t n, struct
     struct resolver *r = calloc(1, sizeof *r);
     if (!r)
         return RC_NOMEM;
-    struct ares_options opt = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_STAYOPEN,
+    struct ares_options opt = {.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
                                .timeout = 1500,
                                .tries = 3,
                                .sock_state_cb = on_sock_state,

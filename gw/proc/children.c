@@ -68,6 +68,20 @@ void child_send(struct child *c, enum msg_type t, span payload, const int *fds, 
         log_warn("%s to %s: %s", msg_name(t), child_name(c, name), rc_text(rc));
 }
 
+/* Workers ask another `on` line when their ring is full because nobody empties it. */
+static void tell_of_logger(struct child *worker)
+{
+    uint8_t there = worker->m->single[ROLE_LOGGER].state == CHILD_READY;
+    if (worker->peer)
+        child_send(worker, MSG_LOGGER, span_of(&there, 1), NULL, 0);
+}
+
+static void logger_changed(struct master *m)
+{
+    for (uint32_t w = 0; w < m->n_workers; w++)
+        tell_of_logger(&m->worker[w]);
+}
+
 static void on_ready(struct child *c)
 {
     char name[24];
@@ -77,6 +91,10 @@ static void on_ready(struct child *c)
     c->ready_ms = ev_now_ms(c->m->ev);
     log_debug("%s (pid %d) ready after %lld ms", child_name(c, name), (int)c->pid,
               (long long)(c->ready_ms - c->spawned_ms));
+    if (c->role == ROLE_LOGGER)
+        logger_changed(c->m);
+    if (c->role == ROLE_WORKER)
+        tell_of_logger(c);
     if (c->role == ROLE_SIGNER)
         child_send(c, MSG_CRL_REQ, SPAN_NONE, NULL, 0);
     master_step(c->m);
@@ -272,6 +290,8 @@ static void ended(struct child *c, int status)
     c->peer = NULL;
     c->pid = 0;
     c->state = CHILD_DOWN;
+    if (c->role == ROLE_LOGGER)
+        logger_changed(c->m);
     c->quick_ends = quick ? c->quick_ends + 1 : 0;
     if (c->role == ROLE_COMPILER)
         reload_compiler_ended(c->m);

@@ -31,10 +31,20 @@ static bool set_on(int fd, int level, int option)
     return setsockopt(fd, level, option, &on, sizeof on) == 0;
 }
 
+/* Accepted sockets inherit it: a client that vanished without a word is noticed after two minutes. */
+static bool keep_alive(int fd)
+{
+    int idle_s = 60, every_s = 15, probes = 4;
+    return set_on(fd, SOL_SOCKET, SO_KEEPALIVE) &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s) == 0 &&
+           setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) == 0;
+}
+
 static bool prepare(int fd, const struct set_listen *at, bool shared)
 {
     bool v6 = at->addr.family == 6;
-    bool ok = set_on(fd, SOL_SOCKET, SO_REUSEADDR) && set_on(fd, IPPROTO_TCP, TCP_NODELAY);
+    bool ok = set_on(fd, SOL_SOCKET, SO_REUSEADDR) && set_on(fd, IPPROTO_TCP, TCP_NODELAY) && keep_alive(fd);
     if (shared)
         ok = ok && set_on(fd, SOL_SOCKET, SO_REUSEPORT);
     if (v6)

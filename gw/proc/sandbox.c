@@ -60,6 +60,11 @@ static enum rc set_limit(int which, rlim_t want)
 
 static enum rc set_limits(const struct power *p)
 {
+    const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+    /* The CA key must not reach swap: the signer locks all it has. Where that is refused it says so and locks
+     * the key alone. */
+    if (p == &powers[ROLE_SIGNER] && setrlimit(RLIMIT_MEMLOCK, &all) < 0)
+        log_info("sandbox: memory cannot be locked without limit: errno %d", errno);
     TRY(set_limit(RLIMIT_CORE, 0));
     TRY(set_limit(RLIMIT_NPROC, 0)); /* no further process or thread */
     return set_limit(RLIMIT_NOFILE, p->n_files);

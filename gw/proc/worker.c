@@ -114,7 +114,10 @@ static void maybe_ready(struct worker *w)
     if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->ring || !e->code_end)
         return;
     const struct settings *set = snapshot_settings(e->snap);
-    enum rc rc = resolver_new(e->ev, set->resolver, set->n_resolvers, &e->resolver);
+    const struct role_config *own = &w->ctx->config; /* the system's resolvers, where policy names none */
+    bool named = set->n_resolvers > 0;
+    enum rc rc = resolver_new(e->ev, named ? set->resolver : own->resolver,
+                              named ? set->n_resolvers : own->n_resolvers, &e->resolver);
     if (rc == RC_OK)
         rc = role_ready(w->ctx);
     if (rc != RC_OK) {
@@ -280,6 +283,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
     case MSG_CODES: return take_codes(w, payload);
+    case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
@@ -294,8 +298,11 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
         if (fds[i] >= 0)
             close(fds[i]);
     }
-    if (rc != RC_OK)
+    if (rc != RC_OK) {
         log_error("message %s: %s", msg_name(t), rc_text(rc));
+        if (!w->ready)
+            ev_stop(ctx->ev); /* without it there is nothing to wait for */
+    }
     maybe_ready(w);
 }
 

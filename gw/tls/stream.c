@@ -281,6 +281,14 @@ enum rc stream_write(struct stream *s, span bytes)
     return RC_OK;
 }
 
+void stream_event(struct stream *s, uint32_t events)
+{
+    /* TLS may need to write before it can read on: being writable is then as good as being readable */
+    if ((events & ~(uint32_t)EPOLLOUT) || s->want_write)
+        s->ready = true;
+    s->want_write = false;
+}
+
 void stream_shut(struct stream *s, bool clean)
 {
     if (s->out_shut || s->io.fd < 0)

@@ -66,6 +66,8 @@ static inline size_t stream_pending(const struct stream *s)
 {
     return buf_len(&s->out);
 }
+/* What epoll told of its socket; call first thing in the owner's callback. */
+void stream_event(struct stream *s, uint32_t events);
 /* Says that nothing more will be sent (close_notify where TLS, then FIN); call with nothing pending. */
 void stream_shut(struct stream *s, bool clean);
 /* Sets the socket's linger so that closing sends RST: the reader must not take what it got for the whole. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "gw/base/array.h"
 #include "gw/base/limits.h"
 #include "policy/ranges.h"
 
@@ -17,19 +18,15 @@ enum rc index_lists_init(struct index_lists *l, uint32_t n)
 
 enum rc index_lists_add(struct index_lists *l, uint32_t key, uint32_t number)
 {
-    struct index_list *list = &l->v[key];
     if (key >= l->n)
         return RC_BUG;
+    struct index_list *list = &l->v[key];
     if (list->n && list->v[list->n - 1] == number)
         return RC_OK;
-    if (list->n == list->cap) {
-        uint32_t cap = list->cap ? list->cap * 2 : 4;
-        uint32_t *v = reallocarray(list->v, cap, sizeof *v);
-        if (!v)
-            return RC_NOMEM;
-        list->v = v;
-        list->cap = cap;
-    }
+    uint32_t *v = array_room(list->v, list->n, &list->cap, 4, sizeof *v);
+    if (!v)
+        return RC_NOMEM;
+    list->v = v;
     list->v[list->n++] = number;
     return RC_OK;
 }
@@ -49,14 +46,10 @@ enum rc index_strings_add(struct index_strings *s, span text, uint32_t *id)
         *id = (uint32_t)known - 1;
         return RC_OK;
     }
-    if (s->n == s->cap) {
-        uint32_t cap = s->cap ? s->cap * 2 : 32;
-        span *v = reallocarray(s->v, cap, sizeof *v);
-        if (!v)
-            return RC_NOMEM;
-        s->v = v;
-        s->cap = cap;
-    }
+    span *v = array_room(s->v, s->n, &s->cap, 32, sizeof *v);
+    if (!v)
+        return RC_NOMEM;
+    s->v = v;
     s->v[s->n] = text;
     *id = s->n++;
     return map_put(&s->ids, text, (void *)((uintptr_t)*id + 1));

@@ -7,7 +7,8 @@
 /* Growing lists of numbers, one per key; what is added twice in a row is kept once. */
 struct index_list {
     uint32_t *v;
-    uint32_t n, cap;
+    uint32_t n;
+    size_t cap;
 };
 struct index_lists {
     struct index_list *v;
@@ -21,7 +22,8 @@ void index_lists_fini(struct index_lists *l);
 struct index_strings {
     struct map ids; /* text -> number + 1 */
     span *v;
-    uint32_t n, cap;
+    uint32_t n;
+    size_t cap;
 };
 enum rc index_strings_add(struct index_strings *s, span text, uint32_t *id) MUST_USE;
 enum rc index_strings_emit(const struct index_strings *s, struct part *p, struct img_run *out) MUST_USE;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "gw/base/array.h"
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
@@ -33,14 +34,10 @@ void part_fini(struct part *p)
 
 static enum rc remember(struct part *p, span s, struct img_run run)
 {
-    if (p->n_texts == p->cap_texts) {
-        size_t cap = p->cap_texts ? p->cap_texts * 2 : 256;
-        struct img_run *runs = reallocarray(p->text_runs, cap, sizeof *runs);
-        if (!runs)
-            return RC_NOMEM;
-        p->text_runs = runs;
-        p->cap_texts = cap;
-    }
+    struct img_run *runs = array_room(p->text_runs, p->n_texts, &p->cap_texts, 256, sizeof *runs);
+    if (!runs)
+        return RC_NOMEM;
+    p->text_runs = runs;
     p->text_runs[p->n_texts++] = run;
     return map_put(&p->texts, s, (void *)(uintptr_t)p->n_texts);
 }

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "gw/base/array.h"
+
 typedef unsigned __int128 key128;
 
 void intervals_fini(struct intervals *iv)
@@ -13,14 +15,10 @@ void intervals_fini(struct intervals *iv)
 
 enum rc intervals_add(struct intervals *iv, key128 lo, key128 hi, uint32_t id)
 {
-    if (iv->n == iv->cap) {
-        size_t cap = iv->cap ? iv->cap * 2 : 32;
-        struct interval *v = reallocarray(iv->v, cap, sizeof *v);
-        if (!v)
-            return RC_NOMEM;
-        iv->v = v;
-        iv->cap = cap;
-    }
+    struct interval *v = array_room(iv->v, iv->n, &iv->cap, 32, sizeof *v);
+    if (!v)
+        return RC_NOMEM;
+    iv->v = v;
     iv->v[iv->n++] = (struct interval){lo, hi, id};
     return RC_OK;
 }

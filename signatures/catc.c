@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "gw/base/addr.h"
+#include "gw/base/array.h"
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
@@ -57,14 +58,10 @@ void catc_free(struct catc *c)
 
 static struct source *source_new(struct catc *c, uint16_t member)
 {
-    if (c->n_sources == c->cap_sources) {
-        size_t cap = c->cap_sources ? c->cap_sources * 2 : 16;
-        struct source *p = reallocarray(c->sources, cap, sizeof *p);
-        if (!p)
-            return NULL;
-        c->sources = p;
-        c->cap_sources = cap;
-    }
+    struct source *sources = array_room(c->sources, c->n_sources, &c->cap_sources, 16, sizeof *sources);
+    if (!sources)
+        return NULL;
+    c->sources = sources;
     struct source *s = &c->sources[c->n_sources++];
     *s = (struct source){.member = member};
     buf_init(&s->text, LIM_LIST_BYTES);
@@ -224,14 +221,10 @@ static uint64_t hash_name(const uint64_t seed[4], span name)
 
 static enum rc entry_add(struct catc *c, uint64_t hash, uint16_t member)
 {
-    if (c->n_entries == c->cap_entries) {
-        size_t cap = c->cap_entries ? c->cap_entries * 2 : 4096;
-        struct entry *p = reallocarray(c->entries, cap, sizeof *p);
-        if (!p)
-            return RC_NOMEM;
-        c->entries = p;
-        c->cap_entries = cap;
-    }
+    struct entry *entries = array_room(c->entries, c->n_entries, &c->cap_entries, 4096, sizeof *entries);
+    if (!entries)
+        return RC_NOMEM;
+    c->entries = entries;
     c->entries[c->n_entries++] = (struct entry){hash, member};
     return RC_OK;
 }

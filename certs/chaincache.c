@@ -1,23 +1,30 @@
-/* Verified chains; see chaincache.h. The map finds, the list remembers the order of use. */
+/* Verified chains; see chaincache.h. */
 #include "certs/chaincache.h"
 
-#include "gw/base/map.h"
+#include "gw/base/lru.h"
 #include "gw/base/obj.h"
 
 enum { KEY_BYTES = 32, KEEP_S = 3600 };
 
 struct entry {
-    struct list link; /* in order of use: the next one to go first */
-    uint8_t key[KEY_BYTES];
+    struct lru_item item;
     int64_t since_s, until_s;
     struct cert_verdict v;
 };
 
 struct chaincache {
-    struct map map;
-    struct list order;
-    size_t max;
+    struct lru lru;
 };
+
+static struct entry *entry_of(struct lru_item *item)
+{
+    return item ? CONTAINER_OF(item, struct entry, item) : NULL;
+}
+
+static void gone(struct lru_item *item)
+{
+    free(entry_of(item));
+}
 
 enum rc chaincache_new(size_t max, struct chaincache **out)
 {
@@ -25,31 +32,20 @@ enum rc chaincache_new(size_t max, struct chaincache **out)
     *out = c;
     if (!c)
         return RC_NOMEM;
-    c->max = max ? max : 1;
-    map_init(&c->map, 0);
-    list_init(&c->order);
+    lru_init(&c->lru, max, gone);
     return RC_OK;
-}
-
-static void drop(struct chaincache *c, struct entry *e)
-{
-    map_take(&c->map, span_of(e->key, KEY_BYTES));
-    list_drop(&e->link);
-    free(e);
 }
 
 void chaincache_clear(struct chaincache *c)
 {
-    while (!list_empty(&c->order))
-        drop(c, CONTAINER_OF(c->order.next, struct entry, link));
+    lru_clear(&c->lru);
 }
 
 void chaincache_free(struct chaincache *c)
 {
     if (!c)
         return;
-    chaincache_clear(c);
-    map_fini(&c->map);
+    lru_fini(&c->lru);
     free(c);
 }
 
@@ -87,15 +83,14 @@ enum rc chaincache_key(STACK_OF(X509) * chain, span name, const struct addr *ip,
 /* A clock that was set back makes an entry as doubtful as one that was set forward. */
 bool chaincache_find(struct chaincache *c, const uint8_t key[32], int64_t now_s, struct cert_verdict *out)
 {
-    struct entry *e = map_find(&c->map, span_of(key, KEY_BYTES));
+    struct entry *e = entry_of(lru_find(&c->lru, span_of(key, KEY_BYTES)));
     if (!e)
         return false;
     if (now_s < e->since_s || now_s >= e->until_s) {
-        drop(c, e);
+        lru_drop(&c->lru, &e->item);
         return false;
     }
-    list_drop(&e->link);
-    list_push(&c->order, &e->link);
+    lru_used(&c->lru, &e->item);
     *out = e->v;
     return true;
 }
@@ -105,24 +100,14 @@ enum rc chaincache_put(struct chaincache *c, const uint8_t key[32], int64_t now_
 {
     if (v->defects != 0 || until_s <= now_s)
         return RC_DENIED;
-    struct entry *old = map_find(&c->map, span_of(key, KEY_BYTES));
-    if (old)
-        drop(c, old);
-    while (c->map.n >= c->max)
-        drop(c, CONTAINER_OF(c->order.next, struct entry, link));
     struct entry *e = calloc(1, sizeof *e);
     if (!e)
         return RC_NOMEM;
-    memcpy(e->key, key, KEY_BYTES);
     e->v = *v;
     e->since_s = now_s;
     e->until_s = until_s < now_s + KEEP_S ? until_s : now_s + KEEP_S;
-    list_init(&e->link);
-    enum rc rc = map_put(&c->map, span_of(key, KEY_BYTES), e);
-    if (rc != RC_OK) {
+    enum rc rc = lru_put(&c->lru, span_of(key, KEY_BYTES), &e->item);
+    if (rc != RC_OK)
         free(e);
-        return rc;
-    }
-    list_push(&c->order, &e->link);
-    return RC_OK;
+    return rc;
 }

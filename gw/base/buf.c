@@ -174,13 +174,8 @@ enum rc buf_put_u64(struct buf *b, uint64_t v)
 
 enum rc buf_put_dec(struct buf *b, uint64_t v)
 {
-    uint8_t digits[20];
-    size_t n = sizeof digits;
-    do {
-        digits[--n] = (uint8_t)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    return buf_put(b, span_of(digits + n, sizeof digits - n));
+    uint8_t digits[DEC_MOST];
+    return buf_put(b, dec_span(v, digits));
 }
 
 enum rc buf_printf(struct buf *b, const char *fmt, ...)

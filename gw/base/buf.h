@@ -42,6 +42,17 @@ span span_cut(span s, size_t from, size_t to);
 span span_trim(span s);
 /* Decimal number, digits only, whole span; false when empty, other bytes or above `max`. */
 bool span_to_u64(span s, uint64_t max, uint64_t *out);
+/* The digits of a number, written from the end of `out`. Safe in a dying process. */
+enum { DEC_MOST = 20 };
+static inline span dec_span(uint64_t v, uint8_t out[DEC_MOST])
+{
+    size_t at = DEC_MOST;
+    do {
+        out[--at] = (uint8_t)('0' + v % 10);
+        v /= 10;
+    } while (v);
+    return (span){out + at, DEC_MOST - at};
+}
 static inline uint8_t ascii_lower(uint8_t c)
 {
     return (c >= 'A' && c <= 'Z') ? (uint8_t)(c + 32) : c;

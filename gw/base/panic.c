@@ -12,22 +12,31 @@
 
 static void (*panic_teller)(int fd);
 
+static void put(int fd, span s)
+{
+    ssize_t ignored = write(fd, s.p, s.n);
+    (void)ignored;
+}
+
+void panic_put(int fd, const char *s)
+{
+    put(fd, span_str(s));
+}
+
+void panic_put_number(int fd, uint64_t v)
+{
+    uint8_t digits[DEC_MOST];
+    put(fd, dec_span(v, digits));
+}
+
 static void say(const char *s)
 {
-    ssize_t ignored = write(STDERR_FILENO, s, strlen(s));
-    (void)ignored;
+    panic_put(STDERR_FILENO, s);
 }
 
 static void say_number(unsigned long v)
 {
-    char digits[24];
-    size_t n = sizeof digits;
-    digits[--n] = '\0';
-    do {
-        digits[--n] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    say(digits + n);
+    panic_put_number(STDERR_FILENO, v);
 }
 
 static void tell_once(void)

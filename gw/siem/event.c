@@ -72,13 +72,9 @@ static INLINE void put_raw(struct out *o, const void *p, size_t n)
 
 static void put_u64(struct out *o, uint64_t v)
 {
-    uint8_t digits[20];
-    size_t n = sizeof digits;
-    do {
-        digits[--n] = (uint8_t)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    put_raw(o, digits + n, sizeof digits - n);
+    uint8_t digits[DEC_MOST];
+    span s = dec_span(v, digits);
+    put_raw(o, s.p, s.n);
 }
 
 static void put_hex64(struct out *o, uint64_t v)

@@ -7,15 +7,17 @@
 #include "gw/base/clock.h"
 #include "policy/decide.h"
 
-static void base_facts(const struct flow *f, enum step step, struct facts *x)
+static void base_facts(const struct flow *f, const struct snapshot *snap, enum step step, struct facts *x)
 {
     memset(x, 0, sizeof *x);
     x->known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS);
     x->step = step;
     x->time_s = clock_wall_s();
     x->src = f->src;
-    x->zone = f->zone;
-    x->user = f->user;
+    /* After a reload zones have other numbers and users other addresses. */
+    bool same = snap == f->snap;
+    x->zone = same ? f->zone : snapshot_zone_of(snap, &f->src);
+    x->user = same ? f->user : snapshot_user_of(snap, &f->src);
     x->explicit_proxy = f->explicit_proxy;
     x->dst = f->dst;
     x->dst_port = f->dst_port;
@@ -59,7 +61,7 @@ static void take_stricter(struct judged *a, const struct judged *b)
 void judge_connect(struct flow *f, struct judged *out)
 {
     struct facts x;
-    base_facts(f, STEP_CONNECT, &x);
+    base_facts(f, f->snap, STEP_CONNECT, &x);
     x.name = f->name;
     run(f->snap, &x, out);
     if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
@@ -73,7 +75,7 @@ void judge_connect(struct flow *f, struct judged *out)
 enum on_answer judge_event(const struct flow *f, enum on_event what)
 {
     struct facts x;
-    base_facts(f, STEP_CONNECT, &x);
+    base_facts(f, f->e->snap, STEP_CONNECT, &x);
     x.name = f->tx.open ? f->tx.host : f->name;
     return snapshot_on(f->e->snap, what, &x);
 }
@@ -92,7 +94,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
         size_t n = name_normalise(span_has_prefix(s, SPAN("*.")) ? span_cut(s, 2, s.n) : s, name);
         if (n == 0)
             continue;
-        base_facts(f, STEP_CONNECT, &x);
+        base_facts(f, f->snap, STEP_CONNECT, &x);
         x.name = span_of(name, n);
         run(f->snap, &x, &j);
         take_stricter(out, &j);
@@ -103,7 +105,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 void judge_certificate(struct flow *f, struct judged *out)
 {
     struct facts x;
-    base_facts(f, STEP_CERTIFICATE, &x);
+    base_facts(f, f->snap, STEP_CERTIFICATE, &x);
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
@@ -114,7 +116,7 @@ void judge_request(struct flow *f, struct judged *out)
 {
     const struct snapshot *snap = f->tx.snap;
     struct facts x;
-    base_facts(f, STEP_REQUEST, &x);
+    base_facts(f, snap, STEP_REQUEST, &x);
     x.known |= FACT_BIT(METHOD) | FACT_BIT(PATH) | FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
     x.method = f->tx.method;

@@ -85,6 +85,13 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
     else
         judge_connect(f, &j);
     f->dst = was;
+    if (f->mode == MODE_EXEMPT &&
+        j.action == ACT_INSPECT) { /* exempt at the address it claimed, not at this one */
+        f->mode = MODE_INSPECTED;
+        f->verdict = j;
+        f->e->n.exempt--;
+        f->e->n.inspected++;
+    }
     if (j.action != ACT_BLOCK)
         return false;
     *(f->tx.open ? &f->tx.verdict : &f->verdict) = j;

@@ -68,3 +68,31 @@ def test_logger_down_has_its_own_answer(own_gateway, lab):
     begun = time.monotonic()
     assert lab.curl("pupil", "http://plain.example/hello", "--max-time", "3").status == 0
     assert time.monotonic() - begun > 2  # no answer is named for pupils: the default holds
+
+
+def test_an_exempt_network_is_not_had_by_claiming_its_address(own_gateway, lab):
+    """`exempt to NETWORK` counts for where the flow really goes: our look-up's address, not the client's claim."""
+    bank = SITES["www.bank.example"].v4
+    own_gateway(policy(lab).replace("tls {", f"tls {{\n  exempt to {bank}"))
+    answer = lab.curl("agent", "https://www.school.example/hello", "--resolve", f"www.school.example:443:{bank}")
+    assert answer.status == 200 and "Perron" in answer.issuer, answer
+
+
+def test_an_open_connection_stays_in_its_zone_over_a_reload(own_gateway, lab):
+    """Zones of another policy have other numbers; the guest's next request is still a guest's."""
+    text = policy(lab)
+    gw = own_gateway(text)
+    sock = lab.connect("guest", SITES["plain.example"].v4, 80)
+    ask = b"GET /hello HTTP/1.1\r\nHost: %s\r\n\r\n"
+    stream = sock.makefile("rb")
+    sock.sendall(ask % b"plain.example")
+    assert read_response(stream)[0] == 200
+    lines = text.splitlines()
+    zones = [line for line in lines if line.startswith("zone ")]
+    swapped = "\n".join(zones.pop() if line.startswith("zone ") else line for line in lines)
+    assert gw.reload(swapped)[0] == 0
+    sock.sendall(ask % b"social.example")  # blocked from guests alone
+    status, headers, _ = read_response(stream)
+    sock.close()
+    assert status == 403
+    assert gw.by_code(headers["perron-code"])[0]["perron"]["zone"] == "guests"

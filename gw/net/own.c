@@ -1,5 +1,5 @@
-/* Own addresses; see own.h. A UDP socket is connected, which sends nothing but makes the kernel choose a route
- * and a source: for an address of our own, and for no other, the source is that address itself. */
+/* Own addresses; see own.h. A UDP socket is connected, which sends nothing but makes the kernel choose a
+ * route and a source: for an address of our own, and for no other, the source is that address itself. */
 #include "gw/net/own.h"
 
 #include <sys/socket.h>

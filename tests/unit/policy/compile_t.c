@@ -283,6 +283,37 @@ static void settings_and_their_defaults(void **state)
     snapshot_put(s);
 }
 
+/* The whole of an address family, and networks that end with it. */
+static void the_ends_of_the_address_space(void **state)
+{
+    struct snapshot *s =
+        snap_of("zone all network ::/0, 0.0.0.0/0\nzone top network ff00::/8, 255.0.0.0/8\nzone last network "
+                "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff, 255.255.255.255\nweb { allow any }\n");
+    static const struct {
+        const char *addr;
+        uint16_t zone;
+    } rows[] = {{"::", 3},
+                {"1::", 3},
+                {"feff:ffff::", 3},
+                {"ff00::", 4},
+                {"ffff::", 4},
+                {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe", 4},
+                {"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", 5},
+                {"fd00::", 1},
+                {"0.0.0.0", 3},
+                {"254.255.255.255", 3},
+                {"255.0.0.0", 4},
+                {"255.255.255.254", 4},
+                {"255.255.255.255", 5},
+                {"10.0.0.0", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct addr a = addr_of(rows[i].addr);
+        assert_int_equal(snapshot_zone_of(s, &a), rows[i].zone);
+    }
+    snapshot_put(s);
+}
+
 static void zones_and_who_is_in_them(void **state)
 {
     struct snapshot *s =
@@ -347,6 +378,7 @@ int main(void)
         cmocka_unit_test(a_missing_interface),
         cmocka_unit_test(one_node_is_ours),
         cmocka_unit_test(settings_and_their_defaults),
+        cmocka_unit_test(the_ends_of_the_address_space),
         cmocka_unit_test(zones_and_who_is_in_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

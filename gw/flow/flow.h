@@ -127,6 +127,7 @@ void judge_certificate(struct flow *f, struct judged *out);
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow. */
 enum on_answer judge_event(const struct flow *f, enum on_event what);
+enum on_answer judge_room(struct flow *f); /* room for its log lines, or what policy says without; counted */
 void judge_request(struct flow *f, struct judged *out); /* f->tx */
 
 /* pump.c: bytes of HTTP and of tunnels, as far as they go now */

@@ -80,6 +80,17 @@ enum on_answer judge_event(const struct flow *f, enum on_event what)
     return snapshot_on(f->e->snap, what, &x);
 }
 
+enum on_answer judge_room(struct flow *f)
+{
+    struct engine *e = f->e;
+    if (engine_has_room(e))
+        return ANSWER_ALLOW;
+    enum on_answer answer = judge_event(f, e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
+    e->n.held += answer != ANSWER_ALLOW;
+    e->n.journal_full += answer == ANSWER_BLOCK;
+    return answer;
+}
+
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 {
     uint8_t name[LIM_NAME_BYTES];

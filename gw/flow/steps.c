@@ -166,14 +166,10 @@ void step_hello(struct flow *f)
 
 static bool wait_for_room(struct flow *f)
 {
-    if (engine_has_room(f->e))
-        return false;
-    enum on_answer answer = judge_event(f, f->e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
+    enum on_answer answer = judge_room(f);
     if (answer == ANSWER_ALLOW)
         return false;
-    f->e->n.held++;
     if (answer == ANSWER_BLOCK) {
-        f->e->n.journal_full++;
         step_refuse(f, REASON_JOURNAL_FULL, SPAN_NONE);
         return true;
     }

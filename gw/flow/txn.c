@@ -74,19 +74,14 @@ static bool know_host(struct flow *f, const struct msg *m)
 
 static bool hold_for_room(struct flow *f)
 {
-    struct txn *t = &f->tx;
-    if (engine_has_room(f->e))
-        return false;
-    enum on_answer answer = judge_event(f, f->e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
+    enum on_answer answer = judge_room(f);
     if (answer == ANSWER_ALLOW)
         return false;
-    f->e->n.held++;
     if (answer == ANSWER_BLOCK) {
-        f->e->n.journal_full++;
         answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
         return true;
     }
-    t->waiting = true;
+    f->tx.waiting = true;
     flow_deadline(f, LIM_HOLD_MS);
     engine_hold(f->e, &f->hold);
     return true;
@@ -206,8 +201,10 @@ enum rc txn_begin(struct flow *f, struct msg *m)
     if (hold_for_room(f))
         return t->waiting ? RC_AGAIN : RC_DENIED;
     bool fits = f->mode == MODE_INSPECTED || origin_fits(f);
-    if (!fits) /* where it goes is known only when it is looked up, and is judged again then */
-        f->dst = t->ip.family ? t->ip : f->explicit_proxy ? (struct addr){0} : f->local;
+    if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
+        struct addr open = f->explicit_proxy ? (struct addr){0} : f->local;
+        f->dst = t->ip.family ? t->ip : open;
+    }
     TRY(judge(f));
     if (fits)
         return send_request(f, m);

@@ -34,36 +34,18 @@ static struct worker *the_worker; /* for the panic only */
 
 /* ---- panic: which flow, which states ---- */
 
-static void tell(int fd, const char *s)
-{
-    ssize_t ignored = write(fd, s, strlen(s));
-    (void)ignored;
-}
-
-static void tell_number(int fd, uint64_t v)
-{
-    char digits[24];
-    size_t n = sizeof digits;
-    digits[--n] = '\0';
-    do {
-        digits[--n] = (char)('0' + v % 10);
-        v /= 10;
-    } while (v);
-    tell(fd, digits + n);
-}
-
 static void tell_flow(int fd, const struct flow *f)
 {
-    tell(fd, "flow ");
-    tell_number(fd, f->id);
-    tell(fd, ":");
+    panic_put(fd, "flow ");
+    panic_put_number(fd, f->id);
+    panic_put(fd, ":");
     for (uint32_t i = f->n_trace > FLOW_TRACE ? f->n_trace - FLOW_TRACE : 0; i < f->n_trace; i++) {
-        tell(fd, " ");
-        tell(fd, state_name(f->trace[i % FLOW_TRACE].state));
-        tell(fd, "@");
-        tell_number(fd, (uint64_t)(f->trace[i % FLOW_TRACE].at_us - f->start_us));
+        panic_put(fd, " ");
+        panic_put(fd, state_name(f->trace[i % FLOW_TRACE].state));
+        panic_put(fd, "@");
+        panic_put_number(fd, (uint64_t)(f->trace[i % FLOW_TRACE].at_us - f->start_us));
     }
-    tell(fd, "\n");
+    panic_put(fd, "\n");
 }
 
 /* The flow whose callback ran last changed state last, most likely: tell the newest few. */

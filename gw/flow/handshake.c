@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "certs/names.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/tls/ctx.h"
@@ -150,6 +151,20 @@ static void fill_request(struct flow *f, struct mint_request *r)
         add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
 }
 
+/* A defect that policy allows: the client must still see that the origin was bad. */
+static void mint_untrusted(struct flow *f, const struct mint_request *r)
+{
+    X509 *leaf = NULL;
+    const char *defect = defect_name(defect_first(f->cert.defects));
+    enum rc rc = untrusted_leaf(minter_pkey(f->e->minter), r, span_str(defect), &leaf);
+    if (rc != RC_OK) {
+        flow_end(f, REASON_MINT, span_str(rc_name(rc)));
+        return;
+    }
+    start_client(f, leaf);
+    X509_free(leaf);
+}
+
 void step_mint(struct flow *f)
 {
     static const uint8_t none[32];
@@ -158,6 +173,10 @@ void step_mint(struct flow *f)
     X509 *leaf = NULL;
     flow_goto(f, ST_MINT);
     fill_request(f, &r);
+    if (!f->refused && f->cert.defects) {
+        mint_untrusted(f, &r);
+        return;
+    }
     f->mint.done = on_minted;
     minter_key(&r, f->refused ? none : f->cert.leaf_sha256, key);
     enum rc rc = minter_get(f->e->minter, key, &r, clock_wall_s(), &f->mint, &leaf);
@@ -194,7 +213,9 @@ static void start_client(struct flow *f, X509 *leaf)
     f->t_mint = flow_stamp(f);
     if (f->name.n > 0 && !map_find(&e->minted, f->name) && map_put(&e->minted, f->name, e) != RC_OK)
         map_fini(&e->minted); /* full: begin again */
-    enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), minter_chain(e->minter), f, &ssl);
+    bool trusted = f->refused || f->cert.defects == 0;
+    STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
+    enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {

@@ -96,3 +96,14 @@ def test_an_open_connection_stays_in_its_zone_over_a_reload(own_gateway, lab):
     sock.close()
     assert status == 403
     assert gw.by_code(headers["perron-code"])[0]["perron"]["zone"] == "guests"
+
+
+def test_an_allowed_defect_is_never_re_signed_as_good(own_gateway, lab):
+    """The client's own warning stays: no authority that it knows has signed the leaf."""
+    own_gateway(policy(lab).replace("tls {", "tls {\n  allow certificate expired for agents"))
+    answer = lab.curl("agent", "https://expired.example/hello")
+    assert answer.exit_code == 60 and answer.status == 0, answer
+    answer = lab.curl("agent", "https://expired.example/hello", "--insecure")
+    assert answer.status == 200 and answer.issuer == "not verified: expired", answer
+    assert lab.curl("pupil", "https://expired.example/hello").status == 403
+    assert lab.curl("agent", "https://selfsigned.example/hello").status == 403

@@ -61,7 +61,7 @@ def test_a_rule_about_addresses_holds_for_what_a_name_leads_to(own_gateway, lab,
 def test_logger_down_has_its_own_answer(own_gateway, lab):
     from test_load import fill_the_log, stop_the_logger
     gw = own_gateway(policy(lab, settings="on journal-full hold\non logger-down allow for agents", workers="1"))
-    stop_the_logger(gw, 12)
+    stop_the_logger(gw, 25)
     sock, seen = fill_the_log(lab, 40000)
     sock.close()
     assert seen == 40000

@@ -131,8 +131,8 @@ def stop_the_logger(gw, seconds):
 @pytest.mark.parametrize("answer", ["hold", "block", "allow"])
 def test_a_log_that_takes_nothing(own_gateway, lab, answer):
     """Without a logger the ring fills; then new decisions wait, are refused, or go on, as policy says."""
-    gw = own_gateway(policy(lab, settings=f"on journal-full {answer}", workers="1"))
-    stop_the_logger(gw, 25 if answer == "hold" else 12)
+    gw = own_gateway(policy(lab, settings=f"on journal-full {answer}\non logger-down {answer}", workers="1"))
+    stop_the_logger(gw, 30 if answer == "hold" else 20)
     sock, seen = fill_the_log(lab, 40000)
     begun = time.monotonic()
     reply = lab.curl("agent", "http://plain.example/hello", "--max-time", "15")
@@ -159,7 +159,7 @@ def assert_no_gap(gw):
 
 def test_held_requests_are_served_when_the_log_takes_them_again(own_gateway, lab):
     gw = own_gateway(policy(lab, workers="1"))
-    stop_the_logger(gw, 10)
+    stop_the_logger(gw, 15)
     sock, _ = fill_the_log(lab, 40000)
     late = lab.connect("agent", SITES["plain.example"].v4, 80, timeout_s=20)
     late.sendall(b"GET /hello HTTP/1.1\r\nHost: plain.example\r\n\r\n")

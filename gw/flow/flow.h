@@ -135,7 +135,7 @@ void pump_start(struct flow *f);
 void pump(struct flow *f);
 void pump_linger(struct flow *f);
 
-/* proxy.c: what is particular to the explicit way; same results as txn_begin */
+/* proxy.c: what only a proxy is asked; same results as txn_begin */
 enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;
 void proxy_signer_poll(struct flow *f); /* in SIGNER: is it back? */
 /* Is this a request for our CRL? Then it is answered (DENIED), else OK. */

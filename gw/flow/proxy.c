@@ -85,8 +85,20 @@ static void answer_pac(struct flow *f)
     answer_bytes(f, SPAN("application/x-ns-proxy-autoconfig"), buf_span(out));
 }
 
+/* Behind a CONNECT, inside TLS and on the transparent way we are the origin, and an origin opens no tunnels.
+ */
+static enum rc origin_request(struct flow *f, const struct msg *m)
+{
+    if (m->form != TARGET_AUTHORITY)
+        return RC_OK;
+    answer_page(f, REASON_NOT_PROXIED, SPAN("connect-to-origin"));
+    return RC_DENIED;
+}
+
 enum rc proxy_request(struct flow *f, const struct msg *m)
 {
+    if (!f->explicit_proxy || f->connected_by_connect)
+        return origin_request(f, m);
     if (m->form == TARGET_AUTHORITY)
         return connect_request(f, m);
     if (m->form == TARGET_ABSOLUTE && span_ieq(m->scheme, SPAN("http")))

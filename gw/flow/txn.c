@@ -196,14 +196,14 @@ enum rc txn_begin(struct flow *f, struct msg *m)
         answer_page(f, REASON_CLIENT_HTTP, SPAN("host-not-in-certificate"));
         return RC_DENIED;
     }
-    if (f->explicit_proxy && !f->connected_by_connect)
-        TRY(proxy_request(f, m));
+    TRY(proxy_request(f, m));
     if (hold_for_room(f))
         return t->waiting ? RC_AGAIN : RC_DENIED;
     bool fits = f->mode == MODE_INSPECTED || origin_fits(f);
     if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
-        struct addr open = f->explicit_proxy ? (struct addr){0} : f->local;
-        f->dst = t->ip.family ? t->ip : open;
+        struct addr unknown = {0};
+        const struct addr *own = f->explicit_proxy ? &unknown : &f->local;
+        f->dst = t->ip.family ? t->ip : *own;
     }
     TRY(judge(f));
     if (fits)

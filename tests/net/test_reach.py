@@ -71,6 +71,23 @@ def test_no_address_of_the_gateway_is_reached_by_host(lab, gw, own_page, own):
     assert status in (400, 403) and own_page() == 0
 
 
+@pytest.mark.parametrize("way", ["transparent", "inside CONNECT", "inside TLS"])
+def test_connect_is_for_the_proxy_alone(lab, gw, way):
+    """An origin that answered it with 200 would have a tunnel."""
+    before, site = len(lab.script_bytes()), SITES["script.example"]
+    sock = lab.connect("agent", *{"transparent": (site.v4, 80), "inside TLS": (site.v4, 443)}.get(way, ("10.32.0.1", 3128)))
+    if way == "inside CONNECT":
+        sock.sendall(b"CONNECT script.example:80 HTTP/1.1\r\nHost: script.example:80\r\n\r\n")
+        f = sock.makefile("rb")
+        assert b" 200 " in f.readline() and f.readline() == b"\r\n"
+    if way == "inside TLS":
+        sock = lab.tls("agent", sock, "script.example")
+    sock.sendall(b"CONNECT video.example:443 HTTP/1.1\r\nHost: video.example:443\r\n\r\n")
+    assert read_response(sock.makefile("rb"))[0] == 400
+    sock.close()
+    assert b"CONNECT" not in b"".join(lab.script_bytes()[before:])
+
+
 def test_the_page_is_there_for_who_may(lab, gw, own_page):
     assert ask(lab, "agent", "10.32.0.1", 8000, b"GET / HTTP/1.0\r\n\r\n") == 200 and own_page() == 1
 

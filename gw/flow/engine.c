@@ -108,6 +108,12 @@ static void drain_backlog(struct engine *e)
     buf_fini(&e->backlog);
 }
 
+bool engine_all_told(struct engine *e)
+{
+    drain_backlog(e);
+    return e->n_backlog == 0;
+}
+
 bool engine_has_room(struct engine *e)
 {
     drain_backlog(e);

@@ -84,6 +84,8 @@ void engine_code(struct engine *e, char out[16]);
 bool engine_has_room(struct engine *e);
 /* Writes e->line. */
 void engine_event(struct engine *e);
+/* Tries again what found the ring full; is everything in the ring now? */
+bool engine_all_told(struct engine *e);
 /* The sequence number that the next event will have: those in the backlog come first. */
 uint64_t engine_next_seq(const struct engine *e);
 /* Flows that wait for room register here; `again` is called when there is some (or their deadline passes by

@@ -169,6 +169,16 @@ static void open_gate(struct master *m)
     }
 }
 
+void master_opener(struct master *m)
+{
+    struct child *opener = &m->single[ROLE_OPENER];
+    if (opener->wanted || !source_kept(m->policy.snap))
+        return; /* once there it stays: open flows of an older policy may need it */
+    opener->wanted = true;
+    if (opener->state == CHILD_DOWN)
+        child_start(opener);
+}
+
 void master_step(struct master *m)
 {
     if (m->phase == PHASE_STARTING && m->n_workers && children_all_ready(m)) {

@@ -105,6 +105,8 @@ void master_fail(struct master *m);
 void master_stop(struct master *m, uint32_t grace_ms);
 /* A child became ready or has ended: is the next step due? */
 void master_step(struct master *m);
+/* Starts the opener where the policy in force needs it and it is not there. */
+void master_opener(struct master *m);
 
 /* ---- children.c ---- */
 void children_init(struct master *m);

@@ -205,6 +205,7 @@ static void spread(struct master *m, struct policy *new, struct doors *doors)
     m->doors = *doors;
     m->policy = *new;
     warn_restart(m, snapshot_settings(old.snap), snapshot_settings(new->snap), &had);
+    master_opener(m);
     for (uint32_t w = 0; w < m->n_workers; w++) {
         feed_snapshot(&m->worker[w]);
         feed_doors(&m->worker[w], &had);

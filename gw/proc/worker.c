@@ -295,7 +295,11 @@ static void on_drain(struct ev_timer *t)
     struct worker *w = CONTAINER_OF(t, struct worker, drain);
     bool over = ev_now_ms(w->engine.ev) >= w->drain_until_ms;
     flow_drain_all(&w->engine, over);
-    if (over || list_empty(&w->engine.flows))
+    bool all_told = engine_all_told(&w->engine);
+    if (over && !all_told)
+        log_error("the log takes nothing: %llu events of ended flows are lost",
+                  (unsigned long long)w->engine.n_backlog);
+    if (over || (list_empty(&w->engine.flows) && all_told))
         ev_stop(w->engine.ev);
     else
         ev_timer_set(w->engine.ev, &w->drain, DRAIN_POLL_MS);

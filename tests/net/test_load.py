@@ -206,3 +206,16 @@ def test_source_keep_lets_the_origin_see_the_clients_address(own_gateway, lab):
         assert lab.curl("agent", "https://www.school.example/hello", ipv=ipv).status == 200
         wait_for("the origin's log", lambda n=before: len(lab.requests("www.school.example")) > n, 5)
         assert address in str(lab.requests("www.school.example")[-1])
+
+
+def test_source_keep_may_come_with_a_reload(own_gateway, lab):
+    gw = own_gateway(policy(lab))
+    assert not gw.pids("opener")
+    text = policy(lab).replace("zone  lan      network 10.32.0.0/16, fd10:32::/64",
+                               "zone  lan      network 10.32.0.0/16, fd10:32::/64   source keep")
+    assert gw.reload(text)[0] == 0
+    wait_for("the opener", lambda: gw.pids("opener"), 5)
+    before = len(lab.requests("www.school.example"))
+    assert lab.curl("agent", "https://www.school.example/hello").status == 200
+    wait_for("the origin's log", lambda: len(lab.requests("www.school.example")) > before, 5)
+    assert PEOPLE["agent"].v4 in str(lab.requests("www.school.example")[-1])

@@ -68,7 +68,8 @@ struct flow {
     struct splice *splice;
     struct cert_verdict cert;
     span subject, issuer;
-    span origin_host; /* plain HTTP: whom the open origin connection belongs to */
+    span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
+    uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
     uint16_t origin_port;
 
     struct arena arena, xarena;
@@ -137,6 +138,9 @@ void pump_linger(struct flow *f);
 
 /* proxy.c: what only a proxy is asked; same results as txn_begin */
 enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;
+/* While the signer is away new hosts wait for it at most LIM_MINT_MS, then get a 503 page: CONNECT, and plain
+ * HTTP too, where a page can still be shown. OK: it is there, or the host is known. */
+enum rc proxy_signer(struct flow *f) MUST_USE;
 void proxy_signer_poll(struct flow *f); /* in SIGNER: is it back? */
 /* Is this a request for our CRL? Then it is answered (DENIED), else OK. */
 enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;

@@ -30,6 +30,11 @@ static enum rc wait_for_signer(struct flow *f)
     return RC_AGAIN;
 }
 
+enum rc proxy_signer(struct flow *f)
+{
+    return signer_is_missing(f) ? wait_for_signer(f) : RC_OK;
+}
+
 void proxy_signer_poll(struct flow *f)
 {
     flow_goto(f, ST_HTTP);
@@ -42,9 +47,12 @@ void proxy_signer_poll(struct flow *f)
 static enum rc connect_request(struct flow *f, const struct msg *m)
 {
     struct txn *t = &f->tx;
-    if (signer_is_missing(f))
-        return wait_for_signer(f);
+    TRY(proxy_signer(f));
     f->connect_name = arena_dup(&f->arena, t->host);
+    if (f->connect_name.n != t->host.n) { /* never to be judged as if it had named nobody */
+        answer_page(f, REASON_LIMIT, SPAN("memory"));
+        return RC_DENIED;
+    }
     f->name = SPAN_NONE;
     f->dst = t->ip;
     f->dst_port = m->port;

@@ -81,6 +81,11 @@ static void hello_known(struct flow *f)
             f->detail = SPAN("sni-not-a-name");
         } else {
             f->name = arena_dup(&f->arena, span_of(name, n));
+            if (f->name.n == 0) { /* never to be judged as if it had named nobody */
+                answer_alert(f, SSL_AD_INTERNAL_ERROR);
+                flow_end(f, REASON_LIMIT, SPAN("memory"));
+                return;
+            }
         }
     }
     if (f->name.n == 0 && f->connect_name.n > 0)

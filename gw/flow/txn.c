@@ -103,7 +103,10 @@ static enum rc go_upstream(struct flow *f)
     struct stream fresh;
     stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
     f->origin = fresh;
-    f->origin_host = arena_dup(&f->arena, t->host);
+    gw_assert(t->host.n <= sizeof f->origin_name);
+    if (t->host.n)
+        memcpy(f->origin_name, t->host.p, t->host.n);
+    f->origin_host = span_of(f->origin_name, t->host.n);
     f->origin_port = t->port;
     t->waiting = true;
     f->client.paused = true;
@@ -206,6 +209,8 @@ enum rc txn_begin(struct flow *f, struct msg *m)
         f->dst = t->ip.family ? t->ip : *own;
     }
     TRY(judge(f));
+    if (!fits)
+        TRY(proxy_signer(f));
     if (fits)
         return send_request(f, m);
     return go_upstream(f);

@@ -238,7 +238,9 @@ def test_while_the_signer_is_away_known_hosts_go_on_and_new_ones_end_in_two_seco
     new = lab.curl("agent", "https://files.example/small.bin")
     assert new.status == 0 and "internal error" in new.error and 1.5 < new.seconds < 4, new
     proxied = lab.curl("agent", "https://many.example/small.bin", proxy=PROXY)
-    assert proxied.status in (0, 503) and proxied.exit_code != 0 and proxied.seconds < 4, proxied
+    assert proxied.status == 503 and proxied.exit_code != 0 and 1.5 < proxied.seconds < 4, proxied
+    plain = lab.curl("agent", "http://plain.example/hello")
+    assert plain.status == 503 and plain.code and 1.5 < plain.seconds < 4, plain
     assert gw.event(perron__reason="signer-down")
     wait_for("the signer", lambda: row(gw, "signer")["state"] == "ready", 15)
     assert lab.curl("agent", "https://files.example/small.bin").status == 200

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "gw/base/limits.h"
 #include "tests/unit/policy/snap_help.h"
 
 static struct compiled c;
@@ -107,6 +108,26 @@ static void too_large_a_file(void **state)
     close(fd);
     unlink(path);
     buf_fini(&diag);
+}
+
+/* As many rules as decide() has room for, and one more. */
+static void too_many_rules(void **state)
+{
+    struct buf text = {0};
+    struct compile_opts opts = {.check_only = true};
+    (void)state;
+    assert_int_equal(buf_put_str(&text, "zone lan network 10.0.0.0/8\nweb {\n"), RC_OK);
+    for (unsigned i = 0; i < LIM_POLICY_RULES; i++)
+        assert_int_equal(buf_printf(&text, "block domain \"h%u.test\"\n", i), RC_OK);
+    size_t end = text.w;
+    assert_int_equal(buf_put_str(&text, "}\n"), RC_OK);
+    compile_bytes(buf_span(&text), &opts, &c);
+    assert_int_equal(c.rc, RC_OK);
+    text.w = end;
+    assert_int_equal(buf_put_str(&text, "allow any\n}\n"), RC_OK);
+    expect_error(buf_span(&text), ":65539:1: error: more than 65536 rules");
+    assert_int_equal(count(c.diag, "error:"), 1);
+    buf_fini(&text);
 }
 
 /* ---- what comes out ---- */
@@ -371,6 +392,7 @@ int main(void)
         cmocka_unit_test(random_bytes_and_endless_brackets),
         cmocka_unit_test(encodings),
         cmocka_unit_test(too_large_a_file),
+        cmocka_unit_test(too_many_rules),
         cmocka_unit_test(parts_are_sealed_and_named_by_content),
         cmocka_unit_test(the_same_text_has_the_same_hash),
         cmocka_unit_test(checking_makes_no_part),

@@ -131,3 +131,19 @@ def test_a_slow_client_gets_the_whole_of_its_last_answer(lab, gw):
     for n, sock in socks:
         head, _, rest = (all_of(sock) or b"").partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200") and len(rest) == n
+
+
+def test_a_connection_that_asked_many_hosts_still_has_its_names_judged(lab, gw):
+    """What a flow keeps of each host must not fill its memory: a name that is lost is a name that is not judged."""
+    hosts = [b"www.school.example", b"plain.example"]
+    sock = lab.connect("pupil", "10.32.0.1", 3128)
+    f = sock.makefile("rb")
+    for i in range(11_500):
+        sock.sendall(b"GET http://%s/hello HTTP/1.1\r\nHost: %s\r\n\r\n" % (hosts[i % 2], hosts[i % 2]))
+        assert read_response(f)[0] == 200
+    sock.sendall(b"CONNECT video.example:443 HTTP/1.1\r\nHost: video.example:443\r\n\r\n")
+    assert b" 200 " in f.readline() and f.readline() == b"\r\n"
+    tls = lab.tls("pupil", sock, "video.example")
+    tls.sendall(b"GET / HTTP/1.1\r\nHost: video.example\r\n\r\n")
+    assert read_response(tls.makefile("rb"))[0] == 403
+    tls.close()

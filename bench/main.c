@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "bench/bench.h"
+#include "bench/decide.h"
 #include "bench/say.h"
 #include "gw/base/buf.h"
 #include "gw/base/obj.h"
@@ -21,6 +22,7 @@ static const struct command COMMANDS[] = {
     {"bulk", bench_bulk, "CPU per GiB of large bodies"},
     {"idle", bench_idle, "memory per idle intercepted connection"},
     {"all", bench_all, "all of the above, one after the other"},
+    {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
 };
 
@@ -29,10 +31,10 @@ static void usage(FILE *out)
     fprintf(out, "usage: perron-bench COMMAND [--json] [--option VALUE ...]\n\n");
     for (size_t i = 0; i < N_ELEMS(COMMANDS); i++)
         fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].sentence);
-    fprintf(
-        out,
-        "\n`perron-bench COMMAND --help` lists its options with their defaults. Needs root: it builds three\n"
-        "network namespaces with nginx, dnsmasq and HAProxy in them, and takes them down again.\n");
+    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide need "
+                 "root: they\n"
+                 "build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
+                 "again.\n");
 }
 
 int main(int argc, char **argv)

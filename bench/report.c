@@ -59,7 +59,7 @@ struct figure figure_of(const char *name, const char *unit, const struct samples
     f.value = samples_median(mine);
     f.low = samples_min(mine);
     f.high = samples_max(mine);
-    if (peer) {
+    if (peer && theirs) {
         f.peer_value = samples_median(theirs);
         f.peer_low = samples_min(theirs);
         f.peer_high = samples_max(theirs);

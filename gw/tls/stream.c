@@ -9,6 +9,10 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
+/* Reads of the socket within one call: records that carry nothing (key updates, alerts) are handled inside
+ * OpenSSL one after the other, and a peer that never stops sending them must not keep the others waiting. */
+enum { READS_MOST = 8 };
+
 /* ---- the BIO: kept bytes first, then the socket ---- */
 
 static int bio_read(BIO *bio, char *p, int n)
@@ -26,6 +30,11 @@ static int bio_read(BIO *bio, char *p, int n)
             buf_fini(&s->kept);
         return (int)take;
     }
+    if (s->reads_left == 0) { /* enough for one turn; the socket is level-triggered and tells again */
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    s->reads_left--;
     ssize_t got = recv(s->io.fd, p, (size_t)n, 0);
     s->ready = got == n; /* less than asked for: the socket is empty, and says so when it no longer is */
     if (got > 0)
@@ -136,7 +145,10 @@ static enum rc tls_result(struct stream *s, int ret)
     switch (SSL_get_error(s->ssl, ret)) {
     case SSL_ERROR_WANT_READ: return RC_AGAIN;
     case SSL_ERROR_WANT_WRITE: s->want_write = true; return RC_AGAIN;
-    case SSL_ERROR_ZERO_RETURN: s->in_eof = s->clean_eof = true; return RC_CLOSED;
+    case SSL_ERROR_ZERO_RETURN: /* close_notify, or FIN without one: then our BIO has seen the end first */
+        s->clean_eof |= !s->in_eof;
+        s->in_eof = true;
+        return RC_CLOSED;
     case SSL_ERROR_SYSCALL:
         s->tls_error = ERR_get_error();
         return s->in_eof && !s->sys_errno ? RC_CLOSED : fail(s, RC_IO);
@@ -144,10 +156,6 @@ static enum rc tls_result(struct stream *s, int ret)
     }
     s->tls_error = ERR_get_error();
     int reason = ERR_GET_REASON(s->tls_error);
-    if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING && !s->handshaking) {
-        s->in_eof = true; /* FIN without close_notify: clean_eof stays false */
-        return RC_CLOSED;
-    }
     if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
         s->alert_in = reason - SSL_AD_REASON_OFFSET;
     return fail(s, RC_TLS);
@@ -157,6 +165,7 @@ enum rc stream_handshake(struct stream *s)
 {
     ERR_clear_error();
     s->want_write = false;
+    s->reads_left = READS_MOST;
     int ret = SSL_do_handshake(s->ssl);
     if (ret != 1) {
         enum rc rc = tls_result(s, ret);
@@ -206,6 +215,7 @@ enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
         return RC_AGAIN; /* asking the kernel would only tell us the same */
     if (s->ssl) {
         ERR_clear_error();
+        s->reads_left = READS_MOST;
         int ret = SSL_read_ex(s->ssl, p, n, got);
         rc = ret == 1 ? RC_OK : tls_result(s, ret);
     } else {
@@ -231,7 +241,9 @@ static enum rc write_some(struct stream *s, span bytes, size_t *put)
         ERR_clear_error();
         s->want_write = false;
         int ret = SSL_write_ex(s->ssl, bytes.p, bytes.n, put);
-        return ret == 1 ? RC_OK : tls_result(s, ret);
+        enum rc rc = ret == 1 ? RC_OK : tls_result(s, ret);
+        s->want_write = false; /* what could not be written waits in `out`: that is told apart */
+        return rc;
     }
     ssize_t r = send(s->io.fd, bytes.p, bytes.n, MSG_NOSIGNAL);
     if (r >= 0) {
@@ -314,7 +326,7 @@ enum rc stream_watch(struct stream *s)
     uint32_t want = 0;
     if (s->io.fd < 0)
         return RC_OK;
-    if (!s->in_eof && !s->paused)
+    if (!s->in_eof && !s->paused && !s->want_write)
         want |= EPOLLIN;
     if (stream_pending(s) > 0 || s->want_write)
         want |= EPOLLOUT;

@@ -32,7 +32,8 @@ struct stream {
     bool out_shut;  /* we have finished sending */
     bool failed;    /* the socket is unusable; `why` says how */
     bool handshaking;
-    bool want_write; /* TLS cannot go on before the socket is writable */
+    bool want_write;    /* TLS cannot read on before the socket is writable */
+    uint8_t reads_left; /* of the socket, within this call of OpenSSL */
     int sys_errno;
     unsigned long tls_error; /* ERR_get_error() of the failure */
     int alert_in;            /* last fatal alert received, -1: none */

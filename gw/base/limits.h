@@ -58,7 +58,7 @@ enum limits {
     LIM_CLIENT_TLS_MS = 10000,
     LIM_HEAD_MS = 30000,          /* a request head, once its first byte is there */
     LIM_KEEPALIVE_MS = 120000,    /* between requests */
-    LIM_ANSWER_MS = 120000,       /* from request to the first byte of its answer */
+    LIM_ANSWER_MS = 120000,       /* from request to the head of its answer, or from a 1xx */
     LIM_BODY_STALL_MS = 60000,    /* no byte of a body moved in either direction */
     LIM_TUNNEL_IDLE_MS = 3600000, /* WebSocket and spliced flows without a byte */
     LIM_LINGER_MS = 2000,         /* letting the last answer reach the client */

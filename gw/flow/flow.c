@@ -52,6 +52,7 @@ static void on_client(struct ev_io *io, uint32_t events)
     f->e->current = f;
     stream_event(&f->client, events);
     if (is_gone(&f->client, events)) {
+        stream_abort(&f->origin);
         flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
     }
@@ -281,14 +282,24 @@ static void break_off(struct flow *f)
         stream_abort(&f->client);
 }
 
+static bool is_clients_end(enum reason why)
+{
+    return why == REASON_DONE || why == REASON_IDLE || why == REASON_CLIENT_CLOSED ||
+           why == REASON_CLIENT_TLS;
+}
+
 void flow_end(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
     break_off(f);
     f->ended = true;
-    f->reason = why;
-    f->detail = detail;
+    if (f->refused && is_clients_end(why)) { /* the refusal is why it got nothing */
+        f->detail = f->detail.n ? f->detail : detail;
+    } else {
+        f->reason = why;
+        f->detail = detail;
+    }
     if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
     txn_end(f, why, detail);

@@ -116,6 +116,8 @@ void step_refuse(struct flow *f, enum reason why, span detail); /* answer every 
 void step_resolve(struct flow *f, span name, const struct addr *wanted);
 
 /* handshake.c: origin, leaf, client */
+/* What went wrong with TLS on a side: the peer's alert, or OpenSSL's reason, or `otherwise`. */
+span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise);
 void step_origin(struct flow *f);   /* TLS on the dialled socket */
 void step_upstream(struct flow *f); /* handshake with the origin goes on */
 void step_mint(struct flow *f);     /* leaf for what the client asked */

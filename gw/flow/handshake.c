@@ -40,15 +40,20 @@ static span name_text(struct flow *f, X509_NAME *name)
     return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
 }
 
-static void upstream_failed(struct flow *f)
+span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise)
 {
     char detail[64];
-    const char *text = ERR_reason_error_string(f->origin.tls_error);
-    if (f->origin.alert_in >= 0)
-        snprintf(detail, sizeof detail, "alert %s", SSL_alert_desc_string_long(f->origin.alert_in));
+    const char *text = ERR_reason_error_string(s->tls_error);
+    if (s->alert_in >= 0)
+        snprintf(detail, sizeof detail, "alert %s", SSL_alert_desc_string_long(s->alert_in));
     else
-        snprintf(detail, sizeof detail, "%s", text ? text : "closed");
-    step_refuse(f, REASON_UPSTREAM_TLS, arena_dup(&f->arena, span_str(detail)));
+        snprintf(detail, sizeof detail, "%s", text ? text : otherwise);
+    return arena_dup(&f->arena, span_str(detail));
+}
+
+static void upstream_failed(struct flow *f)
+{
+    step_refuse(f, REASON_UPSTREAM_TLS, flow_tls_detail(f, &f->origin, "closed"));
 }
 
 void step_upstream(struct flow *f)
@@ -231,16 +236,10 @@ static void start_client(struct flow *f, X509 *leaf)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));
 }
 
-static void client_failed(struct flow *f, enum rc rc)
+static void client_failed(struct flow *f)
 {
-    char detail[64];
-    const char *text = ERR_reason_error_string(f->client.tls_error);
     f->e->n.client_tls_failed++;
-    if (f->client.alert_in >= 0)
-        snprintf(detail, sizeof detail, "alert %s", SSL_alert_desc_string_long(f->client.alert_in));
-    else
-        snprintf(detail, sizeof detail, "%s", rc == RC_TLS && text ? text : "closed");
-    flow_end(f, f->refused ? f->reason : REASON_CLIENT_TLS, arena_dup(&f->arena, span_str(detail)));
+    flow_end(f, REASON_CLIENT_TLS, flow_tls_detail(f, &f->client, "closed"));
 }
 
 void step_client(struct flow *f)
@@ -250,7 +249,7 @@ void step_client(struct flow *f)
         return;
     f->t_client = flow_stamp(f);
     if (rc != RC_OK) {
-        client_failed(f, rc);
+        client_failed(f);
         return;
     }
     const unsigned char *alpn = NULL;

@@ -14,32 +14,33 @@ enum { ROUNDS = 16, TRIM_MS = 1000 };
 
 /* ---- deadlines of the HTTP state ---- */
 
-/* A head must be whole in time from its first byte: a byte now and then buys nothing (slow-loris). */
-static int64_t head_left(struct flow *f)
+/* A head must be whole in time: a byte now and then buys nothing (slow-loris). `since`: 0 before the first
+ * look. */
+static int64_t head_left(const struct flow *f, int64_t *since, int64_t most_ms)
 {
     int64_t now = ev_now_ms(f->e->ev);
-    if (f->head_since_ms == 0)
-        f->head_since_ms = now;
-    int64_t left = f->head_since_ms + LIM_HEAD_MS - now;
+    if (*since == 0)
+        *since = now;
+    int64_t left = *since + most_ms - now;
     return left > 0 ? left : 1;
 }
 
 static void arm(struct flow *f)
 {
-    const struct txn *t = &f->tx;
+    struct txn *t = &f->tx;
     bool half_head = !t->open && buf_len(&f->in) > 0;
     if (!half_head)
         f->head_since_ms = 0;
     if (t->waiting && !t->ready && !list_empty(&f->hold.link))
         return; /* hold set its own deadline */
     if (half_head)
-        flow_deadline(f, head_left(f));
+        flow_deadline(f, head_left(f, &f->head_since_ms, LIM_HEAD_MS));
     else if (!t->open)
         flow_deadline(f, f->trimmed ? LIM_KEEPALIVE_MS : TRIM_MS);
     else if (stream_pending(&f->client) || stream_pending(&f->origin) || t->up != WAY_DONE)
         flow_deadline(f, LIM_BODY_STALL_MS);
     else if (t->down == WAY_HEAD)
-        flow_deadline(f, LIM_ANSWER_MS);
+        flow_deadline(f, head_left(f, &t->answer_since_ms, LIM_ANSWER_MS));
     else
         flow_deadline(f, LIM_TUNNEL_IDLE_MS); /* event streams may be quiet; black holes are found by TCP */
 }
@@ -195,9 +196,15 @@ static bool wants_request(const struct flow *f)
 static void client_ended(struct flow *f, enum rc rc)
 {
     struct txn *t = &f->tx;
-    if (!t->open) {
-        bool cut = buf_len(&f->in) > 0 || rc != RC_CLOSED;
-        flow_end(f, cut ? REASON_CLIENT_CLOSED : REASON_DONE, SPAN_NONE);
+    if (rc == RC_TLS) {
+        stream_abort(&f->origin);
+        flow_end(f, REASON_CLIENT_TLS, flow_tls_detail(f, &f->client, "closed"));
+    } else if (!t->open) {
+        enum reason why = buf_len(&f->in) > 0 || rc != RC_CLOSED ? REASON_CLIENT_CLOSED : REASON_DONE;
+        if (rc == RC_CLOSED && stream_pending(&f->client) > 0)
+            pump_finish(f, why, SPAN_NONE); /* it has said all, and reads what it asked for slowly */
+        else
+            flow_end(f, why, SPAN_NONE);
     } else if (t->up != WAY_DONE || rc != RC_CLOSED || t->waiting) {
         stream_abort(&f->origin);
         flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
@@ -407,7 +414,9 @@ static void tunnel_way(struct flow *f, struct stream *from, struct stream *to, s
         }
         if (rc == RC_OK)
             rc = stream_write(to, s);
-        if (rc != RC_OK) {
+        if (rc != RC_OK) { /* broken on one side is broken on both, never a clean end */
+            stream_abort(&f->client);
+            stream_abort(&f->origin);
             flow_end(f, REASON_DONE, SPAN("reset"));
             return;
         }
@@ -466,12 +475,15 @@ static bool pump_round(struct flow *f)
 
 static void pump_http(struct flow *f)
 {
-    for (int i = 0; i < ROUNDS && pump_round(f); i++)
-        ;
+    bool more = true;
+    for (int i = 0; i < ROUNDS && more; i++)
+        more = pump_round(f);
     if (f->ended || f->state != ST_HTTP)
         return;
     f->client.paused = !wants_request(f);
     f->origin.paused = stream_pending(&f->client) > 0;
+    if (more) /* what is left may be in our own buffers, of which no socket will tell */
+        ev_defer(f->e->ev, &f->again);
     arm(f);
 }
 

@@ -255,6 +255,7 @@ static enum rc interim(struct flow *f, const struct msg *m)
     struct relay_opts o = {0};
     if (++f->tx.n_interim > LIM_INTERIM_RESPONSES)
         return bad_answer(f, SPAN("too-many-interim"));
+    f->tx.answer_since_ms = 0;
     if (f->tx.from_http10)
         return RC_OK; /* RFC 9110 section 15.2: not to HTTP/1.0 clients */
     return relay_response(&f->client.out, m, &o) == RC_OK ? RC_OK : bad_answer(f, SPAN("head"));

@@ -53,6 +53,7 @@ struct txn {
     unsigned n_interim;
     uint64_t bytes_up, bytes_down;
     int64_t start_us, sent_us;
+    int64_t answer_since_ms; /* when the wait for the answer's head began, or for the next one after a 1xx */
     uint32_t t_decide;
     struct h1_body body_up, body_down;
 };

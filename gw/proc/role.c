@@ -178,5 +178,7 @@ int role_run(const struct role_ops *ops)
         rc = ev_run(life.ctx.ev);
     if (rc != RC_OK)
         log_error("%s", rc_text(rc));
+    if (life.ctx.state && ops->end)
+        ops->end(&life.ctx);
     return rc == RC_OK && !life.failed ? 0 : 1;
 }

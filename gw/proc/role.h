@@ -31,6 +31,9 @@ struct role_ops {
      * that has not stopped LIM_STOP_OVERDUE_MS after its grace is stopped. The default (NULL) stops the loop
      * at once. */
     void (*on_stop)(struct role_ctx *ctx, uint32_t grace_ms);
+    /* After the loop, if it was started: gives everything back, so that a leak check sees only what was lost.
+     * May be NULL. */
+    void (*end)(struct role_ctx *ctx);
 };
 
 int role_run(const struct role_ops *ops);

@@ -19,8 +19,8 @@ enum rc sandbox_drop(enum role r, uint32_t index) MUST_USE;
 /* `dir`: for the logger the directory beneath which it may make and open files, for the compiler the one that
  * it may not look into; -1: none. */
 enum rc sandbox_close(enum role r, int dir) MUST_USE;
-/* Instead of ending the process, refused system calls are written to the kernel's audit log. For development.
- */
+/* Instead of ending the process, refused system calls are written to the kernel's audit log; a sanitizer
+ * build also looks for leaks at its end, for which files and processes stay open to it. For development. */
 void sandbox_log_only(void);
 bool sandbox_logs_only(void);
 

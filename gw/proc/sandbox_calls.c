@@ -45,7 +45,8 @@ static const struct {
 };
 
 #ifdef SANITIZER
-/* Shadow memory, symboliser, locks; and no leak check at exit, which would want ptrace. */
+/* Shadow memory, symboliser, locks. The leak check at exit wants a second process and ptrace: it works only
+ * with --sandbox-log. */
 static const char *const more_calls[] = {
     "mmap",
     "mprotect",
@@ -69,16 +70,26 @@ static const char *const more_calls[] = {
     "exit",
     "fcntl",
 };
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void)
-{
-    return 1;
-}
+enum { SANITIZED = true };
 #else
 static const char *const more_calls[] = {"exit"};
+enum { SANITIZED = false };
 #endif
 
 static bool log_only;
+
+bool sandbox_leaks_wanted(void)
+{
+    return SANITIZED && log_only;
+}
+
+#ifdef SANITIZER
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void)
+{
+    return !log_only;
+}
+#endif
 
 void sandbox_log_only(void)
 {

@@ -25,6 +25,8 @@ struct power {
 
 /* Landlock. A kernel without it: one warning, the system call filter stays. */
 enum rc sandbox_paths(const struct power *p, int dir) MUST_USE;
+/* A sanitizer build that shall look for leaks when it ends; never true in another build. */
+bool sandbox_leaks_wanted(void);
 /* seccomp, from call.tbl. */
 enum rc sandbox_calls(enum role r) MUST_USE;
 

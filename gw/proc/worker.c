@@ -318,5 +318,19 @@ static void on_stop(struct role_ctx *ctx, uint32_t grace_ms)
     ev_timer_set(w->engine.ev, &w->drain, 1);
 }
 
+static void end(struct role_ctx *ctx)
+{
+    struct worker *w = ctx->state;
+    the_worker = NULL;
+    flow_drain_all(&w->engine, true);
+    if (ev_turn(ctx->ev, 0) != RC_OK) /* what was put off: the memory of ended flows */
+        return;
+    for (size_t i = 0; i < w->n_listeners; i++)
+        listen_stop(&w->listeners[i]);
+    engine_fini(&w->engine);
+    free(w);
+    ctx->state = NULL;
+}
+
 const struct role_ops worker_ops = {
-    .role = ROLE_WORKER, .start = start, .on_msg = on_msg, .on_stop = on_stop};
+    .role = ROLE_WORKER, .start = start, .on_msg = on_msg, .on_stop = on_stop, .end = end};

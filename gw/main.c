@@ -3,6 +3,7 @@
  * settled here first. */
 #include <fcntl.h>
 #include <getopt.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,11 @@ static const struct option long_options[] = {
     {"role", required_argument, NULL, 'R'},  {"index", required_argument, NULL, 'I'},
     {"sandbox-log", no_argument, NULL, 'S'}, {NULL, 0, NULL, 0},
 };
+
+static bool has_interface(const char *name)
+{
+    return if_nametoindex(name) != 0;
+}
 
 static _Noreturn void bad_usage(const char *what, const char *arg)
 {
@@ -111,8 +117,10 @@ static int run_role(const char *name)
 
 static int check(const char *path)
 {
-    const struct compile_opts opts = {
-        .check_only = true, .time_s = clock_wall_s(), .progress = progress_shown()};
+    const struct compile_opts opts = {.check_only = true,
+                                      .time_s = clock_wall_s(),
+                                      .has_interface = has_interface,
+                                      .progress = progress_shown()};
     int fds[SNAP_PARTS] = {-1, -1};
     uint8_t hash[SNAP_HASH];
     struct buf diag = {0};

@@ -1,4 +1,5 @@
 /* perronctl check: what the gateway would say about a policy file, without a gateway. */
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -6,6 +7,11 @@
 #include "gw/ctl/ctl.h"
 #include "gw/proc/progress.h"
 #include "policy/compile.h"
+
+static bool has_interface(const char *name)
+{
+    return if_nametoindex(name) != 0;
+}
 
 static int report(const struct ctl *ctl, const char *file, enum rc rc, span diag)
 {
@@ -27,7 +33,10 @@ static int report(const struct ctl *ctl, const char *file, enum rc rc, span diag
 
 static int run(const struct ctl *ctl, int argc, char **argv)
 {
-    struct compile_opts opts = {.check_only = true, .time_s = clock_wall_s(), .progress = progress_shown()};
+    struct compile_opts opts = {.check_only = true,
+                                .time_s = clock_wall_s(),
+                                .has_interface = has_interface,
+                                .progress = progress_shown()};
     int fds[SNAP_PARTS] = {-1, -1};
     uint8_t hash[SNAP_HASH];
     const char *file = NULL;

@@ -118,6 +118,8 @@ void event_of_txn(struct flow *f, enum reason why, span detail)
     struct texts t;
     fill_id(f, &ev.id);
     fill_perron(f, x->snap, &x->verdict, &ev.perron, &t);
+    if (ev.id.dst_port == 0)
+        ev.id.dst_port = x->port; /* by proxy each exchange has its own */
     ev.tx_id = x->id - 1;
     ev.hostname = x->host;
     char ip[ADDR_TEXT];

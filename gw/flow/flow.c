@@ -221,7 +221,10 @@ static void on_deadline(struct ev_timer *t)
     case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
-        flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
+        if (minter_attached(f->e->minter))
+            flow_end(f, REASON_MINT, SPAN("rate")); /* it is there and has more to do than it may */
+        else
+            flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
         break;
     case ST_CLIENT: flow_end(f, REASON_CLIENT_TLS, SPAN("timeout")); break;
     case ST_HTTP: http_deadline(f); break;

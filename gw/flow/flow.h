@@ -71,6 +71,7 @@ struct flow {
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
     uint16_t origin_port;
+    uint32_t origin_answers; /* exchanges that the open origin connection has served */
 
     struct arena arena, xarena;
     struct buf in, in_origin;       /* bytes read and not consumed yet */

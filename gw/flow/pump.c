@@ -337,7 +337,7 @@ static void origin_ended(struct flow *f, enum rc rc)
         stream_fini(&f->origin);
         return;
     }
-    if (t->down == WAY_HEAD && t->id > 1 &&
+    if (t->down == WAY_HEAD && f->origin_answers > 0 && t->n_interim == 0 &&
         buf_len(&f->in_origin) == 0) { /* a reused connection: clients ask again */
         stream_fini(&f->origin);
         pump_finish(f, REASON_ORIGIN_CLOSED, SPAN("reused"));

@@ -207,7 +207,7 @@ static void start_splice(struct flow *f, int origin)
  * be. */
 static void notice_black_holes(int fd)
 {
-    int on = 1, idle_s = 10, every_s = 5, probes = 3, unacked_ms = 25000;
+    int on = 1, idle_s = 10, every_s = 5, probes = 3, unacked_ms = LIM_BODY_STALL_MS;
     setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle_s, sizeof idle_s);
     setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every_s, sizeof every_s);
@@ -233,6 +233,7 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
         return;
     }
     stream_attach(&f->origin, fd);
+    f->origin.shared = snapshot_zone(f->snap, f->zone)->source_keep; /* the opener made it */
     if (f->mode == MODE_INSPECTED) {
         step_origin(f);
     } else {

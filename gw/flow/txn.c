@@ -108,6 +108,7 @@ static enum rc go_upstream(struct flow *f)
         memcpy(f->origin_name, t->host.p, t->host.n);
     f->origin_host = span_of(f->origin_name, t->host.n);
     f->origin_port = t->port;
+    f->origin_answers = 0;
     t->waiting = true;
     f->client.paused = true;
     flow_stamp(f);
@@ -304,6 +305,7 @@ void txn_done(struct flow *f)
         pump_finish(f, REASON_DONE, SPAN_NONE);
         return;
     }
+    f->origin_answers++;
     txn_end(f, REASON_DONE, SPAN_NONE);
     h1_head_init(&f->head_up);
     h1_head_init(&f->head_down);

@@ -2,6 +2,7 @@
  * gw/net/nft.h loads. Opened last of all at the start and closed before the helpers at the end, so that
  * nothing is led to processes that are not there. A policy without a transparent listener, or without a zone
  * to divert, touches no rule of the machine. */
+#include <net/if.h>
 #include <string.h>
 
 #include "gw/base/log.h"
@@ -83,8 +84,33 @@ static enum rc take_place(struct master *m, struct buf *err)
     return RC_OK;
 }
 
+/* A rule for an interface that is not there would load and divert nothing. */
+static enum rc interfaces_are_there(const struct snapshot *s, struct buf *err)
+{
+    char name[IF_NAMESIZE];
+    for (uint16_t z = 0; z < snapshot_settings(s)->n_zones; z++) {
+        const struct set_zone *zone = snapshot_zone(s, z);
+        if (zone->interface.n == 0)
+            continue;
+        bool fits = zone->interface.n < sizeof name;
+        if (fits) {
+            memcpy(name, zone->interface.p, zone->interface.n);
+            name[zone->interface.n] = '\0';
+        }
+        if (fits && if_nametoindex(name) != 0)
+            continue;
+        enum rc rc =
+            buf_printf(err, "zone %.*s: this machine has no interface %.*s; `ip link` lists those it has\n",
+                       (int)zone->name.n, (const char *)zone->name.p, (int)zone->interface.n,
+                       (const char *)zone->interface.p);
+        return rc == RC_OK ? RC_CONFIG : rc;
+    }
+    return RC_OK;
+}
+
 enum rc gate_open(struct master *m, const struct snapshot *s, struct buf *err)
 {
+    TRY(interfaces_are_there(s, err));
     if (draw(&draft, s) != RC_OK)
         return buf_printf(err, "more zones or networks than %d and %d\n", ZONES, NETWORKS) == RC_OK
                    ? RC_CONFIG

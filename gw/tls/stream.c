@@ -108,7 +108,10 @@ void stream_fini(struct stream *s)
         s->ssl = NULL;
     }
     if (s->io.fd >= 0) {
-        ev_forget(s->ev, &s->io);
+        if (s->shared)
+            ev_unwatch(s->ev, &s->io);
+        else
+            ev_forget(s->ev, &s->io);
         close(s->io.fd);
         s->io.fd = -1;
     }

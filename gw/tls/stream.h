@@ -26,6 +26,7 @@ struct stream {
     bool
         ready; /* epoll said readable and no read since found the socket empty; set by the owner's callback */
     bool drained;   /* the last read found nothing more */
+    bool shared;    /* somebody else may hold the same socket: epoll must be told before it is closed */
     bool paused;    /* the owner wants no more input now */
     bool in_eof;    /* the peer has finished sending */
     bool clean_eof; /* ... with close_notify, or on a plain socket */

@@ -1,4 +1,5 @@
 """Many at once and nothing left over: thousands of exempt flows, a log that takes nothing, a worker that dies."""
+import json
 import os
 import re
 import resource
@@ -6,6 +7,7 @@ import selectors
 import signal
 import socket
 import ssl
+import subprocess
 import time
 from pathlib import Path
 
@@ -159,8 +161,10 @@ def assert_no_gap(gw):
 
 def test_held_requests_are_served_when_the_log_takes_them_again(own_gateway, lab):
     gw = own_gateway(policy(lab, workers="1"))
+    begun = time.monotonic()
     stop_the_logger(gw, 15)
     sock, _ = fill_the_log(lab, 40000)
+    time.sleep(max(0, begun + 9 - time.monotonic()))  # a hold lasts 10 s: the logger is back in time
     late = lab.connect("agent", SITES["plain.example"].v4, 80, timeout_s=20)
     late.sendall(b"GET /hello HTTP/1.1\r\nHost: plain.example\r\n\r\n")
     status, _, _ = read_response(late.makefile("rb"))
@@ -219,3 +223,28 @@ def test_source_keep_may_come_with_a_reload(own_gateway, lab):
     assert lab.curl("agent", "https://www.school.example/hello").status == 200
     wait_for("the origin's log", lambda: len(lab.requests("www.school.example")) > before, 5)
     assert PEOPLE["agent"].v4 in str(lab.requests("www.school.example")[-1])
+
+
+def test_a_full_disk_is_journal_full_and_heals(own_gateway, lab):
+    """The logger is there but its disk takes nothing: `on journal-full` answers; with room again nothing is missing."""
+    gw = own_gateway(policy(lab, settings="on journal-full block\non logger-down allow", workers="1"), start=False)
+    space = lab.gateway_space
+    space.run("mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "none", gw.logs)
+    try:
+        gw.start()
+        sock, seen = fill_the_log(lab, 40000)
+        sock.close()
+        assert seen < 40000
+        assert lab.curl("agent", "http://plain.example/hello", "--max-time", "5").status == 503
+        space.run("mount", "-o", "remount,size=300m", gw.logs)
+        wait_for("service to be back", lambda: lab.curl("agent", "http://plain.example/hello").status == 200, 20)
+        read = space.enter("sh", "-c", f"cat {gw.logs}/eve.json*")
+        seqs = []
+        for line in subprocess.run(read, stdout=subprocess.PIPE, check=True).stdout.splitlines():
+            event = json.loads(line)["perron"]
+            if event.get("worker") == 0 and "seq" in event:
+                seqs.append(event["seq"])
+        assert sorted(set(seqs)) == list(range(min(seqs), max(seqs) + 1))
+    finally:
+        gw.stop()
+        space.run("umount", gw.logs)

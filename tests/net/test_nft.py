@@ -389,7 +389,7 @@ def test_killed_with_open_leaves_nothing(lab):
     gw = Gateway(lab, "--open", "--keeper")
     os.kill(gw.keeper, 0)
     gw.kill()
-    wait_for("the keeper to clean up", lambda: lab.state() == lab.before, 1.0, 0.02)
+    wait_for("the keeper to clean up", lambda: lab.state() == lab.before, 5.0, 0.02)
     assert greeting(lab.client, V4, 443).startswith("origin")
     wait_for("the keeper to end", lambda: not Path(f"/proc/{gw.keeper}").exists(), 2)
 
@@ -425,7 +425,7 @@ def test_the_keeper_outlives_a_kill_of_the_whole_process_group(lab):
     gw = Gateway(lab, "--open", "--keeper", start_new_session=True)
     os.killpg(os.getpgid(gw.proc.pid), signal.SIGKILL)
     gw.proc.wait(5)
-    wait_for("the keeper to clean up", lambda: lab.state() == lab.before, 1.0, 0.02)
+    wait_for("the keeper to clean up", lambda: lab.state() == lab.before, 5.0, 0.02)
 
 
 def test_a_new_start_waits_for_the_keeper_of_the_old(lab):

@@ -141,6 +141,11 @@ def test_a_port_that_is_taken_is_refused(idle):
     assert "10.32.0.1" in line and "3128" in line and "another program" in line
 
 
+def test_an_interface_that_is_not_there_is_refused(idle):
+    idle.write(idle.file.read_text().replace("zone  lan      network", "zone  lan      interface lan9  network"))
+    assert "no interface lan9" in refused(idle)
+
+
 def test_an_address_that_is_not_there_is_refused(idle):
     idle.write(idle.file.read_text().replace("10.32.0.1:3128", "10.99.0.1:3128"))
     assert "10.99.0.1" in refused(idle)

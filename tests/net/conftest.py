@@ -23,6 +23,7 @@ def lab():
     assert (BUILD / "perrond").exists(), f"{BUILD}/perrond is not built"
     with Lab() as laboratory:
         yield laboratory
+    assert not laboratory.complaints, "\n".join(laboratory.complaints)
 
 
 @pytest.fixture

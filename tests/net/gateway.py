@@ -60,7 +60,7 @@ class Gateway:
     """One perrond with its own state and log folders."""
 
     def __init__(self, lab, text, clock=None, name="gw", ca_from=None, extra=()):
-        self.lab, self.name, self.clock, self.extra = lab, name, clock, list(extra)
+        self.lab, self.name, self.clock, self.extra = lab, name, clock, [*extra, *os.environ.get("PERRON_ARGS", "").split()]
         self.folder = lab.folder / name
         self.state, self.logs = self.folder / "state", self.folder / "log"
         self.file = self.folder / "site.policy"
@@ -162,6 +162,8 @@ class Gateway:
             self.err.close()
         status = self.proc.returncode if self.proc else None
         self.proc = None
+        found = re.findall(r"^.*(?:Sanitizer:|runtime error:).*$", self.said(), re.M)
+        self.lab.complaints += [f"{self.name} said:\n{self.said()[:20000]}"] if found else []
         return status
 
     # ---- log

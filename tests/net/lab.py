@@ -49,6 +49,7 @@ class Lab:
         self.closing = []
         self.gateways = []
         self.n_gateways = 0
+        self.complaints = []   # of sanitizers
         self.shared = None     # the tests' common gateway (conftest.py)
         self.folder = Path(tempfile.mkdtemp(prefix="perron-lab-"))
         self.folder.chmod(0o755)

@@ -95,8 +95,9 @@ class Demo:
         clock = datetime.datetime.utcnow().strftime("%Y-%m-%dT10:00:00Z")
         text = POLICY.read_text().replace("ROOTS", str(self.lab.pki.roots))
         self.gw = self.lab.gateway(text, start=False, fresh_ca=True, clock=clock)
-        shutil.rmtree(self.gw.state, ignore_errors=True)
+        shutil.rmtree(self.gw.state, ignore_errors=True)   # made with the laboratory's name; ours has another
         self.gw.init_ca(OUR_ORG)
+        self.text = text
         self.gw.start()
         step("")
         self.clock = clock
@@ -279,6 +280,7 @@ class Demo:
 
     def shell(self):
         from doorway import Doorway
+        self.gw.reload(self.text)
         doors = [Doorway(self.lab.clients, who, ("10.32.0.1", 3128), port)
                  for who, port in (("pupil", 3128), ("agent", 3129))]
         ca = self.out / "gateway-ca.pem"
@@ -287,8 +289,8 @@ class Demo:
         self.give_back(self.out)
         say(f"""
 
-            The gateway keeps running until you leave this shell (exit or Ctrl-D).
-            You are in the network namespace of the clients. Try:
+            The gateway keeps running until you leave this shell (exit or Ctrl-D), which stands in the
+            network namespace of the clients. Try:
                 curl -i https://video.example/                            as the pupil
                 curl -i --interface 10.32.2.10 https://video.example/     as the agent
                 curl -v --interface 10.112.1.10 https://www.bank.example/ as the guest
@@ -296,7 +298,8 @@ class Demo:
                 tail -f {self.gw.logs}/eve.json
             For your own browser: HTTP proxy {doors[0].address} (you are the pupil) or {doors[1].address} (the agent),
             for all protocols; import the authority {ca} into a throw-away profile.
-            The policy is {self.gw.file}; after a change: perronctl -d {self.gw.state} reload
+            The policy, as it was at the beginning: {self.gw.file}
+            After a change: {self.args.build}/perronctl -d {self.gw.state} reload
             """)
         env = {**os.environ, "CURL_CA_BUNDLE": str(self.lab.clients.store("pupil")), "PS1": "perron-demo:clients# ",
                "http_proxy": "", "https_proxy": "", "no_proxy": "*"}

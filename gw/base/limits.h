@@ -48,7 +48,10 @@ enum limits {
     LIM_POLICY_TREE_BYTES = 1073741824,
     LIM_POLICY_RULES = 65536, /* in one kind of block */
     LIM_POLICY_PART_BYTES = 268435456,
-    LIM_LIST_BYTES = 1073741824, /* one list file */
+    LIM_LIST_BYTES = 1073741824,  /* one list file */
+    LIM_CLIENTS_SHARED = 65536,   /* clients whose share of new leaves is counted */
+    LIM_CLIENT_MINT_RATE = 50,    /* new leaves a second for one client ... */
+    LIM_CLIENT_MINT_BURST = 1000, /* ... after so many at once */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000, /* from accept to a whole hello or first request line */
     LIM_RESOLVE_MS = 5000,

@@ -28,6 +28,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     buf_init(&e->backlog, BACKLOG_BYTES);
     buf_init(&e->crl, LIM_MSG_BYTES);
     map_init(&e->minted, LIM_LEAVES_CACHED);
+    share_init(&e->share);
     e->ring_wake = -1;
     /* Flow ids stay below 2^51, which every reader of JSON takes for a whole number; the start is drawn, so
      * that a replaced worker does not count the same ones again. */
@@ -55,6 +56,7 @@ void engine_fini(struct engine *e)
     buf_fini(&e->backlog);
     buf_fini(&e->crl);
     map_fini(&e->minted);
+    share_fini(&e->share);
     ring_unmap(e->ring);
 }
 

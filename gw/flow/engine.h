@@ -9,6 +9,7 @@
 #include "certs/minter.h"
 #include "certs/verify.h"
 #include "gw/base/limits.h"
+#include "gw/flow/share.h"
 #include "gw/http/msg.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
@@ -64,6 +65,7 @@ struct engine {
     uint64_t n_backlog;
     struct list holding;
     struct ev_timer hold_timer;
+    struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
 };

@@ -182,6 +182,11 @@ void step_mint(struct flow *f)
         mint_untrusted(f, &r);
         return;
     }
+    bool known = f->name.n > 0 && map_find(&f->e->minted, f->name);
+    if (!known && !share_take(&f->e->share, &f->src, ev_now_ms(f->e->ev))) {
+        flow_end(f, REASON_MINT, SPAN("client-rate"));
+        return;
+    }
     f->mint.done = on_minted;
     minter_key(&r, f->refused ? none : f->cert.leaf_sha256, key);
     enum rc rc = minter_get(f->e->minter, key, &r, clock_wall_s(), &f->mint, &leaf);

@@ -141,6 +141,113 @@ def test_a_slow_reader_that_has_half_closed_gets_all_it_asked_for(lab, gw):
         sock.close()
 
 
+# ---- nobody makes a worker spin
+
+def cpu_seconds(gw):
+    total = 0
+    for pid in gw.pids("worker"):
+        with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+STALL = b"GET /stall HTTP/1.1\r\nHost: script.example\r\n\r\n"
+
+
+class Waiting:
+    """Ways to make a flow wait while its sockets have something to say."""
+
+    def __init__(self, lab):
+        self.lab = lab
+
+    def to(self, name, port=443):
+        return self.lab.connect("agent", SITES[name].v4, port)
+
+    def half_closed_for_an_answer(self):
+        s = self.to("script.example", 80)
+        s.sendall(STALL)
+        s.shutdown(socket.SHUT_WR)
+        return s
+
+    def half_closed_tls_for_an_answer(self):
+        s = tls_to(self.lab, "script.example")
+        s.sendall(STALL)
+        socket.socket.shutdown(s, socket.SHUT_WR)
+        return s
+
+    def more_requests_for_an_answer(self):
+        s = tls_to(self.lab, "script.example")
+        s.sendall(STALL * 2000)
+        return s
+
+    def half_closed_in_dial(self):
+        s = self.to("blackhole.example")
+        s.sendall(client_hello("blackhole.example") + b"x" * 5000)
+        s.shutdown(socket.SHUT_WR)
+        return s
+
+    def half_closed_in_upstream(self):
+        s = self.to(NAME)
+        s.sendall(client_hello(NAME))
+        s.shutdown(socket.SHUT_WR)
+        return s
+
+    def half_closed_splice(self):
+        s = self.to("www.bank.example")
+        s.sendall(client_hello("www.bank.example")[:-1])
+        return s
+
+    def reads_nothing(self, port=443):
+        s = tls_to(self.lab, "files.example") if port == 443 else self.to("files.example", port)
+        s.sendall(b"GET /big.bin HTTP/1.1\r\nHost: files.example\r\n\r\n" * 50 + b"X" * 100000)
+        return s
+
+    def reads_nothing_plain(self):
+        return self.reads_nothing(80)
+
+    def reads_nothing_and_has_closed(self):
+        s = self.reads_nothing(80)
+        s.shutdown(socket.SHUT_WR)
+        return s
+
+    def body_that_nobody_reads(self):
+        s = tls_to(self.lab, "script.example")
+        s.settimeout(0.3)
+        try:
+            s.sendall(b"POST /stall HTTP/1.1\r\nHost: script.example\r\nContent-Length: 99999999\r\n\r\n" + b"x" * (20 << 20))
+        except OSError:
+            pass
+        return s
+
+    def half_closed_tunnel(self):
+        s = self.to("script.example", 80)
+        s.sendall(WS.replace(b"closed", b"script"))
+        s.recv(1000)
+        s.shutdown(socket.SHUT_WR)
+        return s
+
+    def idle(self):
+        return tls_to(self.lab, "cdn.example")
+
+    def half_hello(self):
+        s = self.to("cdn.example")
+        s.sendall(client_hello("cdn.example")[:100])
+        return s
+
+
+@pytest.mark.parametrize("how", [name for name in vars(Waiting) if name[0] != "_" and name != "to"])
+def test_a_flow_that_waits_costs_nothing(lab, gw, how):
+    with Origin(lab, lambda conn: time.sleep(3), tls=False):
+        sock = getattr(Waiting(lab), how)()
+        time.sleep(0.3)
+        before = cpu_seconds(gw)
+        time.sleep(0.5)
+        spent = cpu_seconds(gw) - before
+        reset(sock)
+    assert spent < 0.15, spent
+
+
 # ---- clients that vanish
 
 class Vanishing:
@@ -363,7 +470,7 @@ def test_a_whole_record_of_the_longest_kind_is_read(gw, raw):
 def test_a_flood_of_records_that_say_nothing(lab, gw, raw, flood):
     """It ends by itself or costs little: others are served all the while."""
     r = raw()
-    n = 6000
+    n = 60000 if flood.startswith("key") else 6000
     if flood.startswith("key"):
         data = [r.key_update(flood.endswith("asking")) for _ in range(n)]
     else:

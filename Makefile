@@ -49,9 +49,10 @@ REPLAYS   := $(FUZZ_SRC:%_fuzz.c=$(O)/%_replay)
 NET_TOOLS := $(patsubst %.c,$(O)/%,$(wildcard tests/net/*.c))
 RUN       := $(PY) tests/tools/run.py --build $(O)
 
-ASAN_ARGS := O=$(O)/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="-O1 -g -fno-omit-frame-pointer" \
-             HARDEN=
-TSAN_ARGS := O=$(O)/tsan SAN="-fsanitize=thread" OPT="-O1 -g -fno-omit-frame-pointer" HARDEN=
+# gcc warns of variables that only its sanitizers make look unset.
+SAN_OPT   := -O1 -g -fno-omit-frame-pointer -Wno-maybe-uninitialized
+ASAN_ARGS := O=$(O)/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="$(SAN_OPT)" HARDEN=
+TSAN_ARGS := O=$(O)/tsan SAN="-fsanitize=thread" OPT="$(SAN_OPT)" HARDEN=
 FUZZ_ARGS := O=$(O)/fuzz CC=$(CLANG) SAN="-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined" \
              OPT="-O1 -g -fno-omit-frame-pointer" HARDEN=
 COVER_ARGS := O=$(O)/cover SAN="--coverage" OPT="-O0 -g -Wno-maybe-uninitialized" HARDEN=

@@ -80,7 +80,7 @@ def sanitizer_env():
     env.setdefault("PERRON_DATA", str(ROOT.parent / "shared" / "data"))
     env.setdefault("ASAN_OPTIONS", "detect_leaks=1:abort_on_error=0:allocator_may_return_null=1")
     env.setdefault("UBSAN_OPTIONS", "print_stacktrace=1")
-    env.setdefault("TSAN_OPTIONS", "halt_on_error=1")
+    env.setdefault("TSAN_OPTIONS", "halt_on_error=1:allocator_may_return_null=1")
     return env
 
 

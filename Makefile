@@ -228,9 +228,10 @@ format-check:  ## say which sources are not formatted
 # ---- measuring, showing, documents
 
 .PHONY: bench
-bench: $(O)/perron-bench $(O)/perrond $(O)/perronctl  ## compare with HAProxy in namespaces (needs root)
+bench:  ## compare with HAProxy in namespaces (needs root)
 	$(Q)sh tests/tools/deps.sh build bench
-	$(Q)$(O)/perron-bench all
+	+$(Q)$(MAKE) --no-print-directory all
+	$(Q)sh tests/tools/as-root.sh $(O)/perron-bench all
 
 .PHONY: demo
 demo:  ## five stories on three network namespaces (needs root; says what it downloads)

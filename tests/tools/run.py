@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT_LIMIT_S = 120
-NET_LIMIT_S = 540
+NET_LIMIT_S = 1200
+OURS = ("PERRON_BUILD", "PERRON_DATA", "PYTHONDONTWRITEBYTECODE")   # what sudo shall not forget
 
 
 class Count:
@@ -157,9 +158,9 @@ def suite_pytest(args, folders, limit_s, as_root=False):
         report = Path(tmp) / "report.xml"
         cmd = ["/usr/bin/python3", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", "--tb=short",
                f"--junitxml={report}", *folders]
-        if as_root and os.geteuid() != 0:
-            cmd = ["sh", "tests/tools/as-root.sh", "env", f"PERRON_BUILD={ROOT / args.build}", *cmd]
         env = dict(sanitizer_env(), PERRON_BUILD=str(ROOT / args.build), PYTHONDONTWRITEBYTECODE="1")
+        if as_root and os.geteuid() != 0:
+            cmd = ["sh", "tests/tools/as-root.sh", "env", *(f"{k}={env[k]}" for k in OURS), *cmd]
         status, out = run_watched(cmd, limit_s, env, folders[0])
         count = count_junit(report) if report.exists() else Count(0, 1, 0)
         if status not in (0, 5) and count.failed == 0:

@@ -140,6 +140,7 @@ static void stopped_while_waiting_it_never_comes_back(void **state)
         assert_int_equal(ev_turn(ev, 20), RC_OK);
     assert_int_equal(t.n, 0);
     assert_int_equal(t.l.io.fd, -1);
+    assert_int_equal(t.l.retry.due_ms, 0);
     stop(&t); /* twice does no harm */
     close(caller);
 }

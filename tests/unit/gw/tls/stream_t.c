@@ -1,0 +1,749 @@
+/* Streams over socket pairs (TCP where only TCP knows resets), with a plain OpenSSL peer on the other end,
+ * all in this process: order of bytes, what is asked of the kernel and when, ends, alerts, failures that
+ * last. */
+#include "gw/tls/stream.h"
+
+#include "gw/base/limits.h"
+#include "gw/tls/ctx.h"
+#include "tests/unit/certs/make_cert.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <malloc.h>
+#include <openssl/err.h>
+#include <unistd.h>
+
+enum { BIG = 200000 };
+
+struct rig {
+    struct stream s; /* first: the callback gets from it to here */
+    int peer;
+    SSL *theirs; /* NULL: plain */
+    uint32_t told;
+};
+
+static struct ev *ev;
+static struct made leaf;
+static SSL_CTX *server, *their_ctx;
+static size_t live; /* bytes that OpenSSL holds */
+
+/* ---- memory of OpenSSL, counted ---- */
+
+static void *count_malloc(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    void *p = malloc(n);
+    live += malloc_usable_size(p);
+    return p;
+}
+
+static void count_free(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    live -= malloc_usable_size(p);
+    free(p);
+}
+
+static void *count_realloc(void *p, size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    live -= malloc_usable_size(p);
+    p = realloc(p, n);
+    live += malloc_usable_size(p);
+    return p;
+}
+
+/* ---- rigs ---- */
+
+static void on_event(struct ev_io *io, uint32_t events)
+{
+    struct rig *r = (struct rig *)io;
+    r->told |= events;
+    stream_event(&r->s, events);
+}
+
+static void begin(struct rig *r, int ours, int theirs)
+{
+    *r = (struct rig){.peer = theirs};
+    stream_init(&r->s, ev, ours, on_event);
+}
+
+static void begin_plain(struct rig *r)
+{
+    int fd[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+    begin(r, fd[0], fd[1]);
+}
+
+static void hang_up(struct rig *r)
+{
+    if (r->peer >= 0)
+        close(r->peer);
+    r->peer = -1;
+}
+
+static void end(struct rig *r)
+{
+    SSL_free(r->theirs);
+    hang_up(r);
+    stream_fini(&r->s);
+}
+
+/* One turn of the loop, as the owner would take it. */
+static void turn(struct rig *r)
+{
+    r->told = 0;
+    assert_int_equal(stream_watch(&r->s), RC_OK);
+    assert_int_equal(ev_turn(ev, 0), RC_OK);
+}
+
+static void put_tls(struct rig *r)
+{
+    SSL *ours;
+    assert_int_equal(ctx_accept(server, leaf.cert, leaf.key, NULL, NULL, &ours), RC_OK);
+    assert_int_equal(stream_tls(&r->s, ours), RC_OK);
+    r->theirs = SSL_new(their_ctx);
+    SSL_set_fd(r->theirs, r->peer);
+    SSL_set_connect_state(r->theirs);
+}
+
+/* Both sides by turns until both are done or ours has failed. */
+static enum rc shake(struct rig *r)
+{
+    enum rc rc = RC_AGAIN;
+    bool done = false;
+    for (int i = 0; i < 20 && !(done && rc != RC_AGAIN); i++) {
+        done |= SSL_do_handshake(r->theirs) == 1;
+        ERR_clear_error();
+        if (rc == RC_AGAIN)
+            rc = stream_handshake(&r->s);
+        if (rc != RC_OK && rc != RC_AGAIN)
+            break;
+    }
+    return rc;
+}
+
+static void begin_tls(struct rig *r, int version)
+{
+    begin_plain(r);
+    put_tls(r);
+    SSL_set_min_proto_version(r->theirs, version);
+    SSL_set_max_proto_version(r->theirs, version);
+    assert_int_equal(shake(r), RC_OK);
+    r->s.ready = false;
+}
+
+static void say(struct rig *r, const char *text)
+{
+    int n = (int)strlen(text);
+    assert_int_equal(r->theirs ? SSL_write(r->theirs, text, n) : (int)write(r->peer, text, (size_t)n), n);
+}
+
+static ssize_t hear(struct rig *r, uint8_t *p, size_t n)
+{
+    if (!r->theirs)
+        return read(r->peer, p, n);
+    int got = SSL_read(r->theirs, p, (int)n);
+    ERR_clear_error();
+    return got;
+}
+
+static void expect(struct rig *r, const char *text)
+{
+    uint8_t b[64];
+    size_t got;
+    assert_int_equal(stream_read(&r->s, b, sizeof b, &got), RC_OK);
+    assert_true(span_eq(span_of(b, got), span_str(text)));
+}
+
+static void expect_rc(struct rig *r, enum rc rc)
+{
+    uint8_t b[64];
+    size_t got = 7;
+    assert_int_equal(stream_read(&r->s, b, sizeof b, &got), rc);
+    assert_int_equal(got, 0);
+}
+
+static void expect_dead(struct rig *r)
+{
+    assert_true(r->s.failed);
+    stream_event(&r->s, EPOLLIN | EPOLLOUT);
+    expect_rc(r, RC_IO);
+    assert_int_equal(stream_write(&r->s, SPAN("x")), RC_IO);
+    assert_int_equal(stream_queue(&r->s, SPAN("x")), RC_OK);
+    assert_int_equal(stream_flush(&r->s), RC_IO);
+    assert_true(r->s.failed);
+}
+
+/* Two ends of a TCP connection on loopback. */
+static void begin_tcp(struct rig *r)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(l, (struct sockaddr *)&at, len), 0);
+    assert_int_equal(listen(l, 1), 0);
+    assert_int_equal(getsockname(l, (struct sockaddr *)&at, &len), 0);
+    assert_int_equal(connect(c, (struct sockaddr *)&at, len), 0);
+    int a = accept4(l, NULL, NULL, SOCK_NONBLOCK);
+    assert_true(a >= 0);
+    close(l);
+    begin(r, a, c);
+}
+
+static int setup(void **state)
+{
+    const struct mk m = {.cn = "a.example", .exts = LEAF_EXTS("DNS:a.example")};
+    (void)state;
+    leaf = mk_cert(&m, NULL);
+    their_ctx = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(their_ctx, SSL_MODE_AUTO_RETRY);
+    return ev_new(&ev) != RC_OK || ctx_server_new(&server) != RC_OK;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    SSL_CTX_free(server);
+    SSL_CTX_free(their_ctx);
+    mk_free(&leaf);
+    ev_free(ev);
+    return 0;
+}
+
+/* ---- failures ---- */
+
+static void a_fatal_alert_is_told_by_its_number(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    put_tls(&r);
+    SSL_set_verify(r.theirs, SSL_VERIFY_PEER, NULL); /* it trusts nobody */
+    assert_int_equal(shake(&r), RC_TLS);
+    assert_true(r.s.alert_in == SSL_AD_UNKNOWN_CA || r.s.alert_in == SSL_AD_BAD_CERTIFICATE);
+    assert_int_equal(ERR_GET_REASON(r.s.tls_error), SSL_AD_REASON_OFFSET + r.s.alert_in);
+    expect_dead(&r);
+    end(&r);
+}
+
+static void what_is_not_tls_fails_the_handshake_for_good(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    put_tls(&r);
+    assert_int_equal(write(r.peer, "GET / HTTP/1.1\r\n\r\n", 18), 18);
+    assert_int_equal(stream_handshake(&r.s), RC_TLS);
+    assert_int_not_equal(r.s.tls_error, 0);
+    assert_int_equal(r.s.alert_in, -1);
+    enum rc again = stream_handshake(&r.s);
+    assert_true(again != RC_OK && again != RC_AGAIN);
+    expect_dead(&r);
+    end(&r);
+}
+
+static void hanging_up_in_the_handshake_is_a_failure(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    put_tls(&r);
+    hang_up(&r);
+    assert_int_equal(stream_handshake(&r.s), RC_CLOSED);
+    assert_true(r.s.in_eof && !r.s.clean_eof);
+    expect_dead(&r);
+    end(&r);
+}
+
+static void a_damaged_record_ends_the_stream(void **state)
+{
+    struct rig r;
+    static const uint8_t forged[] = "\x17\x03\x03\x00\x14this is no ciphertext";
+    (void)state;
+    begin_tls(&r, TLS1_3_VERSION);
+    assert_int_equal(write(r.peer, forged, sizeof forged), (ssize_t)sizeof forged);
+    turn(&r);
+    expect_rc(&r, RC_TLS);
+    assert_int_not_equal(r.s.tls_error, 0);
+    expect_dead(&r);
+    end(&r);
+}
+
+static void writing_to_nobody_fails_and_stays_failed(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    hang_up(&r);
+    assert_int_equal(stream_write(&r.s, SPAN("x")), RC_IO);
+    assert_int_equal(r.s.sys_errno, EPIPE);
+    expect_dead(&r);
+    end(&r);
+}
+
+static void abort_sends_a_reset(void **state)
+{
+    struct rig r;
+    char c;
+    (void)state;
+    begin_tcp(&r);
+    stream_abort(&r.s);
+    expect_dead(&r);
+    stream_fini(&r.s);
+    errno = 0;
+    assert_int_equal(read(r.peer, &c, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    end(&r);
+    begin_tcp(&r); /* and without it the peer sees an end */
+    stream_fini(&r.s);
+    assert_int_equal(read(r.peer, &c, 1), 0);
+    end(&r);
+}
+
+static void a_reset_from_the_peer_is_no_end(void **state)
+{
+    struct rig r;
+    struct linger now = {.l_onoff = 1};
+    (void)state;
+    begin_tcp(&r);
+    setsockopt(r.peer, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    hang_up(&r);
+    turn(&r);
+    expect_rc(&r, RC_IO);
+    assert_int_equal(r.s.sys_errno, ECONNRESET);
+    assert_false(r.s.clean_eof);
+    expect_dead(&r);
+    end(&r);
+}
+
+/* ---- ends ---- */
+
+static void end_without_close_notify(int version)
+{
+    struct rig r;
+    begin_tls(&r, version);
+    say(&r, "half a bo");
+    hang_up(&r);
+    turn(&r);
+    expect(&r, "half a bo");
+    turn(&r);
+    expect_rc(&r, RC_CLOSED);
+    assert_true(r.s.in_eof);
+    assert_false(r.s.clean_eof);
+    expect_rc(&r, RC_CLOSED);
+    assert_false(r.s.clean_eof || r.s.failed);
+    end(&r);
+}
+
+static void a_tls_end_without_close_notify_is_not_clean(void **state)
+{
+    (void)state;
+    end_without_close_notify(TLS1_2_VERSION);
+    end_without_close_notify(TLS1_3_VERSION);
+}
+
+static void end_with_close_notify(int version)
+{
+    struct rig r;
+    begin_tls(&r, version);
+    say(&r, "all");
+    SSL_shutdown(r.theirs);
+    hang_up(&r);
+    turn(&r);
+    expect(&r, "all");
+    turn(&r);
+    expect_rc(&r, RC_CLOSED);
+    assert_true(r.s.in_eof && r.s.clean_eof);
+    expect_rc(&r, RC_CLOSED);
+    assert_true(r.s.clean_eof && !r.s.failed);
+    end(&r);
+}
+
+static void a_tls_end_with_close_notify_is_clean(void **state)
+{
+    (void)state;
+    end_with_close_notify(TLS1_2_VERSION);
+    end_with_close_notify(TLS1_3_VERSION);
+}
+
+static void a_plain_end_is_clean(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    hang_up(&r);
+    expect_rc(&r, RC_AGAIN);
+    turn(&r);
+    expect_rc(&r, RC_CLOSED);
+    assert_true(r.s.in_eof && r.s.clean_eof);
+    end(&r);
+}
+
+static void our_end(bool clean, int want)
+{
+    struct rig r;
+    uint8_t c;
+    begin_tls(&r, TLS1_3_VERSION);
+    stream_shut(&r.s, clean);
+    stream_shut(&r.s, clean); /* once is enough */
+    int ret = SSL_read(r.theirs, &c, 1);
+    assert_int_equal(SSL_get_error(r.theirs, ret), want);
+    ERR_clear_error();
+    assert_int_equal(read(r.peer, &c, 1), 0);
+    end(&r);
+}
+
+static void our_end_says_close_notify_only_when_it_is_clean(void **state)
+{
+    (void)state;
+    our_end(true, SSL_ERROR_ZERO_RETURN);
+    our_end(false, SSL_ERROR_SSL); /* unexpected end of file */
+}
+
+/* ---- reading ---- */
+
+static void kept_bytes_are_read_before_the_socket(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    assert_int_equal(buf_put(&r.s.kept, SPAN("first ")), RC_OK);
+    say(&r, "second");
+    assert_true(stream_has_buffered(&r.s));
+    expect(&r, "first ");
+    assert_false(stream_has_buffered(&r.s));
+    assert_int_equal(r.s.n_in, 0);
+    turn(&r);
+    expect(&r, "second");
+    assert_int_equal(r.s.n_in, 6);
+    end(&r);
+}
+
+static void kept_bytes_may_be_read_in_pieces(void **state)
+{
+    struct rig r;
+    uint8_t b[4];
+    size_t got;
+    (void)state;
+    begin_plain(&r);
+    assert_int_equal(buf_put(&r.s.kept, SPAN("abcdef")), RC_OK);
+    assert_int_equal(stream_read(&r.s, b, 4, &got), RC_OK);
+    assert_true(span_eq(span_of(b, got), SPAN("abcd")));
+    expect(&r, "ef");
+    expect_rc(&r, RC_AGAIN);
+    end(&r);
+}
+
+/* The hello was read by somebody else: `keep` of its bytes are kept, the others still come by the socket. */
+static void hello_kept(size_t keep)
+{
+    struct rig r;
+    uint8_t hello[2048];
+    begin_plain(&r);
+    put_tls(&r);
+    assert_int_equal(SSL_do_handshake(r.theirs), -1);
+    ERR_clear_error();
+    ssize_t n = recv(r.s.io.fd, hello, sizeof hello, 0);
+    assert_true(n > 60);
+    if (keep > (size_t)n)
+        keep = (size_t)n;
+    assert_int_equal(buf_put(&r.s.kept, span_of(hello, keep)), RC_OK);
+    assert_int_equal(write(r.peer, hello + keep, (size_t)n - keep), n - (ssize_t)keep);
+    assert_int_equal(shake(&r), RC_OK);
+    assert_int_equal(r.s.kept.cap, 0);
+    say(&r, "hi");
+    turn(&r);
+    expect(&r, "hi");
+    end(&r);
+}
+
+static void tls_reads_the_kept_hello_first(void **state)
+{
+    (void)state;
+    hello_kept(SIZE_MAX);
+    hello_kept(50);
+    hello_kept(3);
+}
+
+static void not_ready(struct rig *r)
+{
+    expect_rc(r, RC_AGAIN);
+    say(r, "abc");
+    uint64_t before = r->s.n_in;
+    expect_rc(r, RC_AGAIN); /* it is there, but nobody has told */
+    assert_int_equal(r->s.n_in, before);
+    stream_event(&r->s, EPOLLOUT); /* which says nothing of reading */
+    expect_rc(r, RC_AGAIN);
+    stream_event(&r->s, EPOLLIN);
+    expect(r, "abc");
+    assert_false(r->s.ready); /* less came than was asked for */
+    say(r, "def");
+    expect_rc(r, RC_AGAIN);
+    turn(r);
+    assert_int_equal(r->told, EPOLLIN);
+    expect(r, "def");
+    end(r);
+}
+
+static void the_kernel_is_not_asked_before_it_has_told(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    not_ready(&r);
+    begin_tls(&r, TLS1_2_VERSION);
+    not_ready(&r);
+    begin_tls(&r, TLS1_3_VERSION);
+    not_ready(&r);
+}
+
+static void a_full_read_leaves_it_ready(void **state)
+{
+    struct rig r;
+    uint8_t b[2];
+    size_t got;
+    (void)state;
+    begin_plain(&r);
+    say(&r, "abc");
+    turn(&r);
+    assert_int_equal(stream_read(&r.s, b, 2, &got), RC_OK);
+    assert_true(r.s.ready);
+    expect(&r, "c");
+    end(&r);
+}
+
+static void what_tls_holds_is_read_without_the_kernel(void **state)
+{
+    struct rig r;
+    uint8_t b[2];
+    size_t got;
+    (void)state;
+    begin_tls(&r, TLS1_3_VERSION);
+    say(&r, "abc");
+    turn(&r);
+    assert_int_equal(stream_read(&r.s, b, 2, &got), RC_OK);
+    assert_false(r.s.ready);
+    assert_true(stream_has_buffered(&r.s));
+    expect(&r, "c");
+    expect_rc(&r, RC_AGAIN);
+    assert_false(stream_has_buffered(&r.s));
+    end(&r);
+}
+
+static void a_paused_stream_is_not_told(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    say(&r, "abc");
+    r.s.paused = true;
+    turn(&r);
+    assert_int_equal(r.told, 0);
+    assert_false(r.s.ready);
+    r.s.paused = false;
+    turn(&r);
+    expect(&r, "abc");
+    end(&r);
+}
+
+/* ---- writing ---- */
+
+static size_t stuff(int fd)
+{
+    static const uint8_t junk[4096];
+    size_t n = 0;
+    for (ssize_t put; (put = send(fd, junk, sizeof junk, MSG_NOSIGNAL)) > 0;)
+        n += (size_t)put;
+    return n;
+}
+
+static void being_writable_wakes_a_read_that_must_write_first(void **state)
+{
+    struct rig r;
+    uint8_t junk[4096];
+    (void)state;
+    begin_plain(&r);
+    put_tls(&r);
+    assert_int_equal(SSL_do_handshake(r.theirs), -1);
+    ERR_clear_error();
+    size_t stuffed = stuff(r.s.io.fd); /* no room for our answer to the hello */
+    assert_int_equal(stream_handshake(&r.s), RC_AGAIN);
+    assert_true(r.s.want_write);
+    turn(&r);
+    assert_int_equal(r.told, 0);
+    assert_int_equal(r.s.io.events, EPOLLOUT);
+    while (stuffed > 0) {
+        ssize_t n = read(r.peer, junk, stuffed < sizeof junk ? stuffed : sizeof junk);
+        assert_true(n > 0);
+        stuffed -= (size_t)n;
+    }
+    r.s.ready = false;
+    turn(&r);
+    assert_int_equal(r.told, EPOLLOUT);
+    assert_true(r.s.ready);
+    assert_false(r.s.want_write);
+    assert_int_equal(shake(&r), RC_OK);
+    end(&r);
+}
+
+static uint8_t pattern(size_t i)
+{
+    return (uint8_t)(i ^ i >> 8 ^ i >> 16);
+}
+
+/* The peer reads on and checks that byte follows byte. */
+static size_t drain(struct rig *r, size_t at)
+{
+    static uint8_t b[16384];
+    for (ssize_t n; (n = hear(r, b, sizeof b)) > 0;) {
+        for (ssize_t i = 0; i < n; i++, at++) {
+            if (b[i] != pattern(at))
+                fail_msg("byte %zu is not the one written", at);
+        }
+    }
+    return at;
+}
+
+static void slow_reader(struct rig *r)
+{
+    static uint8_t all[BIG];
+    size_t at = 0, small = 4096;
+    setsockopt(r->s.io.fd, SOL_SOCKET, SO_SNDBUF, &(int){(int)small}, sizeof(int));
+    for (size_t i = 0; i < BIG; i++)
+        all[i] = pattern(i);
+    assert_int_equal(stream_queue(&r->s, span_of(all, 10)), RC_OK);
+    assert_int_equal(stream_pending(&r->s), 10);
+    for (size_t i = 10, n; i < BIG; i += n) { /* most of it must wait, and what waits goes first */
+        n = BIG - i < 7001 ? BIG - i : 7001;
+        assert_int_equal(stream_write(&r->s, span_of(all + i, n)), RC_OK);
+    }
+    assert_true(stream_pending(&r->s) > BIG / 2);
+    assert_int_equal(stream_flush(&r->s), RC_AGAIN);
+    for (int i = 0; i < 10000 && at < BIG; i++) {
+        at = drain(r, at);
+        turn(r);
+        if (r->told & EPOLLOUT)
+            (void)!stream_flush(&r->s);
+    }
+    assert_int_equal(at, BIG);
+    assert_int_equal(stream_flush(&r->s), RC_OK);
+    assert_int_equal(r->s.out.cap, 0); /* an idle stream holds nothing */
+    turn(r);
+    assert_int_equal(r->s.io.events, EPOLLIN);
+    assert_int_equal(stream_write(&r->s, SPAN("x")), RC_OK);
+    assert_int_equal(stream_pending(&r->s), 0);
+    end(r);
+}
+
+static void what_a_slow_reader_cannot_take_waits_in_order(void **state)
+{
+    struct rig r;
+    (void)state;
+    begin_plain(&r);
+    slow_reader(&r);
+    begin_tls(&r, TLS1_2_VERSION);
+    slow_reader(&r);
+    begin_tls(&r, TLS1_3_VERSION);
+    slow_reader(&r);
+}
+
+static void what_waits_has_a_bound(void **state)
+{
+    static const uint8_t much[LIM_PEND_BYTES];
+    struct rig r;
+    enum rc rc = RC_OK;
+    (void)state;
+    begin_plain(&r);
+    stuff(r.s.io.fd);
+    for (int i = 0; i < 5 && rc == RC_OK; i++)
+        rc = stream_write(&r.s, span_of(much, sizeof much));
+    assert_int_equal(rc, RC_LIMIT);
+    assert_int_equal(stream_pending(&r.s), LIM_PEND_BYTES * 4);
+    end(&r);
+}
+
+/* ---- memory ---- */
+
+static void trim(int version)
+{
+    struct rig r;
+    uint8_t b[8];
+    begin_tls(&r, version);
+    SSL_clear_mode(r.s.ssl, SSL_MODE_RELEASE_BUFFERS); /* else they went by themselves */
+    say(&r, "abc");
+    turn(&r);
+    expect(&r, "abc");
+    expect_rc(&r, RC_AGAIN);
+    assert_int_equal(stream_write(&r.s, SPAN("answer")), RC_OK);
+    size_t before = live;
+    stream_trim(&r.s);
+    assert_true(before - live >= 2 * 16384);
+    say(&r, "def");
+    turn(&r);
+    expect(&r, "def");
+    assert_int_equal(stream_write(&r.s, SPAN("!")), RC_OK);
+    assert_int_equal(hear(&r, b, 6), 6);
+    assert_int_equal(hear(&r, b, 8), 1);
+    end(&r);
+}
+
+static void a_trimmed_stream_holds_no_buffers_and_works_on(void **state)
+{
+    (void)state;
+    trim(TLS1_2_VERSION);
+    trim(TLS1_3_VERSION);
+}
+
+static void trimming_loses_nothing_that_waits(void **state)
+{
+    struct rig r;
+    uint8_t b[8];
+    size_t got;
+    (void)state;
+    begin_tls(&r, TLS1_3_VERSION);
+    say(&r, "abc");
+    turn(&r);
+    assert_int_equal(stream_read(&r.s, b, 1, &got), RC_OK);
+    assert_int_equal(stream_queue(&r.s, SPAN("later")), RC_OK);
+    stream_trim(&r.s);
+    expect(&r, "bc");
+    assert_int_equal(stream_flush(&r.s), RC_OK);
+    assert_int_equal(hear(&r, b, 8), 5);
+    end(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_fatal_alert_is_told_by_its_number),
+        cmocka_unit_test(what_is_not_tls_fails_the_handshake_for_good),
+        cmocka_unit_test(hanging_up_in_the_handshake_is_a_failure),
+        cmocka_unit_test(a_damaged_record_ends_the_stream),
+        cmocka_unit_test(writing_to_nobody_fails_and_stays_failed),
+        cmocka_unit_test(abort_sends_a_reset),
+        cmocka_unit_test(a_reset_from_the_peer_is_no_end),
+        cmocka_unit_test(a_tls_end_without_close_notify_is_not_clean),
+        cmocka_unit_test(a_tls_end_with_close_notify_is_clean),
+        cmocka_unit_test(a_plain_end_is_clean),
+        cmocka_unit_test(our_end_says_close_notify_only_when_it_is_clean),
+        cmocka_unit_test(kept_bytes_are_read_before_the_socket),
+        cmocka_unit_test(kept_bytes_may_be_read_in_pieces),
+        cmocka_unit_test(tls_reads_the_kept_hello_first),
+        cmocka_unit_test(the_kernel_is_not_asked_before_it_has_told),
+        cmocka_unit_test(a_full_read_leaves_it_ready),
+        cmocka_unit_test(what_tls_holds_is_read_without_the_kernel),
+        cmocka_unit_test(a_paused_stream_is_not_told),
+        cmocka_unit_test(being_writable_wakes_a_read_that_must_write_first),
+        cmocka_unit_test(what_a_slow_reader_cannot_take_waits_in_order),
+        cmocka_unit_test(what_waits_has_a_bound),
+        cmocka_unit_test(a_trimmed_stream_holds_no_buffers_and_works_on),
+        cmocka_unit_test(trimming_loses_nothing_that_waits),
+    };
+    if (CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free) != 1)
+        return 1;
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -534,6 +534,25 @@ static void what_tls_holds_is_read_without_the_kernel(void **state)
     end(&r);
 }
 
+static void half_a_record_does_not_keep_the_owner_busy(void **state)
+{
+    struct rig r;
+    uint8_t record[256];
+    (void)state;
+    begin_tls(&r, TLS1_3_VERSION);
+    say(&r, "abc");
+    ssize_t n = recv(r.s.io.fd, record, sizeof record, 0);
+    assert_true(n > 10);
+    assert_int_equal(write(r.peer, record, 10), 10);
+    turn(&r);
+    expect_rc(&r, RC_AGAIN);
+    assert_false(stream_has_buffered(&r.s)); /* although TLS holds ten bytes */
+    assert_int_equal(write(r.peer, record + 10, (size_t)n - 10), n - 10);
+    turn(&r);
+    expect(&r, "abc");
+    end(&r);
+}
+
 static void a_paused_stream_is_not_told(void **state)
 {
     struct rig r;
@@ -736,6 +755,7 @@ int main(void)
         cmocka_unit_test(the_kernel_is_not_asked_before_it_has_told),
         cmocka_unit_test(a_full_read_leaves_it_ready),
         cmocka_unit_test(what_tls_holds_is_read_without_the_kernel),
+        cmocka_unit_test(half_a_record_does_not_keep_the_owner_busy),
         cmocka_unit_test(a_paused_stream_is_not_told),
         cmocka_unit_test(being_writable_wakes_a_read_that_must_write_first),
         cmocka_unit_test(what_a_slow_reader_cannot_take_waits_in_order),

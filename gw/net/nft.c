@@ -27,6 +27,7 @@ struct nft {
     struct nft_ctx *ctx;
     int place;
     bool routed;
+    struct buf loaded; /* text in force; empty: none */
 };
 
 static enum rc say(struct buf *err, enum rc rc, const char *what, const char *detail)
@@ -87,16 +88,24 @@ static enum rc run(struct nft *n, const char *text, struct buf *err)
     return nft_run_cmd_from_buffer(n->ctx, text) == 0 ? RC_OK : explain(n, err);
 }
 
+/* What is in force already is not loaded again: while the kernel puts new chains in the place of old ones a
+ * packet may meet the old chain with the new rules, so that neither takes it, and its connection breaks. */
 static enum rc load(struct nft *n, const struct nft_plan *plan, struct buf *err)
 {
     struct buf text = {0};
     enum rc rc = nft_rules(&text, plan, err);
     if (rc == RC_OK)
         rc = buf_put_u8(&text, 0);
-    if (rc == RC_OK)
+    bool same = rc == RC_OK && span_eq(buf_span(&text), buf_span(&n->loaded));
+    if (rc == RC_OK && !same)
         rc = run(n, (const char *)buf_span(&text).p, err);
-    buf_fini(&text);
-    return rc;
+    if (rc != RC_OK || same) {
+        buf_fini(&text);
+        return rc;
+    }
+    buf_fini(&n->loaded);
+    n->loaded = text;
+    return RC_OK;
 }
 
 static enum rc open_context(struct nft *n, struct buf *err)
@@ -159,6 +168,7 @@ enum rc nft_apply(struct nft *n, const struct nft_plan *plan, struct buf *err)
 
 enum rc nft_stop(struct nft *n, struct buf *err)
 {
+    buf_clear(&n->loaded);
     enum rc rc = run(n, remove_own, err);
     enum rc routes = unroute(n, err);
     return rc != RC_OK ? rc : routes;
@@ -177,6 +187,7 @@ void nft_close(struct nft *n)
         nft_ctx_free(n->ctx);
     if (n->place >= 0)
         close(n->place);
+    buf_fini(&n->loaded);
     free(n);
 }
 

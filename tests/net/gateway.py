@@ -171,7 +171,8 @@ class Gateway:
     def log_lines(self):
         lines = []
         for path in sorted(self.logs.glob("eve*.json*")):
-            lines += path.read_text().splitlines()
+            whole, newline, _ = path.read_text().rpartition("\n")  # the logger may be in the middle of a line
+            lines += whole.splitlines() if newline else []
         return lines
 
     def events(self, **want):

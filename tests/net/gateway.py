@@ -171,8 +171,8 @@ class Gateway:
     def log_lines(self):
         lines = []
         for path in sorted(self.logs.glob("eve*.json*")):
-            whole, newline, _ = path.read_text().rpartition("\n")  # the logger may be in the middle of a line
-            lines += whole.splitlines() if newline else []
+            whole, newline, _ = path.read_bytes().rpartition(b"\n")  # the logger may be in the middle of a line
+            lines += whole.decode().splitlines() if newline else []
         return lines
 
     def events(self, **want):

@@ -456,7 +456,8 @@ static void tls_choice(const struct snapshot *snap, const struct facts *f, struc
 
 static void forget(struct verdict *out)
 {
-    *out = (struct verdict){.rule = RULE_NONE, .category = CATEGORY_NONE, .valid_until = INT64_MAX};
+    *out = (struct verdict){
+        .rule = RULE_NONE, .grant = GRANT_NONE, .category = CATEGORY_NONE, .valid_until = INT64_MAX};
 }
 
 static void decide_connect(const struct snapshot *snap, const struct facts *f, struct verdict *out)

@@ -21,7 +21,7 @@ enum action {
     ACT_WARN,    /* STEP_REQUEST: click-through page */
 };
 
-enum layer { LAYER_NONE, LAYER_FIREWALL, LAYER_TLS, LAYER_WEB, LAYER_CONTENT };
+enum layer { LAYER_NONE, LAYER_FIREWALL, LAYER_TLS, LAYER_WEB, LAYER_CONTENT, LAYER_DNS };
 
 /* Why a verdict came out so, where no rule did it. */
 enum why {
@@ -30,9 +30,28 @@ enum why {
     WHY_DEFECT,     /* a certificate defect that no rule allows */
     WHY_ZONE_NO_CA, /* zone with `ca none`: nothing is intercepted */
     WHY_NO_ZONE,    /* the source is in no zone */
+    WHY_GRANT,      /* a grant lifted what `rule` would have blocked or warned of */
+    WHY_CLICKED,    /* a click-through lifted the warning of `rule` */
+    WHY_N
 };
 
+/* What `set` rules add to a request; the first value of each wins. */
+enum modifier {
+    MOD_SAFE_SEARCH,
+    MOD_YOUTUBE, /* value "moderate" or "strict" */
+    MOD_QUOTA,   /* value "1h per user per day" */
+    MOD_HEADER,  /* value "Name: text"; the first of each header name wins */
+    MOD_N
+};
+struct verdict_mod {
+    enum modifier kind;
+    uint32_t rule; /* that set it */
+    span value;    /* in the snapshot */
+};
+enum { VERDICT_MAX_MODS = 16, VERDICT_MAX_LOGS = 8 };
+
 #define RULE_NONE     UINT32_MAX
+#define GRANT_NONE    UINT32_MAX
 #define ZONE_NONE     UINT16_MAX
 #define TRAIL_MAX     32
 #define CATEGORY_NONE UINT16_MAX
@@ -52,8 +71,13 @@ struct verdict {
     uint32_t rule;      /* global rule number in the snapshot, or RULE_NONE */
     uint16_t category;  /* the category of that rule which matched, or CATEGORY_NONE */
     uint64_t waits_for; /* facts that earlier, open rules wait for; 0: final for this step */
+    bool observed;      /* decided as written and to be recorded, but not to be enforced: let it through */
+    uint32_t grant;     /* number of the grant that lifted it, or GRANT_NONE */
     int64_t
         valid_until; /* first moment (UTC seconds) at which time alone would change it; INT64_MAX: never */
+    uint16_t n_mods, n_logs;
+    struct verdict_mod mods[VERDICT_MAX_MODS]; /* with an action that lets the request through */
+    uint32_t logs[VERDICT_MAX_LOGS];           /* `log` rules that match: entries with a purpose */
     uint16_t n_trail;
     struct trail_step trail[TRAIL_MAX]; /* open and deciding rules, in order; the last one decided */
 };

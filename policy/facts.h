@@ -22,17 +22,22 @@ enum fact {
 };
 #define FACT_BIT(id) (UINT64_C(1) << FACT_##id)
 
-/* Where a flow stands: which further facts can still come. */
+/* Where a flow stands: which further facts can still come. The numbers are kept in decision records. */
 enum step {
     STEP_CONNECT,     /* hello or CONNECT or first request line known, nothing sent upstream */
     STEP_CERTIFICATE, /* origin's certificate judged by gw/tls, defects known */
     STEP_REQUEST,     /* one HTTP request, decrypted or plain */
+    STEP_CONTENT,     /* what an exchange carries: type, size, hash, signatures, scanner, patterns */
+    STEP_N
 };
+
+/* Who says who the user is. The numbers are kept in decision records. */
+enum identity_source { ID_NONE, ID_POLICY, ID_RADIUS, ID_LDAP, ID_PROXY, ID_VPN, ID_PORTAL, ID_N };
 
 /* Defects of an origin's certificate or handshake: bits, from certs/defect.tbl. 0: acceptable. */
 typedef uint32_t defect_set;
 
-enum { FACTS_MAX_CATS = 64 };
+enum { FACTS_MAX_CATS = 64, FACTS_MAX_ATTRS = 32, FACTS_MAX_PATTERNS = 16, FACTS_MAX_CLICKED = 4 };
 
 struct facts {
     uint64_t known; /* FACT_BIT(...) */
@@ -41,22 +46,46 @@ struct facts {
 
     struct addr src, dst; /* client; where it wanted to go (absent for an explicit proxy before look-up) */
     uint16_t dst_port;
+    uint8_t proto;       /* 6 TCP, 17 UDP, 1 ICMP, 58 ICMPv6; 0 stands for TCP */
     bool explicit_proxy; /* came by CONNECT or absolute-form */
     uint16_t zone;       /* zone id of the snapshot, ZONE_NONE when the source is in none */
+    span vpn;            /* name of the VPN whose tunnel the client comes through; empty: none */
 
     span user; /* known and empty: unidentified */
+    enum identity_source id_source;
+    uint32_t id_age_s; /* since that source last said so */
+    /* What directories and RADIUS say of the user: "ldap:DN of a group", "radius:class=VALUE". */
+    span attrs[FACTS_MAX_ATTRS];
+    uint16_t n_attrs;
 
     span name;      /* the host name judged: SNI, CONNECT host or Host; empty for an address literal */
     bool tls;       /* the flow speaks TLS */
     bool decrypted; /* the request was seen inside an intercepted connection */
     bool ech;       /* the hello carries a real ECH extension (not GREASE, as far as can be told) */
     span ja4;
+    span app;               /* application as deep packet inspection names it: "bittorrent" */
+    uint8_t app_confidence; /* 0 to 100 */
 
     defect_set defects;
 
     span method; /* "GET" */
     span path;   /* path without query, as it will leave */
     bool upload; /* the request carries a body */
+
+    span type;                         /* class of the content as its first bytes show: "executable" */
+    uint64_t size;                     /* bytes of the content, as far as they came */
+    uint8_t hash[32];                  /* SHA-256 of the content; zeros: not made */
+    span virus;                        /* name of what the scanner found; known and empty: clean */
+    uint32_t signature;                /* number of the most severe signature that matched; 0: none */
+    uint8_t severity;                  /* its severity, 1 the worst; 0: none */
+    span patterns[FACTS_MAX_PATTERNS]; /* leak patterns that matched: "belgian-national-number" */
+    uint16_t n_patterns;
+
+    /* Keys (struct rule_info) of `warn` rules that this client has clicked through and that still count. */
+    uint64_t clicked[FACTS_MAX_CLICKED];
+    uint16_t n_clicked;
+
+    uint32_t quota_used_s; /* seconds of its quota that this user has used, where one applies */
 
     /* Ids of the categories that hold `name` (and `path` where known), sorted, from snapshot_categories(). */
     uint16_t cats[FACTS_MAX_CATS];

@@ -87,6 +87,10 @@ struct rule_info {
     uint32_t line;
     span reason, owner, ticket;
     bool log;
+    uint64_t key; /* of its name, or else of what it matches: the same after any reload that keeps it so;
+                     never 0. Counters, click-throughs and grants know a rule by it */
+    int64_t since, until; /* UTC seconds, [since, until); INT64_MIN and INT64_MAX: always */
+    span purpose;         /* of a `log` rule */
 };
 uint32_t snapshot_n_rules(const struct snapshot *s);
 struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule);

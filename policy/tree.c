@@ -14,7 +14,11 @@ void tree_init(struct tree *t)
     t->nodes.last = &t->nodes.first;
     t->rules.last = &t->rules.first;
     t->expects.last = &t->expects.first;
+    t->schedules.last = &t->schedules.first;
+    t->delegates.last = &t->delegates.first;
+    t->observes.last = &t->observes.first;
     map_init(&t->zone_map, 0);
+    map_init(&t->schedule_map, 0);
     map_init(&t->group_map, 0);
     map_init(&t->category_map, 0);
     map_init(&t->host_map, 0);
@@ -25,6 +29,7 @@ void tree_init(struct tree *t)
 void tree_fini(struct tree *t)
 {
     map_fini(&t->zone_map);
+    map_fini(&t->schedule_map);
     map_fini(&t->group_map);
     map_fini(&t->category_map);
     map_fini(&t->host_map);

@@ -51,22 +51,75 @@ struct cond {
     struct cond *next;
 };
 
+/* What a `set` rule sets: word and value as in struct verdict_mod. */
+struct set_part {
+    enum modifier kind;
+    struct word value; /* "strict"; "1h per user per day"; "Name: text" */
+    uint32_t limit_s;  /* of a quota, per day */
+    struct set_part *next;
+};
+
 struct rule {
     enum verb verb;
     enum block block;
     struct pos pos;
     bool any, log;
     struct cond *conds;
-    struct word name, owner, ticket, reason;
-    span text;             /* as written, one space between words */
-    span part;             /* `on` rules: this answer with its conditions */
-    enum on_event event;   /* `on` rules */
-    enum on_answer answer; /* `on` rules */
+    struct word name, owner, ticket, reason, purpose;
+    bool has_since, has_until;
+    struct pos since_pos, until_pos;
+    int64_t since, until;                 /* [since, until) in UTC seconds; without `has_` undefined */
+    bool quic_refuse;                     /* `firewall` rules */
+    struct set_part *sets;                /* `set` rules */
+    const struct delegate_decl *delegate; /* of the file it stands in; NULL: the main policy */
+    span text;                            /* as written, one space between words */
+    span part;                            /* `on` rules: this answer with its conditions */
+    enum on_event event;                  /* `on` rules */
+    enum on_answer answer;                /* `on` rules */
     struct rule *next;
+};
+
+/* One stretch of a schedule in local time. Weekly: `days` is a set of weekdays (bit 0 Monday), from_min to
+ * to_min minutes of the day (to_min <= from_min: over midnight). Dated: days 0, first to last as days since
+ * 1970-01-01, inclusive, and from_min to to_min of each of them (0 to 1440: whole days). */
+struct slot {
+    uint8_t days;
+    uint16_t from_min, to_min;
+    int32_t first, last;
+    struct slot *next;
+};
+
+struct schedule_decl {
+    struct word name,
+        zone; /* zone: of the tz database; empty: the policy's `time-zone`, default Europe/Brussels */
+    struct slot *slots, *except; /* except: dated ones; they take away */
+    uint32_t id;
+    struct schedule_decl *next;
+};
+
+/* `delegate "FILE" to "NAME" for GROUP, ... from ZONE, ...  may narrow | may grant category A, B`. Its rules
+ * hold for those people alone, and allow only what the ceiling says. */
+struct delegate_decl {
+    struct word file, name;
+    struct cond *who;     /* FROM and FOR conditions that every rule of the file gets */
+    struct cond *ceiling; /* CATEGORY and DOMAIN conditions that it may allow; NULL: it may only narrow */
+    struct pos pos;
+    uint32_t id;
+    struct delegate_decl *next;
+};
+
+/* `observe from ZONE, ... [for ...] until DATE`. */
+struct observe_decl {
+    struct pos pos;
+    struct cond *conds;
+    int64_t until;
+    struct observe_decl *next;
 };
 
 struct zone_decl {
     struct word name, interface;
+    struct word vpn; /* the VPN whose tunnels lead here; empty: by network */
+    bool vpn_remote; /* `vpn remote` rather than `vpn site` */
     bool ca_none, internet, source_keep;
     struct value *networks;
     uint16_t id;
@@ -76,6 +129,8 @@ struct zone_decl {
 struct group_decl {
     struct word name;
     struct value *networks, *users;
+    struct value *attrs; /* "ldap:DN", "radius:class=VALUE": as in struct facts */
+    uint32_t stale_s;    /* an identity older than this counts as unidentified; 0: never */
     uint32_t id;
     struct group_decl *next;
 };
@@ -148,7 +203,7 @@ struct settings_decl {
     uint16_t port[64];
     uint32_t workers;
     bool private_block;
-    struct word trust, crl, lists, telephone, mail;
+    struct word trust, crl, lists, telephone, mail, time_zone;
     struct once once_workers, once_private, once_trust, once_crl, once_lists, once_help, once_divert;
 };
 
@@ -183,7 +238,10 @@ struct tree {
     TREE_LIST(node_decl) nodes;
     TREE_LIST(rule) rules; /* of all blocks */
     TREE_LIST(expect) expects;
-    struct map zone_map, group_map, category_map, host_map, service_map, user_map;
+    TREE_LIST(schedule_decl) schedules;
+    TREE_LIST(delegate_decl) delegates;
+    TREE_LIST(observe_decl) observes;
+    struct map schedule_map, zone_map, group_map, category_map, host_map, service_map, user_map;
 };
 
 void tree_init(struct tree *t);

@@ -87,8 +87,10 @@ static uint32_t zone_to(const struct image *m, const struct addr *dst)
 
 static void person_tokens(struct tokens *k, const struct image *m, const struct facts *f)
 {
-    uint32_t user = image_string(m, STRINGS_USER, f->user);
+    uint32_t user = f->regroup ? UINT32_MAX : image_string(m, STRINGS_USER, f->user);
     uint32_t list = image_addr(m, MAP_GROUP, &f->src);
+    for (unsigned i = 0; f->regroup && i < f->n_groups && i < FACTS_MAX_GROUPS; i++)
+        add_own(k, f->groups[i]);
     if (user < m->n_USERS) {
         add_run(k, m, m->USERS[user].groups);
         add_own(k, m->n_GROUPS + user);
@@ -351,7 +353,7 @@ static struct found ask(const struct query *q, struct verdict *out)
             continue;
         if ((dim_needs(d) & ~q->f->known) == 0)
             s.known[s.n_known++] = join(q, d, own[d]);
-        else if (q->closed)
+        else if (q->closed && !(dim_needs(d) & q->f->lost))
             s.known[s.n_known++] = &m->BITS[t->dim[d].free];
         else
             s.open[s.n_open++] = d;

@@ -4,7 +4,6 @@
  * caps, words against their enumerations. */
 #include "policy/record.h"
 
-#include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
 enum { TEXT_SHORT = 40, TEXT_MIDDLE = 128 };

@@ -10,14 +10,15 @@
 #ifndef POLICY_RECORD_H
 #define POLICY_RECORD_H
 
+#include "gw/base/limits.h"
 #include "policy/decide.h"
 #include "policy/snapshot.h"
 
 enum {
     RECORD_VERSION = 1,
-    RECORD_FIXED = 200, /* bytes of the fixed part of this version */
-    RECORD_MAX = 13312, /* no record is longer: the sum of all caps fits */
-    RECORD_PATH = 1024, /* a longer path counts as lost */
+    RECORD_FIXED = 200,            /* bytes of the fixed part of this version */
+    RECORD_MAX = LIM_RECORD_BYTES, /* no record is longer: the sum of all caps fits */
+    RECORD_PATH = 1024,            /* a longer path counts as lost */
     RECORD_TEXT = 64, /* names of groups, categories, zones, patterns, and what a rule is called: cut here */
     RECORD_CODE_BITS = 40 /* of the number; the node stands above */
 };

@@ -132,6 +132,8 @@ static bool connection_goes_on(struct flow *f, enum reason why)
         return true;
     judge_connection(f, &f->verdict);
     if (f->verdict.does == ACT_BLOCK) {
+        if (f->tx.open && !f->tx.answered)
+            f->tx.verdict = f->verdict;
         over(f, why, SPAN_NONE);
         return false;
     }

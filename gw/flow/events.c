@@ -152,7 +152,7 @@ static const char *txn_action(const struct txn *x)
 {
     if (x->verdict.made && x->verdict.action == ACT_WARN)
         return "warn";
-    if (x->verdict.observed && x->verdict.action == ACT_BLOCK)
+    if (x->verdict.made && x->verdict.action == ACT_BLOCK)
         return "block";
     return x->answered && x->status >= 400 ? "block" : "allow";
 }

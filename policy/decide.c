@@ -524,6 +524,19 @@ void decide(const struct snapshot *snap, const struct facts *f, struct verdict *
         (void)web_blocks(snap, f, true, out);
 }
 
+void decide_tls(const struct snapshot *snap, const struct facts *f, struct verdict *out)
+{
+    forget(out);
+    if (is_client_zone(snap, f))
+        tls_choice(snap, f, out);
+    if (out->action == ACT_EXEMPT)
+        return;
+    if (is_client_zone(snap, f) && snap->zones[f->zone].ca_none)
+        no_rule(out, ACT_EXEMPT, LAYER_TLS, WHY_ZONE_NO_CA);
+    else
+        out->action = ACT_INSPECT;
+}
+
 enum on_answer snapshot_on(const struct snapshot *s, enum on_event ev, const struct facts *f)
 {
     static const struct facts nobody = {.zone = ZONE_NONE};

@@ -83,5 +83,8 @@ struct verdict {
 };
 
 void decide(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
+/* What `tls` alone says of a connect: ACT_EXEMPT or ACT_INSPECT (also where it blocks). For connections that
+ * `observe` lets through although something blocks them. */
+void decide_tls(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
 
 #endif

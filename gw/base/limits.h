@@ -50,10 +50,13 @@ enum limits {
     LIM_POLICY_TREE_BYTES = 1073741824,
     LIM_POLICY_RULES = 65536, /* in one kind of block */
     LIM_POLICY_PART_BYTES = 268435456,
-    LIM_LIST_BYTES = 1073741824,  /* one list file */
-    LIM_CLIENTS_SHARED = 65536,   /* clients whose share of new leaves is counted */
-    LIM_CLIENT_MINT_RATE = 50,    /* new leaves a second for one client ... */
-    LIM_CLIENT_MINT_BURST = 1000, /* ... after so many at once */
+    LIM_LIST_BYTES = 1073741824,   /* one list file */
+    LIM_CLICK_S = 900,             /* a click on a warning counts so many seconds */
+    LIM_CLICK_OFFER_S = 3600,      /* ... and may come so long after the page */
+    LIM_CLICK_TARGET_BYTES = 4000, /* path and query that the click leads back to */
+    LIM_CLIENTS_SHARED = 65536,    /* clients whose share of new leaves is counted */
+    LIM_CLIENT_MINT_RATE = 50,     /* new leaves a second for one client ... */
+    LIM_CLIENT_MINT_BURST = 1000,  /* ... after so many at once */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000, /* from accept to a whole hello or first request line */
     LIM_RESOLVE_MS = 5000,
@@ -68,8 +71,11 @@ enum limits {
     LIM_TUNNEL_IDLE_MS = 3600000, /* WebSocket and spliced flows without a byte */
     LIM_LINGER_MS = 2000,         /* letting the last answer reach the client */
     LIM_HOLD_MS = 10000,          /* journal full and policy says hold */
-    LIM_HEARTBEAT_MS = 100,       /* master asks its children */
-    LIM_SIGNER_SILENT_MS = 600,   /* then the signer is replaced */
+    LIM_JUDGE_MS = 60000,       /* verdicts are looked at this often at least: the clock may have been set */
+    LIM_JUDGE_GAP_MS = 100,     /* ... and not more often than this */
+    LIM_JUDGE_TURN_US = 2000,   /* deciding flows again takes at most this of one turn of the loop */
+    LIM_HEARTBEAT_MS = 100,     /* master asks its children */
+    LIM_SIGNER_SILENT_MS = 600, /* then the signer is replaced */
     LIM_WORKER_SILENT_MS = 10000,
     LIM_DRAIN_MS = 30000,       /* orderly stop: open exchanges may end */
     LIM_STOP_OVERDUE_MS = 3000, /* a child told to stop has it beyond its grace; then it ends as it is */

@@ -23,6 +23,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     list_init(&e->flows);
     list_init(&e->holding);
     ev_timer_init(&e->hold_timer, on_hold_timer);
+    again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
     buf_init(&e->page, LIM_HEAD_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
@@ -42,6 +43,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
 
 void engine_fini(struct engine *e)
 {
+    again_fini(e);
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
@@ -65,6 +67,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+    again_start(e, false);
 }
 
 void engine_code(struct engine *e, char out[16])

@@ -9,6 +9,7 @@
 #include "certs/minter.h"
 #include "certs/verify.h"
 #include "gw/base/limits.h"
+#include "gw/flow/click.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
 #include "gw/ipc/ring.h"
@@ -24,6 +25,18 @@ struct counters {
 #define C(id, name, text) uint64_t id;
 #include "gw/flow/counter.tbl"
 #undef C
+};
+
+/* Verdicts end, and policies change: all flows are looked at again, some in each turn of the loop (again.c).
+ */
+struct again {
+    struct ev_timer at;   /* the next look, at most LIM_JUDGE_MS away: timers do not see the clock jump */
+    struct ev_later more; /* the next batch */
+    struct list *next;    /* flow to be looked at next; NULL: no look is under way */
+    bool once_more;       /* a reason for the next look came during this one */
+    bool all, all_next;   /* decide every flow again, whatever its verdict's end says */
+    int64_t due_s;        /* first moment (UTC) at which a verdict ends */
+    int64_t clock_us;     /* wall minus monotonic clock when last looked at */
 };
 
 struct engine {
@@ -46,6 +59,7 @@ struct engine {
     /* Asks for a socket bound to the client's own address; NULL: the gateway's address is used. */
     struct source_channel *opener;
 
+    struct click_keys clicks;
     uint8_t pseudo_key[2][32]; /* today's and tomorrow's */
     uint32_t pseudo_day;
 
@@ -54,6 +68,7 @@ struct engine {
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
+    struct again again;
     const struct flow *current; /* whose callback runs, for the panic */
     struct counters n;
 
@@ -73,8 +88,17 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
-/* Takes a reference to the new snapshot, drops the old one. */
+/* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
+ */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* again.c */
+void again_init(struct engine *e);
+void again_fini(struct engine *e);
+/* Looks at all flows now; `all`: also at those whose verdict has not ended. */
+void again_start(struct engine *e, bool all);
+/* A verdict holds until then (UTC seconds; INT64_MAX: no end). */
+void again_due(struct engine *e, int64_t until_s);
 
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);

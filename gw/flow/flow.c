@@ -319,6 +319,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     f->e->n.bytes_down += f->client.n_out;
     flow_goto(f, ST_CLOSED);
     let_go(f);
+    again_forget(f);
     list_drop(&f->link);
     f->e->n.flows_open--;
     ev_defer(f->e->ev, &f->reap);

@@ -13,6 +13,7 @@
 #include "gw/flow/txn.h"
 #include "gw/net/dial.h"
 #include "gw/net/listen.h"
+#include "gw/portal/page.h"
 #include "gw/tls/hello.h"
 #include "gw/tls/stream.h"
 
@@ -41,8 +42,11 @@ struct flow {
     enum reason reason;
     span detail; /* more precise reason; literal or in the arena */
     bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
-    bool refused;      /* decided: every request is answered by us */
-    bool client_quiet; /* close without close_notify: what was relayed was cut short */
+    bool refused; /* decided: every request is answered by us */
+    bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
+    bool hello_seen, ech;
+    bool dialled_twice; /* exempt only after the origin had asked for the client's certificate */
+    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
@@ -125,6 +129,8 @@ void step_mint(struct flow *f);     /* leaf for what the client asked */
 void step_client(struct flow *f);   /* handshake with the client goes on */
 
 /* judge.c: facts and decisions */
+/* `j` holds no longer than `also` does. */
+void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
@@ -150,6 +156,20 @@ enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;
 
 /* Lets the client have what is pending, then ends the flow. */
 void pump_finish(struct flow *f, enum reason why, span detail);
+
+/* warn.c: warnings and the clicks past them */
+void warn_read(struct flow *f, const struct msg *m); /* the passes that a request brings */
+bool warn_strip(struct flow *f, struct msg *m);      /* takes them out; false: no memory, never relay it */
+void warn_remember(struct flow *f, const struct msg *m); /* where the click will lead back to */
+void warn_offer(struct flow *f, struct page *p);         /* the button of a warning page */
+/* Is this the click, or else a path of ours? Then it is answered (DENIED), else OK. */
+enum rc warn_own_path(struct flow *f, const struct msg *m) MUST_USE;
+
+/* again.c: what was decided is decided again */
+/* Another snapshot in force takes over a flow; false: no memory, the flow has ended. */
+bool again_adopt(struct flow *f);
+/* The flow leaves the worker's list. */
+void again_forget(struct flow *f);
 
 /* answer.c: answers of our own; each ends the exchange and lingers */
 void answer_page(struct flow *f, enum reason why, span detail);

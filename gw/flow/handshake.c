@@ -56,6 +56,29 @@ static void upstream_failed(struct flow *f)
     step_refuse(f, REASON_UPSTREAM_TLS, flow_tls_detail(f, &f->origin, "closed"));
 }
 
+/* The origin asks for the client's own certificate, and policy passes that undecrypted. The client has not
+ * been answered and its hello is kept whole: the origin is dialled once more, this time for the kernel's
+ * relay. */
+static void exempt_after_all(struct flow *f, const struct judged *j)
+{
+    struct stream fresh;
+    if (f->dialled_twice) { /* and then its name led elsewhere, where it would have to be decrypted */
+        step_refuse(f, REASON_CERTIFICATE, SPAN("asks-client-certificate"));
+        return;
+    }
+    f->dialled_twice = true;
+    stream_abort(&f->origin);
+    stream_fini(&f->origin);
+    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
+    f->origin = fresh;
+    buf_fini(&f->in_origin);
+    f->verdict = *j;
+    f->mode = MODE_EXEMPT;
+    f->e->n.inspected--;
+    f->e->n.exempt++;
+    step_resolve(f, f->name, &f->dst);
+}
+
 void step_upstream(struct flow *f)
 {
     struct judged j;
@@ -75,9 +98,14 @@ void step_upstream(struct flow *f)
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
     }
     judge_certificate(f, &j);
-    if (j.action != ACT_BLOCK && f->name.n == 0 && leaf)
+    if (j.does != ACT_BLOCK && f->name.n == 0 && leaf)
         judge_origin_names(f, leaf, &j);
-    if (j.action == ACT_BLOCK) {
+    judged_until(&f->verdict, &j);
+    if (j.does == ACT_EXEMPT) {
+        exempt_after_all(f, &j);
+        return;
+    }
+    if (j.does == ACT_BLOCK) {
         f->verdict = j;
         if (f->cert.defects == 0) {
             f->e->n.blocked++;

@@ -72,7 +72,8 @@ static void hello_known(struct flow *f)
 {
     uint8_t name[LIM_NAME_BYTES];
     const struct hello *h = f->hello;
-    f->tls = true;
+    f->tls = f->hello_seen = true;
+    f->ech = h->ech;
     f->t_hello = flow_stamp(f);
     memcpy(f->ja4, h->ja4, sizeof f->ja4);
     if (h->sni.n > 0) {
@@ -191,7 +192,8 @@ void step_decided(struct flow *f)
         return;
     flow_stamp(f);
     f->client.paused = true; /* the client's next bytes wait in the kernel until its side is ready */
-    switch (f->verdict.action) {
+    f->e->n.would_block += f->verdict.does != f->verdict.action;
+    switch (f->verdict.does) {
     case ACT_BLOCK:
         f->e->n.blocked++;
         step_refuse(f, f->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
@@ -231,8 +233,7 @@ void step_refuse(struct flow *f, enum reason why, span detail)
         return;
     }
     if (f->no_ca || f->mode == MODE_EXEMPT) { /* nothing is intercepted here: no page can be shown */
-        answer_alert(f, why == REASON_POLICY || why == REASON_NO_ZONE ? SSL_AD_ACCESS_DENIED
-                                                                      : SSL_AD_INTERNAL_ERROR);
+        answer_alert(f, reason_is_policy(why) ? SSL_AD_ACCESS_DENIED : SSL_AD_INTERNAL_ERROR);
         flow_end(f, why, detail);
         return;
     }

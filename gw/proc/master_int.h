@@ -4,6 +4,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/ev.h"
+#include "gw/flow/click.h"
 #include "gw/ipc/peer.h"
 #include "gw/ipc/ring.h"
 #include "gw/proc/doors.h"
@@ -92,6 +93,7 @@ struct master {
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
     uint16_t ca_generation;
     uint8_t secret[STATE_SECRET];
+    struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
     uint32_t day;
     uint64_t log_events, log_bytes;
     uint32_t log_errno;

@@ -396,6 +396,13 @@ static void put_decision(struct out *o, const struct event_perron *p)
     put_span(o, EVENT_RULE, p->rule);
     put_span(o, EVENT_RULE_AT, p->rule_at);
     put_span(o, EVENT_CATEGORY, p->category);
+    put_str(o, EVENT_LIFTED, p->lifted);
+    if (p->observed) {
+        put_key(o, EVENT_OBSERVED);
+        PUT_LIT(o, "true");
+    }
+    put_span(o, EVENT_SET, p->set);
+    put_span(o, EVENT_LOG, p->log);
     put_span(o, EVENT_ZONE, p->zone);
     put_span(o, EVENT_USER, p->user);
     put_str(o, EVENT_SNAPSHOT, p->snapshot);

@@ -24,6 +24,10 @@ static struct event_perron decision(void)
         .rule = SPAN("block category streaming"),
         .rule_at = SPAN("perron.conf:33"),
         .category = SPAN("streaming"),
+        .lifted = "clicked",
+        .observed = true,
+        .set = SPAN("safe-search, youtube strict"),
+        .log = SPAN("security"),
         .zone = SPAN("lan"),
         .user = SPAN("u-0123456789"),
         .snapshot = "0123456789ab",
@@ -188,7 +192,7 @@ static void each_byte_is_spelled_as_json_wants_it(void **state)
 static void check_all_texts(span s, struct buf *b)
 {
     struct event_perron p = decision();
-    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = s;
+    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = p.set = p.log = s;
     struct event_http h = http_event();
     h.perron = p;
     h.hostname = h.path = h.method = h.protocol = h.user_agent = h.referer_host = h.content_type = s;

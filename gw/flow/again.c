@@ -11,6 +11,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/record.h"
 
 enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 16 };
 
@@ -132,13 +133,17 @@ static bool connection_goes_on(struct flow *f, enum reason why)
         return true;
     judge_connection(f, &f->verdict);
     if (f->verdict.does == ACT_BLOCK) {
-        if (f->tx.open && !f->tx.answered)
+        record_of_flow(f);
+        if (f->tx.open && !f->tx.answered) {
             f->tx.verdict = f->verdict;
+            memcpy(f->tx.code, f->code, sizeof f->tx.code);
+        }
         over(f, why, SPAN_NONE);
         return false;
     }
     if (fits_mode(f))
         return true;
+    record_of_flow(f);
     if (f->mode == MODE_EXEMPT) {
         over(f, why, SPAN("to-be-inspected"));
         return false;
@@ -164,6 +169,8 @@ static void judge_flow(struct flow *f)
     if (!connection_goes_on(f, why) || !t->open || !t->verdict.made || t->answered)
         return;
     judge_request(f, &t->verdict);
+    if (t->verdict.does != ACT_ALLOW)
+        record_of_txn(f);
     if (t->verdict.does == ACT_WARN && !t->began)
         over(f, REASON_WARNED, SPAN_NONE);
     else if (t->verdict.does != ACT_ALLOW)

@@ -76,13 +76,14 @@ struct engine {
     uint8_t io[LIM_IO_BYTES];
     struct msg msg;
     struct buf line;    /* event being written */
-    struct buf backlog; /* events that found the ring full: u32 length, bytes */
-    uint64_t n_backlog;
+    struct buf backlog; /* what found the ring full: u8 kind, u32 length, bytes */
+    uint64_t n_backlog; /* events in it */
     struct list holding;
     struct ev_timer hold_timer;
     struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
+    struct made *made; /* record of the last decision; record.c */
 };
 
 /* Contexts, pipes and lists; the rest is filled by the caller. */
@@ -100,16 +101,22 @@ void again_start(struct engine *e, bool all);
 /* A verdict holds until then (UTC seconds; INT64_MAX: no end). */
 void again_due(struct engine *e, int64_t until_s);
 
+/* record.c */
+enum rc record_init(struct engine *e) MUST_USE;
+void record_fini(struct engine *e);
+
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);
 
 /* ---- the log (gw/flow/engine.c) ----
- * A verdict takes effect only while the ring has room (engine_has_room); what was decided is then written
- * when its flow or exchange ends. Should the ring be full at that moment the line waits in a backlog of
- * bounded size, so an event of a decided flow is never dropped while the worker lives. */
+ * A verdict takes effect only while the ring has room (engine_has_room), and its record goes there first; the
+ * line follows when its flow or exchange ends. Should the ring be full at that moment the line waits in a
+ * backlog of bounded size, so an event of a decided flow is never dropped while the worker lives. */
 bool engine_has_room(struct engine *e);
 /* Writes e->line. */
 void engine_event(struct engine *e);
+/* Writes a decision record. */
+void engine_record(struct engine *e, span record);
 /* Tries again what found the ring full; is everything in the ring now? */
 bool engine_all_told(struct engine *e);
 /* The sequence number that the next event will have: those in the backlog come first. */

@@ -15,16 +15,6 @@ struct texts { /* what event_perron borrows while a line is written */
     char set[640], log[640];
 };
 
-static span user_pseudonym(const struct flow *f, char out[PSEUDO_TEXT])
-{
-    const struct engine *e = f->e;
-    uint32_t day = (uint32_t)(clock_wall_s() / 86400);
-    if (f->user.n == 0)
-        return SPAN_NONE;
-    pseudonym(e->pseudo_key[day > e->pseudo_day], f->user, out);
-    return span_str(out);
-}
-
 /* Appends a word to a list; what does not fit is left out with the rest. */
 static void put_word(char *list, size_t room, span word, span value)
 {
@@ -89,7 +79,7 @@ static void fill_perron(struct flow *f, const struct snapshot *snap, const struc
                                .seq = engine_next_seq(e)};
     if (f->zone != ZONE_NONE)
         p->zone = snapshot_zone(f->snap, f->zone)->name;
-    p->user = user_pseudonym(f, t->user);
+    p->user = flow_pseudonym(f, f->user, t->user);
     fill_rule(snap, j, p, t);
 }
 

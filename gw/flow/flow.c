@@ -135,7 +135,7 @@ static void on_hold_over(struct hold *h)
 {
     struct flow *f = CONTAINER_OF(h, struct flow, hold);
     if (f->state == ST_HOLD)
-        step_decided(f);
+        step_held(f);
     else
         txn_resume(f);
 }

@@ -53,6 +53,9 @@ struct flow {
     uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
     uint16_t zone;
     span user;
+    char pseudo[16]; /* of the user `pseudo_of` on that day; record.c */
+    const uint8_t *pseudo_of;
+    uint32_t pseudo_day;
 
     struct snapshot *snap; /* that judged the connection */
     struct judged verdict;
@@ -114,7 +117,10 @@ void step_start(struct flow *f);        /* after accept */
 void step_hello(struct flow *f);        /* client bytes in HELLO */
 void step_hello_kept(struct flow *f);   /* HELLO begins with what is in f->in (behind a CONNECT) */
 void step_forget_hello(struct flow *f); /* its memory is needed no longer */
-void step_decided(struct flow *f);      /* act on f->verdict; also from HOLD */
+void step_decided(struct flow *f);      /* act on f->verdict */
+void step_held(struct flow *f);         /* from HOLD: there is room */
+/* Is there room for a record and what follows? Else the flow waits in HOLD or is refused: true. */
+bool step_waits(struct flow *f);
 void step_refuse(struct flow *f, enum reason why, span detail); /* answer every request with the reason */
 
 /* reach.c: look-up, dial, splice */
@@ -123,10 +129,11 @@ void step_resolve(struct flow *f, span name, const struct addr *wanted);
 /* handshake.c: origin, leaf, client */
 /* What went wrong with TLS on a side: the peer's alert, or OpenSSL's reason, or `otherwise`. */
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise);
-void step_origin(struct flow *f);   /* TLS on the dialled socket */
-void step_upstream(struct flow *f); /* handshake with the origin goes on */
-void step_mint(struct flow *f);     /* leaf for what the client asked */
-void step_client(struct flow *f);   /* handshake with the client goes on */
+void step_origin(struct flow *f);    /* TLS on the dialled socket */
+void step_upstream(struct flow *f);  /* handshake with the origin goes on */
+void step_certified(struct flow *f); /* the certificate is judged; also from HOLD */
+void step_mint(struct flow *f);      /* leaf for what the client asked */
+void step_client(struct flow *f);    /* handshake with the client goes on */
 
 /* judge.c: facts and decisions */
 /* `j` holds no longer than `also` does. */
@@ -176,6 +183,10 @@ void answer_page(struct flow *f, enum reason why, span detail);
 void answer_bytes(struct flow *f, span type, span body);
 void answer_alert(struct flow *f,
                   uint8_t alert); /* TLS alert record on a connection that was not decrypted */
+
+/* record.c; the rest in record.h */
+/* Pseudonym of today of a user; kept with the flow where it is the flow's, else in `out`. */
+span flow_pseudonym(struct flow *f, span user, char out[16]);
 
 /* events.c */
 void event_of_flow(struct flow *f);

@@ -10,6 +10,7 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/record.h"
 #include "gw/tls/ctx.h"
 
 /* ---- the origin's TLS ---- */
@@ -81,7 +82,6 @@ static void exempt_after_all(struct flow *f, const struct judged *j)
 
 void step_upstream(struct flow *f)
 {
-    struct judged j;
     enum rc rc = stream_handshake(&f->origin);
     if (rc == RC_AGAIN)
         return;
@@ -97,16 +97,31 @@ void step_upstream(struct flow *f)
         f->subject = name_text(f, X509_get_subject_name(leaf));
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
     }
+    step_certified(f);
+}
+
+void step_certified(struct flow *f)
+{
+    struct judged j;
+    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
+    bool asks_names = f->name.n == 0 && leaf;
+    bool needed = f->cert.defects || f->cert.asked_client_cert;
+    if ((needed || asks_names) && step_waits(f))
+        return;
     judge_certificate(f, &j);
-    if (j.does != ACT_BLOCK && f->name.n == 0 && leaf)
+    if (j.does == ACT_ALLOW && needed)
+        record_beside(f);
+    if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
     judged_until(&f->verdict, &j);
     if (j.does == ACT_EXEMPT) {
+        record_of_flow(f);
         exempt_after_all(f, &j);
         return;
     }
     if (j.does == ACT_BLOCK) {
         f->verdict = j;
+        record_of_flow(f);
         if (f->cert.defects == 0) {
             f->e->n.blocked++;
             step_refuse(f, REASON_POLICY, SPAN("name-in-certificate"));

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include "gw/base/clock.h"
+#include "gw/flow/record.h"
 #include "policy/decide.h"
 
 static void base_facts(const struct flow *f, const struct snapshot *snap, enum step step, struct facts *x)
@@ -60,31 +61,6 @@ static enum action enforced(const struct snapshot *snap, const struct facts *x, 
     return tls.action == ACT_EXEMPT ? ACT_EXEMPT : ACT_INSPECT;
 }
 
-static void run(struct flow *f, const struct snapshot *snap, struct facts *x, struct judged *out)
-{
-    struct verdict v;
-    snapshot_categories(snap, x);
-    decide(snap, x, &v);
-    enum action does = enforced(snap, x, &v);
-    *out = (struct judged){.action = v.action,
-                           .does = does,
-                           .why = v.why,
-                           .made = true,
-                           .observed = v.observed,
-                           .category = v.category,
-                           .rule = v.rule,
-                           .grant = v.grant,
-                           .valid_until = v.valid_until,
-                           .n_logs = v.n_logs < VERDICT_MAX_LOGS ? v.n_logs : VERDICT_MAX_LOGS};
-    memcpy(out->logs, v.logs, out->n_logs * sizeof *v.logs);
-    if (x->step == STEP_REQUEST && v.n_mods) {
-        span kept = arena_dup(&f->xarena, span_of(v.mods, v.n_mods * sizeof *v.mods));
-        out->mods = (const void *)kept.p;
-        out->n_mods = kept.n ? v.n_mods : 0;
-    }
-    again_due(f->e, v.valid_until);
-}
-
 /* Blocking beats warning beats inspecting beats passing; what is done counts before what is only recorded. */
 static unsigned strictness(const struct judged *j)
 {
@@ -93,12 +69,39 @@ static unsigned strictness(const struct judged *j)
     return strict[j->does] * 4 + strict[j->action];
 }
 
-static void take_stricter(struct judged *a, const struct judged *b)
+/* Decides, and where that is stricter than what `out` says (or it says nothing yet) takes it and makes its
+ * record. */
+static void run(struct flow *f, const struct snapshot *snap, struct facts *x, struct judged *out)
 {
-    int64_t until = a->made ? earlier(a->valid_until, b->valid_until) : b->valid_until;
-    if (!a->made || strictness(b) > strictness(a))
-        *a = *b;
-    a->valid_until = until;
+    struct verdict v;
+    int64_t before_ns = clock_mono_ns();
+    snapshot_categories(snap, x);
+    decide(snap, x, &v);
+    int64_t took_ns = clock_mono_ns() - before_ns;
+    struct judged j = {.action = v.action,
+                       .why = v.why,
+                       .made = true,
+                       .observed = v.observed,
+                       .category = v.category,
+                       .rule = v.rule,
+                       .grant = v.grant,
+                       .n_logs = v.n_logs < VERDICT_MAX_LOGS ? v.n_logs : VERDICT_MAX_LOGS};
+    memcpy(j.logs, v.logs, j.n_logs * sizeof *v.logs);
+    struct verdict as_decided = v;
+    j.does = enforced(snap, x, &v);
+    j.valid_until = out->made ? earlier(out->valid_until, v.valid_until) : v.valid_until;
+    again_due(f->e, v.valid_until);
+    if (out->made && strictness(&j) <= strictness(out)) {
+        out->valid_until = j.valid_until;
+        return;
+    }
+    if (x->step == STEP_REQUEST && v.n_mods) {
+        span kept = arena_dup(&f->xarena, span_of(v.mods, v.n_mods * sizeof *v.mods));
+        j.mods = (const void *)kept.p;
+        j.n_mods = kept.n ? v.n_mods : 0;
+    }
+    *out = j;
+    record_made(f, snap, x, &as_decided, took_ns);
 }
 
 void judge_connect(struct flow *f, struct judged *out)
@@ -106,12 +109,11 @@ void judge_connect(struct flow *f, struct judged *out)
     struct facts x;
     base_facts(f, f->snap, STEP_CONNECT, &x);
     x.name = f->name;
+    out->made = false;
     run(f, f->snap, &x, out);
     if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
-        struct judged other;
         x.name = f->connect_name;
-        run(f, f->snap, &x, &other);
-        take_stricter(out, &other);
+        run(f, f->snap, &x, out);
     }
 }
 
@@ -141,7 +143,6 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         struct facts x;
-        struct judged j;
         if (g->type != GEN_DNS)
             continue;
         span s = span_of(ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
@@ -150,8 +151,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
             continue;
         base_facts(f, f->snap, STEP_CONNECT, &x);
         x.name = span_of(name, n);
-        run(f, f->snap, &x, &j);
-        take_stricter(out, &j);
+        run(f, f->snap, &x, out);
     }
     GENERAL_NAMES_free(names);
 }
@@ -163,6 +163,7 @@ void judge_certificate(struct flow *f, struct judged *out)
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
+    out->made = false;
     run(f, f->snap, &x, out);
 }
 
@@ -185,14 +186,13 @@ void judge_request(struct flow *f, struct judged *out)
     }
     if (f->tx.port)
         x.dst_port = f->tx.port;
+    out->made = false;
     run(f, snap, &x, out);
     const span others[] = {f->name, f->connect_name};
     for (size_t i = 0; i < 2; i++) {
-        struct judged other;
         if (others[i].n == 0 || span_eq(others[i], f->tx.host))
             continue;
         x.name = others[i];
-        run(f, snap, &x, &other);
-        take_stricter(out, &other);
+        run(f, snap, &x, out);
     }
 }

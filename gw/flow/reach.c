@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/flow/record.h"
 #include "gw/net/own.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
@@ -89,6 +90,7 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
         j.does == ACT_INSPECT) { /* exempt at the address it claimed, not at this one */
         f->mode = MODE_INSPECTED;
         f->verdict = j;
+        record_of_flow(f);
         f->e->n.exempt--;
         f->e->n.inspected++;
     }
@@ -97,6 +99,10 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
     if (j.does != ACT_BLOCK && (j.does != ACT_WARN || !f->tx.open))
         return false;
     *kept = j;
+    if (f->tx.open)
+        record_of_txn(f);
+    else
+        record_of_flow(f);
     return true;
 }
 

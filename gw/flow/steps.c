@@ -12,6 +12,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#include "gw/flow/record.h"
+
 /* ---- first bytes ---- */
 
 void step_start(struct flow *f)
@@ -170,7 +172,7 @@ void step_hello(struct flow *f)
 
 /* ---- acting on the connect decision ---- */
 
-static bool wait_for_room(struct flow *f)
+bool step_waits(struct flow *f)
 {
     enum on_answer answer = judge_room(f);
     if (answer == ANSWER_ALLOW)
@@ -188,8 +190,9 @@ static bool wait_for_room(struct flow *f)
 
 void step_decided(struct flow *f)
 {
-    if (wait_for_room(f))
+    if (step_waits(f))
         return;
+    record_of_flow(f);
     flow_stamp(f);
     f->client.paused = true; /* the client's next bytes wait in the kernel until its side is ready */
     f->e->n.would_block += f->verdict.does != f->verdict.action;
@@ -205,6 +208,17 @@ void step_decided(struct flow *f)
     default: f->mode = MODE_INSPECTED; f->e->n.inspected++;
     }
     step_resolve(f, f->name, f->dst.family ? &f->dst : NULL);
+}
+
+/* What was decided when there was no room is decided anew: time has passed. */
+void step_held(struct flow *f)
+{
+    if (f->origin.ssl) {
+        step_certified(f);
+        return;
+    }
+    judge_connect(f, &f->verdict);
+    step_decided(f);
 }
 
 /* Plain HTTP: the request that waits, or the next one, gets our page. */

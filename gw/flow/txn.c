@@ -5,7 +5,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/flow.h"
+#include "gw/flow/record.h"
 
 /* ---- beginning ---- */
 
@@ -157,10 +157,12 @@ static bool is_misdirected(const struct flow *f)
                            NULL) != 1;
 }
 
-/* Our own page for every request of a refused flow: same verdict, own code. */
+/* Our own page for every request of a refused flow: same verdict, and the code of the decision. */
 static enum rc answer_refused(struct flow *f)
 {
     f->tx.verdict = f->verdict;
+    if (f->code[0])
+        memcpy(f->tx.code, f->code, sizeof f->tx.code);
     snapshot_put(f->tx.snap);
     f->tx.snap = snapshot_get(f->snap); /* whose rules the verdict names */
     answer_page(f, f->reason, f->detail);
@@ -173,6 +175,7 @@ static enum rc judge(struct flow *f, const struct msg *m)
     int64_t before = clock_mono_us();
     warn_read(f, m);
     judge_request(f, &t->verdict);
+    record_of_txn(f);
     t->t_decide = (uint32_t)(clock_mono_us() - before);
     f->e->n.would_block += t->verdict.does != t->verdict.action;
     if (t->verdict.does == ACT_ALLOW)

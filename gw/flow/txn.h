@@ -49,6 +49,7 @@ struct txn {
     bool began;    /* the answer's head has left towards the client */
     bool from_http10, client_close, origin_close, upgrade;
     bool chunk_down; /* the answer leaves in chunks */
+    bool recorded;   /* `code` is that of a decision record */
     enum way up, down;
     uint32_t id;
     char code[16];

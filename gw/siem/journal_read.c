@@ -241,18 +241,27 @@ static enum rc search_unsorted(struct search *s, int fd, int index, const struct
     return RC_OK;
 }
 
+/* A segment that the index covers and that holds nothing of the code is not even opened. */
 static enum rc search_segment(struct search *s, uint64_t segment)
 {
     uint8_t head[JNX_HEAD];
+    char name[JNL_NAME];
     struct jnx_head h;
-    uint64_t size, from = JNL_HEAD;
+    struct stat st;
+    uint64_t from = JNL_HEAD;
     unsigned before = s->n;
-    AUTO_CLOSE int fd = open_file(s->dir, segment, "seg");
     AUTO_CLOSE int index = open_file(s->dir, segment, "idx");
-    TRY(size_of(fd, &size));
-    if (index >= 0 && jnl_pread(index, head, sizeof head, 0) == RC_OK &&
-        jnx_head_read(span_of(head, sizeof head), &h) == RC_OK && h.segment == segment &&
-        (h.sorted ? search_sorted : search_unsorted)(s, fd, index, &h) == RC_OK)
+    jnl_name(segment, "seg", name);
+    if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_size > SEGMENT_MOST)
+        return RC_IO;
+    bool indexed = index >= 0 && jnl_pread(index, head, sizeof head, 0) == RC_OK &&
+                   jnx_head_read(span_of(head, sizeof head), &h) == RC_OK && h.segment == segment;
+    uint64_t size = (uint64_t)st.st_size;
+    if (indexed && h.sorted && h.covered == size && (s->code < h.min || s->code > h.max))
+        return RC_OK;
+    AUTO_CLOSE int fd = open_file(s->dir, segment, "seg");
+    if (indexed && (h.sorted ? search_sorted : search_unsorted)(s, fd, index, &h) == RC_OK)
         from = h.covered;
     else
         s->n = before;

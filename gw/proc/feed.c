@@ -312,6 +312,15 @@ enum rc feed_child(struct child *c)
 
 /* ---- later ---- */
 
+void feed_clock(struct master *m)
+{
+    size_t it = 0;
+    for (struct child *c; (c = children_next(m, &it)) != NULL;) {
+        if (c->peer && feed_config(c) != RC_OK)
+            log_error("%s did not learn of the clock", role_name(c->role));
+    }
+}
+
 void feed_crl(struct master *m, span crl)
 {
     buf_clear(&m->crl);

@@ -135,6 +135,8 @@ void feed_snapshot(struct child *c);
 void feed_doors(struct child *c, const struct doors *had);
 void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
+/* The scripted clock was set: every child follows. */
+void feed_clock(struct master *m);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
 

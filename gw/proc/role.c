@@ -59,7 +59,8 @@ static void take_name(void)
         snprintf(comm, sizeof comm, "perron:%s", role);
     }
     log_setup(who, (enum log_level)life.ctx.config.log_level);
-    prctl(PR_SET_NAME, comm);
+    if (!life.configured) /* later the sandbox would not let it */
+        prctl(PR_SET_NAME, comm);
 }
 
 static void configure(span payload)

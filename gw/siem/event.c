@@ -507,7 +507,8 @@ static const char *eve_reason(const struct event_perron *p)
         return "shutdown";
     if (span_eq(why, SPAN("idle")) || span_has_suffix(why, SPAN("timeout")))
         return "timeout";
-    return p->action && span_eq(span_str(p->action), SPAN("block")) ? "forced" : NULL;
+    bool stopped = p->action && !p->observed && span_eq(span_str(p->action), SPAN("block"));
+    return stopped ? "forced" : NULL;
 }
 
 static void put_flow(struct out *o, const struct event_flow *e)

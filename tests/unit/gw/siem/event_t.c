@@ -309,16 +309,19 @@ static void the_end_of_a_flow_says_how_it_ended(void **state)
     (void)state;
     static const struct {
         const char *reason, *action, *eve;
+        bool observed;
     } ends[] = {
         {"done", "allow", NULL},           {"policy", "block", "forced"},
         {"idle", "allow", "timeout"},      {"hello-timeout", NULL, "timeout"},
         {"shutdown", "block", "shutdown"}, {NULL, NULL, NULL},
+        {"done", "block", NULL, true},
     };
     struct buf b = {0};
     for (size_t i = 0; i < N_ELEMS(ends); i++) {
         struct event_flow e = flow_event();
         e.perron.reason = ends[i].reason;
         e.perron.action = ends[i].action;
+        e.perron.observed = ends[i].observed;
         assert_int_equal(event_flow_json(&b, &e), RC_OK);
         json_t *j = parsed(&b);
         const char *got = str_at(j, "flow", "reason");

@@ -148,6 +148,8 @@ static enum rc port_tokens(struct indexer *x, enum dim d, const struct value *v,
 {
     uint32_t id;
     for (const struct value *m = v->members ? v->members : v; m; m = v->members ? m->next : NULL) {
+        if (m->proto == 17)
+            continue; /* flows are TCP */
         TRY(atom(x, d, NULL, m->lo, m->hi, &id));
         TRY(fn(x, d, id, arg));
     }

@@ -42,6 +42,7 @@ struct observe_decl {
     struct pos pos;
     struct cond *conds;
     int64_t until;
+    span text; /* as written, one space between words */
     struct observe_decl *next;
 };
 

@@ -5,6 +5,12 @@
 #include "policy/match.h"
 #include "policy/words.h"
 
+enum {
+#define D(id, name, text) DEFECT_##id,
+#include "certs/defect.tbl"
+#undef D
+};
+
 /* ---- what a rule or its absence comes to ---- */
 
 static bool is_block(unsigned verb)
@@ -17,8 +23,9 @@ static uint16_t category_of(const struct query *q, uint32_t rule)
 {
     const struct image *m = q->a->m;
     const struct facts *f = q->a->f;
-    const struct img_dim *d = &m->TABLES[q->table].dim[DIM_CATEGORY];
-    if (!d->asked || (m->BITS[d->dont_care + rule / 64] >> (rule % 64) & 1))
+    const struct img_table *t = &m->TABLES[q->table];
+    const struct img_dim *d = &t->dim[DIM_CATEGORY];
+    if (!(t->asked >> DIM_CATEGORY & 1) || (m->BITS[d->dont_care + rule / 64] >> (rule % 64) & 1))
         return CATEGORY_NONE;
     for (unsigned i = 0; i < f->n_cats && i < FACTS_MAX_CATS; i++) {
         uint16_t c = f->cats[i];
@@ -39,10 +46,9 @@ static void by_rule(struct verdict *out, const struct query *q, uint32_t rule, e
     out->rule = q->a->m->TABLES[q->table].rules.at + rule;
     out->category = category_of(q, rule);
     out->forbid = r->verb == VERB_FORBID;
-    if (r->observe_until > q->a->f->time_s) {
-        out->observed = true;
+    out->observed = r->observe_until > q->a->f->time_s;
+    if (out->observed)
         asking_until(q->a, r->observe_until);
-    }
 }
 
 static void no_rule(struct verdict *out, enum action action, enum layer layer, enum why why)
@@ -104,27 +110,24 @@ static bool is_clicked(const struct query *q, uint32_t rule)
 }
 
 /* What a rule of a delegated file says holds only as far as the main policy lets it: a `forbid` beats what it
- * allows, and its warning lifts no block. */
+ * allows, and its warning lifts neither a block nor a warning. */
 static void below_main(struct query q, struct found *x, struct verdict *out)
 {
     const struct img_table *t = &q.a->m->TABLES[q.table];
     unsigned verb = x->hit && x->rule < t->lead ? match_rule(&q, x->rule)->verb : VERB_N;
     if (verb != VERB_ALLOW && verb != VERB_WARN)
         return;
-    unsigned n_trail = out->n_trail;
     q.from = t->lead;
     q.forbids = verb == VERB_ALLOW;
-    struct found main = match_first(&q, out);
-    bool blocks = main.hit ? is_block(match_rule(&q, main.rule)->verb) : verb == VERB_WARN;
+    struct found main = match_first(&q, NULL);
+    unsigned says = main.hit ? match_rule(&q, main.rule)->verb : q.forbids ? VERB_ALLOW : VERB_BLOCK;
     x->waits |= main.waits;
-    if (blocks) {
-        x->hit = main.hit;
-        x->rule = main.rule;
-        x->may_allow |= main.may_allow;
-        x->may_grant = false; /* nor do other rules of delegated files lift it: that one came first */
-    } else if (main.waits == 0) {
-        out->n_trail = (uint16_t)n_trail;
-    }
+    if (!is_block(says) && (says != VERB_WARN || is_clicked(&q, main.rule)))
+        return;
+    (void)match_first(&q, out); /* into the trail */
+    x->hit = main.hit;
+    x->rule = main.rule;
+    x->may_allow |= main.may_allow;
 }
 
 /* The word of `web` on what is known: true when it blocks for certain, that is when the first certain rule
@@ -182,27 +185,10 @@ static void tls_choice(struct asking *a, struct verdict *out)
  * stands. */
 static void exempt_or_blocked(struct asking *a, struct verdict *out)
 {
-    struct verdict exempt = {.action = out->action,
-                             .layer = out->layer,
-                             .why = out->why,
-                             .rule = out->rule,
-                             .category = out->category,
-                             .observed = out->observed};
-    uint16_t n_trail = out->n_trail;
-    uint64_t waits = out->waits_for;
-    out->n_trail = 0;
-    out->waits_for = 0;
-    if (web_blocks(a, HOPE_NONE, out))
-        return;
-    out->action = exempt.action;
-    out->layer = exempt.layer;
-    out->why = exempt.why;
-    out->rule = exempt.rule;
-    out->category = exempt.category;
-    out->observed = exempt.observed;
-    out->forbid = false;
-    out->n_trail = n_trail;
-    out->waits_for = waits;
+    struct verdict last;
+    forget(&last);
+    if (web_blocks(a, HOPE_NONE, &last))
+        *out = last;
 }
 
 static void decide_connect(struct asking *a, struct verdict *out)
@@ -231,7 +217,7 @@ static void decide_connect(struct asking *a, struct verdict *out)
  * rules about it count. */
 static void decide_certificate(struct asking *a, struct verdict *out)
 {
-    const uint32_t asks = img_asks_client();
+    const uint32_t asks = DEFECT_ASKS_CLIENT;
     struct query q = {.a = a, .table = TABLE_CERT};
     no_rule(out, ACT_ALLOW, LAYER_TLS, WHY_DEFAULT);
     for (a->defect = 0; a->defect < 32; a->defect++) {
@@ -333,8 +319,12 @@ static void note_sets(struct asking *a, struct verdict *out)
     struct query q = {.a = a, .table = TABLE_SET};
     struct noting n = {.q = &q, .out = out};
     match_all(&q, note_set, &n);
-    if (!n.quota || !(a->f->known & FACT_BIT(QUOTA)) || a->f->quota_used_s < n.quota)
+    if (!n.quota || !(a->f->known & FACT_BIT(QUOTA)))
         return;
+    if (a->f->quota_used_s < n.quota) {
+        asking_until(a, a->f->time_s + (int64_t)(n.quota - a->f->quota_used_s));
+        return;
+    }
     for (unsigned i = 0; i < out->n_mods; i++) {
         if (out->mods[i].kind == MOD_QUOTA)
             by_rule(out, &q, out->mods[i].rule - a->m->TABLES[TABLE_SET].rules.at, ACT_BLOCK, LAYER_WEB);

@@ -235,10 +235,10 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     return true;
 }
 
-static bool dim_ok(const struct image *m, const struct img_table *t, const struct img_dim *d,
-                   uint64_t budget[2])
+static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, uint64_t budget[2])
 {
-    if (!d->asked)
+    const struct img_dim *d = &t->dim[dim];
+    if (!(t->asked >> dim & 1))
         return d->tokens.n == 0;
     if (t->n_words == 0 || !bits_ok(m, t, d->dont_care) || !bits_ok(m, t, d->free) ||
         !run_ok(d->tokens, m->n_TOKENS) || d->tokens.n > budget[1])
@@ -272,7 +272,7 @@ static bool table_ok(const struct image *m, const struct img_table *t, uint32_t 
 {
     return t->rules.at == first && run_ok(t->rules, m->n_RULES) && t->rules.n <= LIM_POLICY_RULES &&
            t->n_words == img_words(t->rules.n) && bits_ok(m, t, t->all) && bits_ok(m, t, t->forbids) &&
-           bits_ok(m, t, t->timed) && t->lead <= t->rules.n;
+           bits_ok(m, t, t->timed) && t->lead <= t->rules.n && t->asked < UINT32_C(1) << DIM_N;
 }
 
 static bool tables_ok(const struct image *m)
@@ -287,7 +287,7 @@ static bool tables_ok(const struct image *m)
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {
-            if (!dim_ok(m, t, &t->dim[d], budget))
+            if (!dim_ok(m, t, d, budget))
                 return false;
         }
     }

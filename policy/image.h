@@ -203,7 +203,6 @@ struct img_token {
 };
 
 struct img_dim {
-    uint32_t asked;     /* whether any rule of the table asks about it */
     uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */
     uint32_t free;      /* first word of BITS: rules with neither condition nor exception */
     struct img_run tokens;
@@ -219,6 +218,7 @@ struct img_table {
     uint32_t all;     /* first word of BITS: every rule */
     uint32_t forbids; /* first word of BITS: `forbid` rules */
     uint32_t timed;   /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;   /* dimensions, as bits, that any rule asks about */
     uint32_t lead;    /* that many rules at the beginning come from delegated files */
     struct img_run dates; /* of DATES */
     uint32_t date_bits;

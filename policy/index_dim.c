@@ -371,7 +371,7 @@ static enum rc put_set(struct indexer *x, const struct index_list *l, const uint
 
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 {
-    *out = (struct img_dim){.asked = x->asked[d], .tokens = {part_count(x->p, SECT_TOKENS), 0}};
+    *out = (struct img_dim){.tokens = {part_count(x->p, SECT_TOKENS), 0}};
     if (!x->asked[d])
         return RC_OK;
     TRY(put_clear(x, x->conditioned[d], &out->dont_care));
@@ -522,8 +522,10 @@ static enum rc table_build(struct indexer *x, enum table table)
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
     TRY(put_dates(x, items, &o));
-    for (unsigned d = 0; d < DIM_N; d++)
+    for (unsigned d = 0; d < DIM_N; d++) {
+        o.asked |= (uint32_t)x->asked[d] << d;
         TRY(put_dim(x, d, &o.dim[d]));
+    }
     return part_put(x->p, SECT_TABLES, &o, NULL);
 }
 

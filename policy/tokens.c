@@ -273,6 +273,7 @@ uint64_t dim_needs(enum dim d)
 const struct tokens *tokens_of(struct asking *a, enum dim d)
 {
     enum dim from = tokens_dim(d);
+    gw_assert(from < DIM_N);
     struct tokens *k = &a->tok[from];
     uint32_t bit = UINT32_C(1) << from;
     if (a->made & bit)
@@ -305,8 +306,9 @@ void asking_start(struct asking *a, const struct snapshot *snap, const struct fa
 
 /* ---- groups, for who asks why ---- */
 
-unsigned tokens_groups(const struct image *m, const struct facts *f, struct group_hit *out, unsigned most)
+unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out, unsigned most)
 {
+    const struct image *m = &s->img;
     uint32_t user = image_string(m, STRINGS_USER, f->user), list = image_addr(m, MAP_GROUP, &f->src);
     unsigned n = 0;
     for (unsigned i = 0; i < n_attrs(f) + 2; i++) {

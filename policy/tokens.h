@@ -9,9 +9,9 @@
 /* Room for all there can be: 127 labels of a name, segments of LIM_POLICY_PATH_BYTES, every schedule twice (by
  * week and by date), every group with `stale` once; runs: one an attribute, two a time zone. */
 enum { TOKENS_OWN = 2 * LIM_POLICY_SCHEDULES + 16, TOKENS_RUNS = FACTS_MAX_ATTRS + 8 };
-_Static_assert(LIM_POLICY_PATH_BYTES / 2 < TOKENS_OWN && FACTS_MAX_CATS < TOKENS_OWN, "all tokens have room");
-_Static_assert(LIM_POLICY_STALE_GROUPS + 2 <= TOKENS_OWN, "groups and the user");
-_Static_assert(2 * LIM_POLICY_TIME_ZONES < TOKENS_RUNS, "two lists a time zone");
+_Static_assert(LIM_POLICY_PATH_BYTES / 2 < (int)TOKENS_OWN && (int)FACTS_MAX_CATS < (int)TOKENS_OWN, "all tokens have room");
+_Static_assert(LIM_POLICY_STALE_GROUPS + 2 <= (int)TOKENS_OWN, "groups and the user");
+_Static_assert(2 * LIM_POLICY_TIME_ZONES < (int)TOKENS_RUNS, "two lists a time zone");
 
 struct tokens {
     unsigned n_runs, n_own;
@@ -49,16 +49,5 @@ enum dim tokens_dim(enum dim d);
 uint64_t dim_needs(enum dim d);
 /* Moment after which the schedule is in another state; remembered. */
 int64_t asking_schedule_next(struct asking *a, uint32_t schedule);
-
-/* Groups of a flow's user by number, with how each was found; stale ones too. Returns how many there are
- * (at most `most` are written). */
-enum group_by { GROUP_BY_USER, GROUP_BY_NETWORK, GROUP_BY_ATTR };
-struct group_hit {
-    uint32_t group;
-    enum group_by by;
-    uint16_t attr; /* number of the attribute in the facts, with GROUP_BY_ATTR */
-    bool stale;    /* the identity is too old for it: it does not count */
-};
-unsigned tokens_groups(const struct image *m, const struct facts *f, struct group_hit *out, unsigned most);
 
 #endif

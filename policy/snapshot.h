@@ -28,7 +28,7 @@ struct set_listen {
     uint16_t port;
 };
 enum on_event {
-#define O(id, word, answers, lacks, def) ON_##id,
+#define O(id, word, answers, def) ON_##id,
 #include "policy/event.tbl"
 #undef O
     ON_N

@@ -107,7 +107,10 @@ static enum rc feed_config(struct child *c)
 void feed_snapshot(struct child *c)
 {
     const struct policy *p = &c->m->policy;
-    child_send(c, MSG_SNAPSHOT, span_of(snapshot_hash(p->snap), SNAP_HASH), p->fd, SNAP_PARTS);
+    struct buf b = {0};
+    if (manifest_put(&b, snapshot_manifest(p->snap)) == RC_OK)
+        child_send(c, MSG_SNAPSHOT, buf_span(&b), p->fd, SNAP_PARTS);
+    buf_fini(&b);
 }
 
 static enum rc feed_ca(struct child *c)

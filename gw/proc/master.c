@@ -19,6 +19,7 @@
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
 #include "gw/proc/sandbox.h"
+#include "policy/part.h"
 
 enum { HOUR_MS = 3600000 };
 
@@ -247,6 +248,13 @@ static void on_hourly(struct ev_timer *t)
 {
     struct master *m = CONTAINER_OF(t, struct master, hourly);
     feed_hourly(m);
+    if (m->policy.snap) {
+        kept_touch(&m->kept, snapshot_hash(m->policy.snap));
+        unsigned gone = kept_purge(&m->kept, clock_wall_s() - LIM_SNAPSHOT_KEPT_DAYS * INT64_C(86400));
+        if (gone)
+            log_info("%u kept files of policies out of force for %d days were removed", gone,
+                     (int)LIM_SNAPSHOT_KEPT_DAYS);
+    }
     ev_timer_set(m->ev, t, HOUR_MS);
 }
 
@@ -283,6 +291,9 @@ static void close_up(void)
 static enum rc prepare(struct master *m, struct buf *err)
 {
     TRY(state_open(&m->state, m->o->state, err));
+    TRY(kept_open(&m->kept, m->state.dir, err));
+    TRY(part_seal("perron-grants", SPAN_NONE, &m->grants.fd));
+    TRY(part_identify(m->grants.fd, &m->grants.id));
     TRY(feed_open(m, err));
     TRY(ev_new(&m->ev));
     m->started_ms = ev_now_ms(m->ev);
@@ -301,8 +312,9 @@ static void init(struct master *m, const struct master_opts *o)
     *m = (struct master){.o = o, .trust_fd = -1, .log_fd = -1};
     for (size_t i = 0; i <= LIM_WORKERS; i++)
         m->ring_fd[i] = m->ring_wake[i] = -1;
-    for (size_t i = 0; i < SNAP_PARTS; i++)
-        m->policy.fd[i] = -1;
+    policy_init(&m->policy);
+    m->grants.fd = -1;
+    m->kept = (struct kept){-1, -1, -1};
     m->state.dir = m->state.lock = -1;
     m->config.clock_offset_us = o->clock_offset_us;
     m->config.node = o->node;
@@ -333,6 +345,7 @@ int master_run(const struct master_opts *o)
     if (rc == RC_OK)
         rc = ev_run(m->ev);
     control_close(m->control);
+    kept_close(&m->kept);
     state_close(&m->state);
     return rc == RC_OK ? m->exit_code : 1;
 }

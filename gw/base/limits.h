@@ -46,8 +46,8 @@ enum limits {
     LIM_SNAPSHOTS_SHOWN = 1000,    /* by one `show snapshots`, newest first */
     LIM_HITS_SLOTS = 131072,       /* rules that a worker counts before it is given new memory */
     LIM_HITS_KEPT = 262144,        /* rules whose counters are remembered */
-    LIM_HITS_MERGE_MS = 5000,      /* the workers' counters are looked at this often ... */
-    LIM_HITS_WRITE_MS = 60000,     /* ... and written down this often */
+    LIM_HITS_TURN_MS = 5000,       /* the workers' counters are looked at this often ... */
+    LIM_HITS_WRITE_MS = 15000,     /* ... and written down this often */
     /* what the policy compiler takes */
     LIM_POLICY_BYTES = 16777216, /* one policy file */
     LIM_POLICY_FILES = 256,      /* with all that it includes */

@@ -128,6 +128,8 @@ static void show(struct client *c, json_t *request)
         show_processes(c);
     } else if (strcmp(what, "snapshots") == 0) {
         control_snapshots(c);
+    } else if (strcmp(what, "rules") == 0) {
+        control_rules(c);
     } else {
         if (strcmp(what, "counters") == 0)
             say_gateway(c);

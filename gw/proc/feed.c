@@ -125,6 +125,15 @@ static enum rc feed_ca(struct child *c)
     return rc;
 }
 
+void feed_hits(struct child *c)
+{
+    int fd;
+    if (counts_table(&c->m->counts, c->index, &fd) == RC_OK)
+        child_send(c, MSG_HITS, SPAN_NONE, &fd, 1);
+    else
+        log_error("alarm: worker %u does not count rules: no memory", (unsigned)c->index);
+}
+
 void feed_codes(struct child *c)
 {
     struct buf b = {0}, err = {0};
@@ -257,6 +266,7 @@ static enum rc feed_worker(struct child *c)
     if (buf_len(&m->crl))
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);
+    feed_hits(c);
     feed_codes(c);
     feed_day(c, today());
     feed_day(c, today() + 1);

@@ -6,6 +6,7 @@
 #include "gw/base/ev.h"
 #include "gw/ipc/peer.h"
 #include "gw/ipc/ring.h"
+#include "gw/proc/counts.h"
 #include "gw/proc/doors.h"
 #include "gw/proc/kept.h"
 #include "gw/proc/master.h"
@@ -85,7 +86,7 @@ struct master {
     bool hurry; /* a second signal: no grace */
     int64_t started_ms;
     struct ev_io signals;
-    struct ev_timer heartbeat, phase_end, hourly;
+    struct ev_timer heartbeat, phase_end, hourly, counting;
     uint64_t beat;
 
     struct child single[ROLE_N]; /* all but workers */
@@ -97,6 +98,8 @@ struct master {
     struct policy policy;
     struct grants_part grants;
     struct kept kept;
+    struct counts counts;
+    int64_t counts_written_ms;
     struct reload reload;
     struct doors doors;
     struct nft *nft; /* NULL: nothing is diverted */
@@ -145,6 +148,7 @@ enum rc feed_open_policy(struct master *m, const struct settings *s, uint32_t n_
 enum rc feed_child(struct child *c) MUST_USE;
 void feed_snapshot(struct child *c);
 void feed_doors(struct child *c, const struct doors *had);
+void feed_hits(struct child *c);
 void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */

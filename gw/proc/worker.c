@@ -252,6 +252,16 @@ static enum rc show(struct worker *w, span payload)
     return rc;
 }
 
+static enum rc take_hits(struct worker *w, const int *fds, size_t n_fds)
+{
+    struct hits *h;
+    if (n_fds != 1)
+        return RC_BAD;
+    TRY(hits_map(fds[0], &h));
+    engine_hits(&w->engine, h);
+    return RC_OK;
+}
+
 static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fds, size_t n_fds)
 {
     struct engine *e = &w->engine;
@@ -265,6 +275,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
             return RC_BAD;
         e->ring_wake = take_fd(fds, 1);
         return ring_map(fds[0], &e->ring);
+    case MSG_HITS: return take_hits(w, fds, n_fds);
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);

@@ -40,6 +40,10 @@ bool hash_parse(span text, uint8_t out[SNAP_HASH]);
  * its structure is wrong. */
 enum rc snapshot_open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
                          struct snapshot **out) MUST_USE;
+/* The same without the lists, which are kept for the last few snapshots only: for decisions whose categories
+ * are known from a record. Every name is in no category. fds of lists are not looked at. */
+enum rc snapshot_open_old(const struct manifest *m, const int fds[SNAP_PARTS],
+                          struct snapshot **out) MUST_USE;
 const struct manifest *snapshot_manifest(const struct snapshot *s);
 
 #endif

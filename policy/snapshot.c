@@ -114,9 +114,23 @@ static bool shares(const struct snapshot *s, const struct snapshot *other, enum 
     return other && part_same(&s->manifest.part[p], &other->manifest.part[p]);
 }
 
-static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const struct snapshot *other)
+static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
+{
+    if (!s->part[PART_LISTS])
+        s->cats = (struct catdb){.n_categories = (uint16_t)s->img.n_CATS}; /* nothing asks it */
+    else if (shares(s, other, PART_LISTS))
+        s->cats = other->cats;
+    else
+        TRY(catdb_open(s->part[PART_LISTS]->bytes, &s->cats));
+    return s->cats.n_categories == s->img.n_CATS ? RC_OK : RC_BAD;
+}
+
+static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const struct snapshot *other,
+                          bool with_lists)
 {
     for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        if (!with_lists && (i == PART_LISTS || i == PART_LISTS_TEXT))
+            continue;
         if (shares(s, other, i)) {
             s->part[i] = other->part[i];
             s->part[i]->refs++;
@@ -129,18 +143,13 @@ static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const s
         s->img = other->img;
     else
         TRY(image_open(s->part[PART_POLICY]->bytes, &s->img));
-    if (shares(s, other, PART_LISTS))
-        s->cats = other->cats;
-    else
-        TRY(catdb_open(s->part[PART_LISTS]->bytes, &s->cats));
-    if (s->cats.n_categories != s->img.n_CATS)
-        return RC_BAD;
+    TRY(open_lists(s, other));
     fill_settings(s);
     return fill_zones(s);
 }
 
-enum rc snapshot_open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
-                         struct snapshot **out)
+static enum rc open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
+                       bool with_lists, struct snapshot **out)
 {
     struct snapshot *s = calloc(1, sizeof *s);
     *out = NULL;
@@ -148,12 +157,23 @@ enum rc snapshot_open_as(const struct manifest *m, const int fds[SNAP_PARTS], co
         return RC_NOMEM;
     s->refs = 1;
     s->manifest = *m;
-    enum rc rc = open_parts(s, fds, share);
+    enum rc rc = open_parts(s, fds, share, with_lists);
     if (rc == RC_OK)
         *out = s;
     else
         snapshot_put(s);
     return rc;
+}
+
+enum rc snapshot_open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
+                         struct snapshot **out)
+{
+    return open_as(m, fds, share, true, out);
+}
+
+enum rc snapshot_open_old(const struct manifest *m, const int fds[SNAP_PARTS], struct snapshot **out)
+{
+    return open_as(m, fds, NULL, false, out);
 }
 
 enum rc snapshot_open(const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH], struct snapshot **out)
@@ -236,7 +256,8 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
     span name = f->name;
     if (name.n == 0 && f->dst.family)
         name = span_str(addr_text(&f->dst, text));
-    f->n_cats = name.n ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
+    f->n_cats =
+        name.n && s->part[PART_LISTS] ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
 }
 
 uint32_t snapshot_n_rules(const struct snapshot *s)

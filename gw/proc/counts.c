@@ -209,12 +209,23 @@ enum rc counts_write(struct counts *c)
     return rc;
 }
 
+/* A number that ends with this byte; NULL otherwise. */
+static const char *number(const char *at, int base, char end, uint64_t *out)
+{
+    char *stop;
+    errno = 0;
+    *out = strtoull(at, &stop, base);
+    return errno || stop == at || *stop != end || *at == '-' || *at == ' ' ? NULL : stop + 1;
+}
+
 static bool read_line(const char *line, struct hit *h)
 {
-    int used = 0;
-    return sscanf(line, "%16" SCNx64 " %20" SCNu64 " %20" SCNd64 "%n", &h->key, &h->n, &h->last_s, &used) ==
-               3 &&
-           line[used] == '\n' && h->key != 0;
+    uint64_t last = 0;
+    const char *at = number(line, 16, ' ', &h->key);
+    at = at ? number(at, 10, ' ', &h->n) : NULL;
+    at = at ? number(at, 10, '\n', &last) : NULL;
+    h->last_s = (int64_t)last;
+    return at && h->key != 0 && last <= INT64_MAX;
 }
 
 /* BAD: it is not what was written. */

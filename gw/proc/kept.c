@@ -23,20 +23,30 @@ static enum rc complain(struct buf *err, const char *what)
     return buf_printf(err, "%s: %s\n", what, strerror(errno)) == RC_OK ? RC_CONFIG : RC_NOMEM;
 }
 
-static enum rc open_dir(int state_dir, const char *name, int *out, struct buf *err)
+static enum rc open_dir(int state_dir, const char *name, bool make, int *out, struct buf *err)
 {
-    if (mkdirat(state_dir, name, 0700) < 0 && errno != EEXIST)
+    if (make && mkdirat(state_dir, name, 0700) < 0 && errno != EEXIST)
         return complain(err, name);
     *out = openat(state_dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     return *out < 0 ? complain(err, name) : RC_OK;
 }
 
-enum rc kept_open(struct kept *k, int state_dir, struct buf *err)
+static enum rc open_dirs(struct kept *k, int state_dir, bool make, struct buf *err)
 {
     *k = (struct kept){-1, -1, -1};
-    TRY(open_dir(state_dir, "parts", &k->parts, err));
-    TRY(open_dir(state_dir, "lists", &k->lists, err));
-    return open_dir(state_dir, "snapshots", &k->snapshots, err);
+    TRY(open_dir(state_dir, "parts", make, &k->parts, err));
+    TRY(open_dir(state_dir, "lists", make, &k->lists, err));
+    return open_dir(state_dir, "snapshots", make, &k->snapshots, err);
+}
+
+enum rc kept_open(struct kept *k, int state_dir, struct buf *err)
+{
+    return open_dirs(k, state_dir, true, err);
+}
+
+enum rc kept_look(struct kept *k, int state_dir, struct buf *err)
+{
+    return open_dirs(k, state_dir, false, err);
 }
 
 void kept_close(struct kept *k)
@@ -251,6 +261,32 @@ enum rc kept_part(const struct kept *k, enum snap_part p, const struct part_id *
     *fd = mem;
     mem = -1;
     return RC_OK;
+}
+
+enum rc kept_snapshot_open(const struct kept *k, const uint8_t name[SNAP_HASH], struct snapshot **out,
+                           struct buf *err)
+{
+    static const enum snap_part wanted[] = {PART_POLICY, PART_GRANTS};
+    struct kept_snapshot s;
+    char text[MANIFEST_TEXT];
+    int fds[SNAP_PARTS];
+    *out = NULL;
+    for (unsigned i = 0; i < SNAP_PARTS; i++)
+        fds[i] = -1;
+    hash_text(name, text);
+    enum rc rc = kept_find(k, span_str(text), &s, err);
+    for (size_t i = 0; rc == RC_OK && i < N_ELEMS(wanted); i++)
+        rc = kept_part(k, wanted[i], &s.manifest.part[wanted[i]], &fds[wanted[i]], err);
+    if (rc == RC_OK) {
+        rc = snapshot_open_old(&s.manifest, fds, out);
+        if (rc == RC_BAD)
+            rc = refuse(err, PART_POLICY, text, "is of another version of this program");
+    }
+    for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    return rc;
 }
 
 /* ---- forgetting ---- */

@@ -26,6 +26,8 @@ struct kept_snapshot {
 
 /* Makes the three directories in the state directory where they are missing. */
 enum rc kept_open(struct kept *k, int state_dir, struct buf *err) MUST_USE;
+/* The same of a state directory that is another's: nothing is made. */
+enum rc kept_look(struct kept *k, int state_dir, struct buf *err) MUST_USE;
 void kept_close(struct kept *k);
 /* Writes down what is not there yet; s->name is set from the manifest. */
 enum rc kept_put(const struct kept *k, struct kept_snapshot *s, const int fds[SNAP_PARTS],
@@ -36,6 +38,10 @@ enum rc kept_find(const struct kept *k, span prefix, struct kept_snapshot *out, 
 /* The part's bytes in a sealed memfd. CONFIG, and said, where it is gone or damaged. */
 enum rc kept_part(const struct kept *k, enum snap_part p, const struct part_id *id, int *fd,
                   struct buf *err) MUST_USE;
+/* For repeating decisions: the snapshot of a record, by its whole hash, without its lists (policy/manifest.h,
+ * snapshot_open_old). */
+enum rc kept_snapshot_open(const struct kept *k, const uint8_t name[SNAP_HASH], struct snapshot **out,
+                           struct buf *err) MUST_USE;
 /* Every snapshot that is kept, in no order; damaged ones are left out and counted. */
 unsigned kept_each(const struct kept *k, void (*each)(const struct kept_snapshot *s, void *arg), void *arg);
 /* This snapshot is in force now: counts from here when it comes to forgetting. */

@@ -222,6 +222,56 @@ static void what_was_kept_comes_back(void **state)
     close(fd);
 }
 
+/* A record of a snapshot whose lists are long gone is decided again all the same. */
+static void decisions_can_be_repeated_without_lists(void **state)
+{
+    static const char text[] = "zone internet\nzone lan network 10.0.0.0/8\ncategory c domain \"c.test\"\n"
+                               "web {\n block category c\n allow any\n}\n";
+    char path[] = "/tmp/perron-policy-XXXXXX";
+    struct compile_made made;
+    struct compile_opts opts = {.made = &made};
+    struct kept_snapshot s = {.who = "w", .file = "f"};
+    struct snapshot *snap;
+    struct buf diag = {0};
+    struct kept look;
+    int fds[SNAP_PARTS], fd = mkstemp(path);
+    (void)state;
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    close(fd);
+    assert_int_equal(policy_compile(path, &opts, fds, s.name, &diag), RC_OK);
+    unlink(path);
+    buf_fini(&diag);
+    s.manifest = made.manifest;
+    assert_int_equal(kept_put(&k, &s, fds, &err), RC_OK);
+    unlink(path_of("lists", made.manifest.part[PART_LISTS].hash));
+    assert_int_equal(kept_look(&look, state_dir, &err), RC_OK);
+    assert_int_equal(kept_snapshot_open(&look, s.name, &snap, &err), RC_OK);
+    assert_memory_equal(snapshot_hash(snap), s.name, SNAP_HASH);
+    struct facts f = {.known = ~UINT64_C(0), .step = STEP_REQUEST, .name = SPAN("c.test"), .zone = 1};
+    assert_true(addr_parse(SPAN("10.0.0.1"), &f.src));
+    struct verdict v;
+    f.cats[0] = 0;
+    f.n_cats = 1; /* as the record says */
+    decide(snap, &f, &v);
+    assert_int_equal(v.action, ACT_BLOCK);
+    f.n_cats = 0;
+    decide(snap, &f, &v);
+    assert_int_equal(v.action, ACT_ALLOW);
+    f.n_cats = 3;
+    snapshot_categories(snap, &f);
+    assert_int_equal(f.n_cats, 0);
+    snapshot_put(snap);
+    s.name[0] ^= 1;
+    assert_int_equal(kept_snapshot_open(&look, s.name, &snap, &err), RC_CONFIG);
+    assert_true(said("no snapshot"));
+    assert_null(snap);
+    for (unsigned i = 0; i < SNAP_PARTS; i++)
+        close(fds[i]);
+    kept_close(&look);
+    assert_int_equal(kept_look(&look, -1, &err), RC_CONFIG);
+    buf_clear(&err);
+}
+
 static void half_written_files_are_nobodys(void **state)
 {
     struct kept_snapshot s = keep("whole", "lists");
@@ -302,6 +352,7 @@ int main(void)
         cmocka_unit_test(damaged_snapshots_are_refused),
         cmocka_unit_test(answers_of_a_compiler_are_read_with_care),
         cmocka_unit_test(what_was_kept_comes_back),
+        cmocka_unit_test(decisions_can_be_repeated_without_lists),
         cmocka_unit_test(half_written_files_are_nobodys),
         cmocka_unit_test(only_the_last_lists_are_kept),
         cmocka_unit_test(only_what_nobody_names_is_forgotten),

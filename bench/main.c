@@ -26,6 +26,7 @@ static const struct command COMMANDS[] = {
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
     {"journal", bench_journal, "append, find by code and verify in a journal of many records; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
+    {"reload", bench_reload, "does anybody notice that the policy is loaded anew, again and again?"},
 };
 
 static void usage(FILE *out)

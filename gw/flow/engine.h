@@ -12,6 +12,7 @@
 #include "gw/flow/click.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
+#include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
@@ -65,6 +66,7 @@ struct engine {
 
     uint32_t node, worker;
     uint64_t boot;
+    struct hits *hits; /* NULL: rules are not counted */
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
@@ -105,6 +107,10 @@ void again_due(struct engine *e, int64_t until_s);
 enum rc record_init(struct engine *e) MUST_USE;
 void record_fini(struct engine *e);
 
+/* This rule of the snapshot decided (RULE_NONE: none did). */
+void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);
+/* Counts from now on in another table (taken). */
+void engine_hits(struct engine *e, struct hits *h);
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);
 

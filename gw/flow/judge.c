@@ -153,7 +153,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
         x.name = span_of(name, n);
         run(f, f->snap, &x, out);
     }
-    GENERAL_NAMES_free(names);
+        GENERAL_NAMES_free(names);
 }
 
 void judge_certificate(struct flow *f, struct judged *out)

@@ -10,6 +10,7 @@
 struct made {
     struct record r;
     const struct flow *flow;
+    const struct snapshot *snap; /* borrowed: the flow or exchange that it is of holds it */
     size_t n;
     uint8_t bytes[RECORD_MAX];
 };
@@ -57,8 +58,10 @@ void record_made(struct flow *f, const struct snapshot *snap, const struct facts
     m->r.took_ns = (uint32_t)(took_ns < 0 ? 0 : took_ns < UINT32_MAX ? took_ns : UINT32_MAX);
     m->n = record_encode(&m->r, m->bytes);
     m->flow = f;
+    m->snap = snap;
 }
 
+/* From here on it counts, for the rule that decided too. */
 static void put(struct flow *f, const char *code)
 {
     struct made *m = f->e->made;
@@ -67,6 +70,9 @@ static void put(struct flow *f, const char *code)
     gw_assert(m->flow == f && code_parse(span_str(code), &node, &number) == RC_OK);
     record_set_code(m->bytes, node, number);
     engine_record(f->e, span_of(m->bytes, m->n));
+    engine_hit(f->e, m->snap, m->r.verdict.rule);
+    for (unsigned i = 0; i < m->r.verdict.n_logs; i++)
+        engine_hit(f->e, m->snap, m->r.verdict.logs[i]);
     m->flow = NULL;
 }
 

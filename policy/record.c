@@ -420,18 +420,15 @@ static void fill_hits(struct record *r, const struct snapshot *s)
 /* In more groups than a record holds: then nobody can say later what it was decided on. */
 static void fill_groups(struct record *r, const struct snapshot *s, const struct facts *f)
 {
-    uint16_t all[FACTS_MAX_GROUPS + 1];
-    uint16_t n = snapshot_groups_of(s, f, all, FACTS_MAX_GROUPS + 1);
+    unsigned n = record_groups(s, f, r->facts.groups, FACTS_MAX_GROUPS);
     if (n > FACTS_MAX_GROUPS) {
         r->facts.lost |= FACT_BIT(USER);
         r->facts.known &= ~FACT_BIT(USER);
         n = 0;
     }
-    r->facts.n_groups = n;
-    for (unsigned i = 0; i < n; i++) {
-        r->facts.groups[i] = all[i];
-        r->groups[i] = snapshot_group_name(s, all[i]);
-    }
+    r->facts.n_groups = (uint16_t)n;
+    for (unsigned i = 0; i < n; i++)
+        r->groups[i] = snapshot_group_name(s, r->facts.groups[i]);
 }
 
 void record_fill(struct record *r, const struct snapshot *s, const struct facts *f, const struct verdict *v,

@@ -57,10 +57,9 @@ void record_set_code(uint8_t bytes[RECORD_MAX], uint32_t node, uint64_t number);
 /* BAD: no such record, cut short, or with something behind it. Spans of *out point into `bytes`. */
 enum rc record_decode(span bytes, struct record *out) MUST_USE;
 
-/* Groups that hold f's user by name or by attribute, ascending; addresses do not count. */
-uint16_t snapshot_groups_of(const struct snapshot *s, const struct facts *f, uint16_t *out, size_t cap);
-span snapshot_group_name(const struct snapshot *s, uint32_t group);
-uint32_t snapshot_n_groups(const struct snapshot *s);
+/* Groups that hold f's user by name or by attribute, ascending and once each, however old the identity is;
+ * addresses do not count. Returns how many; at most `cap` are written, and more than `cap` only said. */
+unsigned record_groups(const struct snapshot *s, const struct facts *f, uint16_t *out, unsigned cap);
 /* Whether any rule or list looks at this fact. */
 bool snapshot_asks(const struct snapshot *s, enum fact fact);
 

@@ -3,26 +3,33 @@
 #include "policy/image.h"
 #include "policy/record.h"
 
-uint32_t snapshot_n_groups(const struct snapshot *s)
+enum { HITS = 4 * FACTS_MAX_GROUPS };
+
+/* Puts v into the ascending list unless it is there. */
+static unsigned insert(uint16_t *list, unsigned n, unsigned cap, uint16_t v)
 {
-    return s->img.n_GROUPS;
+    unsigned at = 0;
+    while (at < n && list[at] < v)
+        at++;
+    if (at < n && list[at] == v)
+        return n;
+    if (n == cap)
+        return cap + 1;
+    memmove(list + at + 1, list + at, (n - at) * sizeof *list);
+    list[at] = v;
+    return n + 1;
 }
 
-span snapshot_group_name(const struct snapshot *s, uint32_t group)
+unsigned record_groups(const struct snapshot *s, const struct facts *f, uint16_t *out, unsigned cap)
 {
-    return group < s->img.n_GROUPS ? image_bytes(&s->img, s->img.GROUPS[group]) : SPAN_NONE;
-}
-
-uint16_t snapshot_groups_of(const struct snapshot *s, const struct facts *f, uint16_t *out, size_t cap)
-{
-    const struct image *m = &s->img;
-    uint32_t user = f->user.n ? image_string(m, STRINGS_USER, f->user) : UINT32_MAX;
-    uint16_t n = 0;
-    if (user >= m->n_USERS)
-        return 0;
-    struct img_run groups = m->USERS[user].groups;
-    for (uint32_t i = 0; i < groups.n && n < cap; i++)
-        out[n++] = (uint16_t)m->NUMBERS[groups.at + i];
+    struct group_hit hits[HITS];
+    unsigned n = 0, n_hits = f->user.n || f->n_attrs ? snapshot_groups_of(s, f, hits, HITS) : 0;
+    if (n_hits > HITS)
+        return cap + 1;
+    for (unsigned i = 0; i < n_hits && n <= cap; i++) {
+        if (hits[i].by != GROUP_BY_NETWORK && hits[i].group <= UINT16_MAX)
+            n = insert(out, n, cap, (uint16_t)hits[i].group);
+    }
     return n;
 }
 
@@ -41,7 +48,7 @@ bool snapshot_asks(const struct snapshot *s, enum fact fact)
     uint64_t asked = 0;
     for (uint32_t t = 0; t < s->img.n_TABLES; t++) {
         for (unsigned d = 0; d < DIM_N; d++)
-            asked |= s->img.TABLES[t].dim[d].asked ? dim_needs(d) : 0;
+            asked |= s->img.TABLES[t].asked >> d & 1 ? dim_needs(d) : 0;
     }
     return asked >> fact & 1;
 }

@@ -396,6 +396,58 @@ static void a_path_that_no_rule_looks_at_is_not_kept(void **state)
     snapshot_put(s);
 }
 
+static void a_path_that_a_rule_looks_at_is_kept(void **state)
+{
+    static struct record r;
+    static const uint8_t long_path[RECORD_PATH + 1] = "/";
+    struct snapshot *s = snap_of("web { block path \"/private\"\nallow any\n}\n");
+    struct facts f = request(s, "10.1.1.1", "", "www.example", "GET");
+    struct verdict v;
+    (void)state;
+    f.path = SPAN("/private/x");
+    again(s, &f, ACT_BLOCK);
+    decide(s, &f, &v);
+    record_fill(&r, s, &f, &v, SPAN_NONE);
+    assert_true(span_eq(r.facts.path, SPAN("/private/x")) && r.facts.lost == 0);
+    f.path = span_of(long_path, sizeof long_path); /* half a path would be another one */
+    decide(s, &f, &v);
+    record_fill(&r, s, &f, &v, SPAN_NONE);
+    assert_true(r.facts.path.n == 0 && r.facts.lost == FACT_BIT(PATH));
+    snapshot_put(s);
+}
+
+/* Groups by name and by attribute, each once; those by address are found again by the address. */
+static void groups_are_those_of_the_identity(void **state)
+{
+    static struct record r;
+    struct snapshot *s = snap_of("group staff user \"anne\"  ldap \"cn=staff,dc=x\"\n"
+                                 "group many network 10.0.0.0/8\n"
+                                 "group pupils radius class \"eleve\" stale 1h\n"
+                                 "web { block domain \"a.example\" for staff\n"
+                                 "block domain \"b.example\" for pupils\n"
+                                 "block domain \"c.example\" for many\nallow any\n}\n");
+    struct facts f = request(s, "10.1.1.1", "anne", "b.example", "GET");
+    struct verdict v;
+    (void)state;
+    f.attrs[f.n_attrs++] = SPAN("ldap:cn=staff,dc=x");
+    f.attrs[f.n_attrs++] = SPAN("radius:class=eleve");
+    f.attrs[f.n_attrs++] = SPAN("ldap:cn=secret,dc=x");
+    again(s, &f, ACT_BLOCK);
+    decide(s, &f, &v);
+    record_fill(&r, s, &f, &v, SPAN("u-0123456789"));
+    assert_int_equal(r.facts.n_groups, 2);
+    assert_true(span_eq(r.groups[0], SPAN("staff")) && span_eq(r.groups[1], SPAN("pupils")));
+    f.id_age_s = 7200; /* too old for `pupils` */
+    again(s, &f, ACT_ALLOW);
+    f.name = SPAN("a.example");
+    again(s, &f, ACT_BLOCK);
+    f.name = SPAN("c.example");
+    f.user = SPAN_NONE;
+    f.n_attrs = 0;
+    again(s, &f, ACT_BLOCK);
+    snapshot_put(s);
+}
+
 /* A fact that was there and was not kept leaves a rule open even where no further step comes. */
 static void a_lost_fact_keeps_rules_open(void **state)
 {
@@ -426,6 +478,8 @@ int main(void)
         cmocka_unit_test(the_largest_record_fits),
         cmocka_unit_test(a_verdict_can_be_reached_again),
         cmocka_unit_test(a_path_that_no_rule_looks_at_is_not_kept),
+        cmocka_unit_test(a_path_that_a_rule_looks_at_is_kept),
+        cmocka_unit_test(groups_are_those_of_the_identity),
         cmocka_unit_test(a_lost_fact_keeps_rules_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

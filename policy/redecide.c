@@ -1,5 +1,5 @@
 /* Decisions again; see redecide.h. What an identity might be besides what the record says of it is a set of
- * tokens (users, groups that are not certain), made once into the set of rules that name one of them. A
+ * tokens (users, vague groups), made once into the set of rules that name one of them. A
  * record is decided with its certain groups; where it has an identity and such rules exist, it is decided
  * once more as if nobody knew who it is, and the rules that this leaves open tell whether one of them stood
  * in the way. */
@@ -15,7 +15,9 @@ struct redecide {
     const struct snapshot *snap;
     bool own;
     struct map groups;   /* name (cut as in records) -> number + 1 */
-    uint64_t *uncertain; /* a bit a rule */
+    bool *vague;         /* of a group: who is in it is not certain */
+    uint64_t *uncertain; /* a bit a rule: it names a user, or a vague group */
+    uint64_t *excepts;   /* ... in its exceptions */
     bool some_uncertain;
 };
 
@@ -71,7 +73,8 @@ static enum rc map_groups(struct map *map, const struct snapshot *s)
 /* ---- rules that name somebody who may or may not be meant ---- */
 
 /* Of an accepting set the rules that do not ask at all are in the dense form too. */
-static void mark(struct redecide *d, const struct img_table *t, struct img_run set, const uint64_t *not_these)
+static void mark(struct redecide *d, uint64_t *bits, const struct img_table *t, struct img_run set,
+                 const uint64_t *not_these)
 {
     const struct image *m = &d->snap->img;
     for (uint32_t i = 0; i < (set.n == IMG_DENSE ? t->rules.n : set.n); i++) {
@@ -80,7 +83,7 @@ static void mark(struct redecide *d, const struct img_table *t, struct img_run s
             (!(m->BITS[set.at + i / 64] >> (i % 64) & 1) || (not_these && not_these[i / 64] >> (i % 64) & 1)))
             continue;
         rule += t->rules.at;
-        d->uncertain[rule / 64] |= UINT64_C(1) << (rule % 64);
+        bits[rule / 64] |= UINT64_C(1) << (rule % 64);
         d->some_uncertain = true;
     }
 }
@@ -95,8 +98,9 @@ static void mark_token(struct redecide *d, uint32_t token)
             if (!(m->TABLES[t].asked >> dims[i] & 1) || token >= dim->tokens.n)
                 continue;
             const struct img_token *k = &m->TOKENS[dim->tokens.at + token];
-            mark(d, &m->TABLES[t], k->accept, &m->BITS[dim->dont_care]);
-            mark(d, &m->TABLES[t], k->except, NULL);
+            mark(d, d->uncertain, &m->TABLES[t], k->accept, &m->BITS[dim->dont_care]);
+            mark(d, d->uncertain, &m->TABLES[t], k->except, NULL);
+            mark(d, d->excepts, &m->TABLES[t], k->except, NULL);
         }
     }
 }
@@ -111,6 +115,7 @@ static void mark_groups(struct redecide *d, const struct snapshot *from, const u
         bool same = now[g] == 0 || (was && then[was - 1] == now[g]);
         if (same)
             continue;
+        d->vague[g] = true;
         mark_token(d, g);
         stale |= m->GROUPS[g].stale_s > 0;
     }
@@ -143,7 +148,9 @@ enum rc redecide_new(const struct snapshot *snap, const struct snapshot *from, s
     d->snap = snap;
     d->own = snap == from;
     d->uncertain = calloc((size_t)snap->img.n_RULES / 64 + 1, sizeof *d->uncertain);
-    enum rc rc = d->uncertain ? map_groups(&d->groups, snap) : RC_NOMEM;
+    d->excepts = calloc((size_t)snap->img.n_RULES / 64 + 1, sizeof *d->excepts);
+    d->vague = calloc((size_t)snap->img.n_GROUPS + 1, sizeof *d->vague);
+    enum rc rc = d->uncertain && d->excepts && d->vague ? map_groups(&d->groups, snap) : RC_NOMEM;
     if (rc == RC_OK)
         rc = find_uncertain(d, from);
     if (rc == RC_OK)
@@ -159,6 +166,8 @@ void redecide_free(struct redecide *d)
         return;
     map_fini(&d->groups);
     free(d->uncertain);
+    free(d->excepts);
+    free(d->vague);
     free(d);
 }
 
@@ -177,7 +186,7 @@ static void take_groups(const struct redecide *d, struct record *r)
     unsigned n = 0;
     for (unsigned i = 0; i < f->n_groups && !d->own; i++) {
         uintptr_t g = (uintptr_t)map_find(&d->groups, r->groups[i]);
-        if (g && g - 1 <= UINT16_MAX)
+        if (g && g - 1 <= UINT16_MAX && !d->vague[g - 1])
             f->groups[n++] = (uint16_t)(g - 1);
     }
     if (!d->own)
@@ -198,9 +207,17 @@ static bool take_person(const struct redecide *d, struct record *r)
     return somebody;
 }
 
-/* Does one of the rules that nobody can tell of stand before the verdict? */
+static bool has(const uint64_t *bits, uint32_t rule)
+{
+    return bits[rule / 64] >> (rule % 64) & 1;
+}
+
+/* Does one of the rules that nobody can tell of stand before the verdict, or has the rule that decided an
+ * exception that nobody can tell of? */
 static bool may_be_another(const struct redecide *d, const struct facts *f, const struct verdict *v)
 {
+    const struct img_rule *rules = d->snap->img.RULES;
+    uint32_t n_rules = d->snap->img.n_RULES;
     struct facts nobody = *f;
     struct verdict w;
     nobody.known &= ~FACT_BIT(USER);
@@ -211,8 +228,10 @@ static bool may_be_another(const struct redecide *d, const struct facts *f, cons
     for (unsigned i = 0; i < w.n_trail; i++) {
         uint32_t rule = w.trail[i].rule;
         bool open = w.trail[i].match == 2 && (w.trail[i].waits_for & FACT_BIT(USER));
-        if (open && rule < d->snap->img.n_RULES && (d->uncertain[rule / 64] >> (rule % 64) & 1) &&
-            (rule < v->rule || d->snap->img.RULES[rule].table != d->snap->img.RULES[v->rule].table))
+        if (!open || rule >= n_rules)
+            continue;
+        bool before = rule < v->rule || rules[rule].table != rules[v->rule].table;
+        if (before ? has(d->uncertain, rule) : rule == v->rule && has(d->excepts, rule))
             return true;
     }
     return false;

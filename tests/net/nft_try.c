@@ -70,6 +70,7 @@ static void add_zone(struct options *o, char *text)
         die("--zone");
     o->zones[z].interface = strcmp(parts[0], "-") == 0 ? SPAN_NONE : span_str(parts[0]);
     o->zones[z].nets = o->nets[z];
+    o->zones[z].n_nets = 0;
     for (size_t i = 1; i < n; i++) {
         if (!prefix_parse(span_str(parts[i]), &o->nets[z][o->zones[z].n_nets++]))
             die("--zone: network");
@@ -178,7 +179,8 @@ static void apply_again(struct options *o, struct nft *n)
 
 static void obey(struct options *o, struct nft *n)
 {
-    static char line[256]; /* zones point into it */
+    char line[256];
+    static char zone[256]; /* zones point into it */
     struct buf err = {0};
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
@@ -190,7 +192,7 @@ static void obey(struct options *o, struct nft *n)
         }
         o->plan.n_zones = strncmp(line, "zone ", 5) == 0 ? 0 : o->plan.n_zones;
         if (strncmp(line, "zone ", 5) == 0)
-            add_zone(o, line + 5);
+            add_zone(o, strcpy(zone, line + 5));
         else if (strncmp(line, "ports ", 6) == 0)
             set_ports(o, line + 6);
         else

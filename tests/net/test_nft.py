@@ -22,6 +22,7 @@ TRY = Path(os.environ.get("PERRON_BUILD", Path(__file__).parents[2] / "build")) 
 V4, V6 = "198.51.100.2", "2001:db8:77::2"
 CLIENT4, CLIENT6 = "10.77.0.2", "fd77::2"
 OUR_UID = 64816
+PLANS = int(os.environ.get("PERRON_PLANS", "300"))
 
 SERVER = r"""
 import select, socket, sys
@@ -63,6 +64,41 @@ while True:
             name = c.getsockname()
             c.sendall(f"{sys.argv[1]} from {peer[0]} to {name[0]} {name[1]}\n".encode())
             streams.add(c)
+"""
+
+# Connects and talks without pause until its input ends, then says how often it met whom. argv: addresses
+LOAD = r"""
+import collections, os, socket, sys, threading
+met, stop = collections.Counter(), threading.Event()
+def count(what):
+    met[what] += 1
+def connects(to):
+    while not stop.is_set():
+        try:
+            with socket.create_connection((to, 443), 5) as s:
+                count((s.recv(200).split() or [b"nothing"])[0].decode())
+        except OSError as e:
+            count(type(e).__name__)
+def talks(to):
+    s = socket.create_connection((to, 443), 5)
+    s.recv(200)
+    while not stop.is_set():
+        try:
+            s.sendall(b"hello")
+            count("echo" if s.recv(99) else "cut")
+        except OSError as e:
+            count("cut by " + type(e).__name__)
+            return
+threads = [threading.Thread(target=f, args=(to,)) for to in sys.argv[1:] for f in (connects, connects, talks)]
+for t in threads:
+    t.start()
+print("up", flush=True)
+sys.stdin.read()
+stop.set()
+for t in threads:
+    t.join()
+print(*(f"{k}={v}" for k, v in sorted(met.items())), sep=",")
+os._exit(0)
 """
 
 
@@ -301,6 +337,23 @@ def test_a_new_plan_takes_over_without_cutting_a_connection(lab):
         assert s.recv(20) == b"still here"
     assert greeting(lab.client, V4, 8443).startswith("divert")
     assert greeting(lab.client, V4, 443).startswith("origin")
+
+
+@pytest.mark.parametrize("options", [(), ("--open",)], ids=["closed", "open"])
+def test_while_rules_move_nothing_is_refused_and_nothing_passes(lab, options):
+    """Hundreds of plans that differ, under connections and talk: each is met by the old rules or by the new ones."""
+    gw = Gateway(lab, *options)
+    load = lab.client.start(sys.executable, "-c", LOAD, V4, V6, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    lab.procs.append(load)
+    assert load.stdout.readline() == b"up\n"
+    plans = ["ports 80,443,8443", "zone -,10.0.0.0/8,fd77::/64", "ports 443", "zone lan0,10.77.0.0/16,fd00::/8,192.0.2.0/24",
+             "ports 443,80", "zone lan0"]
+    for n in range(PLANS):
+        gw.say(plans[n % len(plans)], b"applied")
+    out, _ = load.communicate(timeout=20)
+    met = {k: int(v) for k, v in (x.split("=") for x in out.decode().strip().split(","))}
+    assert set(met) == {"divert", "echo"}, met
+    assert met["divert"] > PLANS and met["echo"] > PLANS, met
 
 
 def test_a_wrong_plan_changes_nothing(lab):

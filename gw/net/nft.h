@@ -1,6 +1,7 @@
 /* What of the clients' traffic comes to us: plain records (struct nft_plan) become rules of nftables, and the
  * policy routing that goes with them (gw/net/route.h). At no moment of a change does a packet that both plans
- * divert pass, nor is it refused. Master only; needs CAP_NET_ADMIN.
+ * divert pass, nor is it refused. Forwarded traffic that comes in on a zone's interface from a source in no
+ * zone is refused and counted (counter no_zone of the table). Master only; needs CAP_NET_ADMIN.
  *
  * Two tables. `perron` diverts (TPROXY) and is owned by our netlink socket, so the kernel removes it the
  * moment this process is gone, however it ended. `perron_closed` (only with `on gateway-down closed`) shuts
@@ -27,6 +28,7 @@ struct nft_target {
 struct nft_plan {
     const struct nft_zone *zones; /* all zones but the internet */
     size_t n_zones;
+    span internet;         /* interface of the internet, empty: not said; nobody is a stranger there */
     const uint16_t *ports; /* TCP ports to divert */
     size_t n_ports;
     struct nft_target to4, to6;

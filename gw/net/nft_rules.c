@@ -5,7 +5,8 @@
  *
  * In prerouting, in this order: other protocols go their way; packets of connections that we have already go
  * straight to their socket (also answers to sockets bound to a client's address); what is for the machine
- * itself is left alone; the zones' ports are diverted.
+ * itself is left alone; the zones' ports are diverted. In forward what comes in on a zone's interface from a
+ * source in no zone is refused; other interfaces are none of our business.
  *
  * A new plan meets packets in the middle of their way. The kernel changes all rules at once for a packet that
  * enters a base chain, but a base chain that is made anew is hooked in before its rules count, and the old
@@ -116,14 +117,20 @@ static enum rc put_zone_lines(struct buf *out, const struct nft_zone *z, uint8_t
     return RC_OK;
 }
 
-/* A chain that goes on to `then` for packets from any of the zones. */
-static enum rc put_zones(struct buf *out, const struct nft_plan *p, const char *name, const char *then)
+static enum rc put_all_zones(struct buf *out, const struct nft_plan *p, const char *then)
 {
-    TRY(buf_printf(out, " chain %s {\n", name));
     for (size_t i = 0; i < p->n_zones; i++) {
         TRY(put_zone_lines(out, &p->zones[i], 4, then));
         TRY(put_zone_lines(out, &p->zones[i], 6, then));
     }
+    return RC_OK;
+}
+
+/* A chain that goes on to `then` for packets from any of the zones. */
+static enum rc put_zones(struct buf *out, const struct nft_plan *p, const char *name, const char *then)
+{
+    TRY(buf_printf(out, " chain %s {\n", name));
+    TRY(put_all_zones(out, p, then));
     return buf_put_str(out, " }\n");
 }
 
@@ -209,7 +216,7 @@ static enum rc put_own(struct buf *out, const struct nft_plan *p)
                       (unsigned)p->uid_first, (unsigned)p->uid_last);
 }
 
-/* ---- forward: QUIC, and the ports that stay shut ---- */
+/* ---- forward: QUIC, strangers, and the ports that stay shut ---- */
 
 static enum rc put_quic(struct buf *out, const struct nft_plan *p)
 {
@@ -224,16 +231,53 @@ static enum rc put_shut(struct buf *out, const struct nft_plan *p)
     return put_zones(out, p, "tcp_zones", "goto shut_tcp");
 }
 
-static enum rc put_forward(struct buf *out, const struct nft_plan *p, bool tcp)
+/* Do people come in there, and nothing else? Where the internet is on the same interface, no source is
+ * strange. */
+static bool leads_to_people(const struct nft_plan *p, size_t zone)
 {
-    TRY(buf_put_str(out, " chain forward {\n  type filter hook forward priority filter; policy accept;\n"));
-    if (tcp) {
+    span name = p->zones[zone].interface;
+    if (name.n == 0 || span_eq(name, p->internet))
+        return false;
+    for (size_t i = 0; i < zone; i++) {
+        if (span_eq(p->zones[i].interface, name))
+            return false; /* said before */
+    }
+    return true;
+}
+
+/* What comes in on a zone's interface from a source in no zone, IPv6 beside zones of IPv4 networks too. It is
+ * answered, so that a client with two addresses tries the other at once. Without conntrack: what is no SYN
+ * may belong to a connection that was opened from elsewhere, and an ICMP error belongs to something. */
+static enum rc put_strangers(struct buf *out, const struct nft_plan *p)
+{
+    TRY(buf_put_str(out, " counter no_zone {\n }\n chain strangers {\n"
+                         "  tcp flags & (syn | ack) != syn return\n"));
+    TRY(put_all_zones(out, p, "return"));
+    return buf_put_str(
+        out,
+        "  icmp type { destination-unreachable, time-exceeded, parameter-problem } return\n"
+        "  icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } return\n"
+        "  counter name no_zone\n"
+        "  meta l4proto tcp reject with tcp reset\n"
+        "  reject with icmpx type admin-prohibited\n }\n");
+}
+
+/* Ours comes before that of the closed table, which finds nothing left to do while we run. */
+static enum rc put_forward(struct buf *out, const struct nft_plan *p, bool closed)
+{
+    TRY(buf_printf(out, " chain forward {\n  type filter hook forward priority filter%s; policy accept;\n",
+                   closed ? "" : " - 1"));
+    if (closed) {
         TRY(buf_put_str(out, "  tcp dport "));
         TRY(put_ports(out, p));
         TRY(buf_put_str(out, " jump tcp_zones\n"));
     }
     if (p->quic_refuse)
         TRY(buf_printf(out, "  udp dport %d jump quic_zones\n", QUIC_PORT));
+    for (size_t i = 0; i < p->n_zones; i++) {
+        if (leads_to_people(p, i))
+            TRY(put_line(out, &p->zones[i], "jump", "strangers"));
+    }
     return buf_put_str(out, " }\n");
 }
 
@@ -247,17 +291,19 @@ static enum rc put_own_table(struct buf *out, const struct nft_plan *p)
     TRY(put_own(out, p));
     if (p->quic_refuse)
         TRY(put_quic(out, p));
+    TRY(put_strangers(out, p));
     TRY(put_forward(out, p, false));
     return buf_put_str(out, "}\n");
 }
 
-/* Refuses QUIC as well, so that it does so also when we are gone. */
+/* Refuses QUIC and strangers as well, so that it does so also when we are gone. */
 static enum rc put_closed_table(struct buf *out, const struct nft_plan *p)
 {
     TRY(buf_put_str(out, "table inet perron_closed {\n"));
     TRY(put_shut(out, p));
     if (p->quic_refuse)
         TRY(put_quic(out, p));
+    TRY(put_strangers(out, p));
     TRY(put_forward(out, p, true));
     return buf_put_str(out, "}\n");
 }

@@ -1,8 +1,10 @@
 /* Drives gw/net/nft, keeper and opener without a master, for the tests beside it:
  *
- *   nft_try apply [--open] [--no-quic] [--keeper] --uids A-B --to4 PORT --to6 PORT --port N... --zone
- * IF|-[,NET...]... nft_try release nft_try opener            (asks the real opener for sockets, see
- * opener_loop) nft_try --role keeper     (what spawn_role() executes)
+ *   nft_try apply [--open] [--no-quic] [--keeper] --uids A-B --to4 PORT --to6 PORT --ports N,N...
+ *                 --zone IF|-[,NET...]... [--internet IF]
+ *   nft_try release
+ *   nft_try opener            (asks the real opener for sockets, see opener_loop)
+ *   nft_try --role keeper     (what spawn_role() executes)
  *
  * `apply` says "up" and then obeys lines on standard input: "ports N,N..." applies again, "stop" ends in
  * order; at the end of input it ends without a word to nftables, like a crash. */
@@ -101,6 +103,8 @@ static void read_option(struct options *o, const char *name, char *value)
         set_ports(o, value);
     else if (strcmp(name, "--uids") == 0)
         set_uids(o, value);
+    else if (strcmp(name, "--internet") == 0)
+        o->plan.internet = span_str(value);
     else if (strcmp(name, "--to4") == 0)
         o->plan.to4.port = (uint16_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--to6") == 0)

@@ -215,13 +215,15 @@ def greeting(space, to, port, **kw):
         return s.recv(200).decode().strip()
 
 
-def datagram(space, to, port, timeout=2.0):
+def datagram(space, to, port, timeout=2.0, source=None):
     """"answered", or the name of the error and after how long it came."""
     family = socket.AF_INET6 if ":" in to else socket.AF_INET
     with space:
         s = socket.socket(family, socket.SOCK_DGRAM)
     with s:
         s.settimeout(timeout)
+        if source:
+            s.bind((source, 0))
         s.connect((to, port))
         begin = time.monotonic()
         s.send(b"x" * 1200)
@@ -232,6 +234,8 @@ def datagram(space, to, port, timeout=2.0):
             return "refused", time.monotonic() - begin
         except socket.timeout:
             return "silence", time.monotonic() - begin
+        except OSError as e:     # administratively prohibited: EHOSTUNREACH, EACCES
+            return errno.errorcode[e.errno], time.monotonic() - begin
 
 
 def assert_shut(lab, ports=(80, 443)):
@@ -323,6 +327,95 @@ def test_quic_is_refused_at_once(lab):
 def test_quic_passes_where_the_plan_says_so(lab):
     Gateway(lab, "--no-quic", "--open")
     assert datagram(lab.client, V4, 443)[0] == "answered"
+
+
+# ---- strangers: sources in no zone ----
+
+STRANGER4, STRANGER6 = "10.99.0.2", "fd99::2"
+ZONE = "lan0,10.77.0.0/24,fd77::/64"
+
+
+@pytest.fixture(name="strange")
+def _strange(lab):
+    """The client's interface has addresses of a second network, which the gateway routes as well."""
+    lab.client.ip([f"addr add {STRANGER4}/24 dev eth0", f"addr add {STRANGER6}/64 dev eth0 nodad"])
+    lab.gateway.ip(["addr add 10.99.0.1/24 dev lan0", "addr add fd99::1/64 dev lan0 nodad"])
+    return lab
+
+
+def strangers_meet(lab, port):
+    return [meets(lab, to, port, source) for to, source in ((V4, STRANGER4), (V6, STRANGER6))]
+
+
+def meets(lab, to, port, source):
+    try:
+        return greeting(lab.client, to, port, source=source).split()[0]
+    except ConnectionRefusedError:
+        return "refused"
+
+
+def assert_strangers_refused(lab, table="perron"):
+    for port in (80, 443, 22):
+        assert strangers_meet(lab, port) == ["refused", "refused"], port
+    for to, source in ((V4, STRANGER4), (V6, STRANGER6)):
+        what, after_s = datagram(lab.client, to, 4444, source=source)
+        assert what in ("EHOSTUNREACH", "EACCES") and after_s < 0.5, (to, what)
+    assert lab.counter("no_zone", table) >= 8
+
+
+def test_a_source_in_no_zone_is_refused_on_a_zones_interface(strange):
+    Gateway(strange, zone=ZONE)
+    assert_strangers_refused(strange)
+    assert strange.counter("diverted") == 0
+
+
+def test_ipv6_beside_a_zone_of_ipv4_networks_is_no_way_around(strange):
+    Gateway(strange, zone="lan0,10.0.0.0/8")
+    assert meets(strange, V6, 443, CLIENT6) == meets(strange, V6, 22, CLIENT6) == "refused"
+    assert meets(strange, V4, 443, CLIENT4) == "divert" and meets(strange, V4, 22, CLIENT4) == "origin"
+
+
+def test_an_address_of_a_zone_elsewhere_is_no_way_around(strange):
+    """A zone's network counts on that zone's interface only; one without an interface counts everywhere."""
+    Gateway(strange, "--zone", "wan0,10.99.0.0/24", "--zone", "-,fd99::/64", zone=ZONE)
+    assert strangers_meet(strange, 443) == ["refused", "divert"]
+
+
+def test_who_is_in_a_zone_is_not_a_stranger(strange):
+    Gateway(strange, zone=ZONE)
+    for to, source in ((V4, CLIENT4), (V6, CLIENT6)):
+        assert meets(strange, to, 22, source) == "origin" and meets(strange, to, 443, source) == "divert"
+        assert datagram(strange.client, to, 4444, source=source)[0] == "answered"
+    assert strange.counter("no_zone") == 0
+
+
+@pytest.mark.parametrize("options,zone", [((), "-,10.77.0.0/24,fd77::/64"), (("--internet", "lan0"), ZONE)],
+                         ids=["interface-not-named", "one-interface-for-all"])
+def test_other_interfaces_are_left_alone(strange, options, zone):
+    Gateway(strange, *options, zone=zone)
+    for port in (443, 22):
+        assert strangers_meet(strange, port) == ["origin", "origin"]
+    assert datagram(strange.client, V4, 4444, source=STRANGER4)[0] == "answered"
+    assert meets(strange, V4, 443, CLIENT4) == "divert"
+
+
+def test_answers_and_errors_of_a_stranger_pass(strange):
+    """A server that the policy does not know can be reached from outside, as before."""
+    Gateway(strange, zone=ZONE)
+    strange.serve(strange.client, "theirs", "8080", "udp")
+    for to in (STRANGER4, STRANGER6):
+        with connect(strange.internet, to, 8080) as s:
+            assert s.recv(200).startswith(b"theirs")
+            s.sendall(b"hello")
+            assert s.recv(200) == b"hello"
+        assert datagram(strange.internet, to, 4444)[0] == "refused"    # by the host itself: its ICMP error came through
+
+
+def test_strangers_stay_out_of_a_closed_gateway_and_pass_an_open_one(strange):
+    Gateway(strange, zone=ZONE).stop()
+    assert_strangers_refused(strange, "perron_closed")
+    Gateway(strange, "--open", zone=ZONE).stop()
+    assert strangers_meet(strange, 443) == ["origin", "origin"]
 
 
 # ---- changes ----

@@ -180,6 +180,40 @@ static void each_network_has_a_rule_of_its_family(void **state)
     buf_fini(&out);
 }
 
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+        n++;
+    return n;
+}
+
+/* Interfaces that lead to people and not to the internet, each once; in both tables. */
+static void strangers_are_looked_for_where_zones_have_interfaces(void **state)
+{
+    (void)state;
+    const struct prefix nets[] = {net("10.0.0.0/8")};
+    const struct nft_zone zones[] = {{.interface = SPAN("lan0"), .nets = nets, .n_nets = 1},
+                                     {.interface = SPAN("lan0"), .nets = nets, .n_nets = 1},
+                                     {.nets = nets, .n_nets = 1},
+                                     {.interface = SPAN("eth7"), .nets = nets, .n_nets = 1}};
+    struct nft_plan p = plan_of(zones, N_ELEMS(zones));
+    struct buf out = {0};
+    const printer both[] = {nft_rules_own, nft_rules_closed};
+    for (size_t i = 0; i < 2; i++) {
+        p.internet = SPAN_NONE;
+        const char *text = print(both[i], &out, &p);
+        assert_int_equal(count(text, "jump strangers"), 2);
+        assert_int_equal(count(text, "  iifname \"lan0\" jump strangers\n"), 1);
+        assert_int_equal(count(text, "  iifname \"eth7\" jump strangers\n"), 1);
+        assert_non_null(strstr(text, "  iifname \"lan0\" ip saddr 10.0.0.0/8 return\n"));
+        assert_non_null(strstr(text, "  ip saddr 10.0.0.0/8 return\n"));
+        p.internet = SPAN("eth7");
+        assert_int_equal(count(print(both[i], &out, &p), "jump strangers"), 1);
+    }
+    buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +224,7 @@ int main(void)
         cmocka_unit_test(open_has_no_second_table_and_refuses_quic_in_the_first),
         cmocka_unit_test(a_family_without_a_listener_is_not_diverted),
         cmocka_unit_test(each_network_has_a_rule_of_its_family),
+        cmocka_unit_test(strangers_are_looked_for_where_zones_have_interfaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

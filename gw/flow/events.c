@@ -70,7 +70,7 @@ static void fill_id(const struct flow *f, struct event_flow_id *id)
 static const char *flow_action(const struct flow *f)
 {
     if (f->reason == REASON_POLICY || f->reason == REASON_NO_ZONE || f->reason == REASON_CERTIFICATE ||
-        f->refused)
+        f->reason == REASON_CLIENT_FLOWS || f->refused)
         return "block";
     return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
 }

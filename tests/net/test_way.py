@@ -386,7 +386,7 @@ def test_first_bytes_that_are_neither_tls_nor_http(lab, gw, first):
 def test_event_of_an_exchange(lab, gw):
     a = lab.curl("pupil", "https://video.example/watch/path?v=topsecret", "-H", "Referer: https://news.example/x?y=z",
                  "-H", "Cookie: c=topsecret", "-H", "Authorization: Basic topsecret", "-H", "Accept: text/html")
-    event = gw.by_code(a.code)[-1]
+    event = gw.event(event_type="http", perron__code=a.code)
     assert event["event_type"] == "http" and event["src_ip"] == "10.32.1.10"
     assert event["dest_ip"] == SITES["video.example"].v4 and event["dest_port"] == 443
     assert event["http"]["hostname"] == "video.example" and event["http"]["status"] == 403

@@ -12,6 +12,7 @@
 #include "gw/flow/click.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
+#include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
@@ -33,6 +34,7 @@ struct again {
     struct ev_timer at;   /* the next look, at most LIM_JUDGE_MS away: timers do not see the clock jump */
     struct ev_later more; /* the next batch */
     struct list *next;    /* flow to be looked at next; NULL: no look is under way */
+    bool quiet;           /* deciding again: no hit is counted */
     bool once_more;       /* a reason for the next look came during this one */
     bool all, all_next;   /* decide every flow again, whatever its verdict's end says */
     int64_t due_s;        /* first moment (UTC) at which a verdict ends */
@@ -65,6 +67,7 @@ struct engine {
 
     uint32_t node, worker;
     uint64_t boot;
+    struct hits *hits; /* NULL: rules are not counted */
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
@@ -99,6 +102,11 @@ void again_fini(struct engine *e);
 void again_start(struct engine *e, bool all);
 /* A verdict holds until then (UTC seconds; INT64_MAX: no end). */
 void again_due(struct engine *e, int64_t until_s);
+
+/* This rule of the snapshot decided (RULE_NONE: none did). */
+void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);
+/* Counts from now on in another table (taken). */
+void engine_hits(struct engine *e, struct hits *h);
 
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);

@@ -85,6 +85,13 @@ static void run(struct flow *f, const struct snapshot *snap, struct facts *x, st
     again_due(f->e, v.valid_until);
 }
 
+/* Deciding again what goes on as before is no further hit of its rule. */
+static void count_hit(const struct flow *f, const struct snapshot *snap, uint32_t rule)
+{
+    if (!f->e->again.quiet)
+        engine_hit(f->e, snap, rule);
+}
+
 /* Blocking beats warning beats inspecting beats passing; what is done counts before what is only recorded. */
 static unsigned strictness(const struct judged *j)
 {
@@ -113,6 +120,7 @@ void judge_connect(struct flow *f, struct judged *out)
         run(f, f->snap, &x, &other);
         take_stricter(out, &other);
     }
+    count_hit(f, f->snap, out->rule);
 }
 
 enum on_answer judge_event(const struct flow *f, enum on_event what)
@@ -137,6 +145,7 @@ enum on_answer judge_room(struct flow *f)
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 {
     uint8_t name[LIM_NAME_BYTES];
+    uint32_t before = out->rule;
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
@@ -153,6 +162,8 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
         run(f, f->snap, &x, &j);
         take_stricter(out, &j);
     }
+    if (out->rule != before)
+        count_hit(f, f->snap, out->rule);
     GENERAL_NAMES_free(names);
 }
 
@@ -162,8 +173,9 @@ void judge_certificate(struct flow *f, struct judged *out)
     base_facts(f, f->snap, STEP_CERTIFICATE, &x);
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
-    x.defects = f->cert.defects;
+    x.defects = f->cert.defects | (f->cert.asked_client_cert ? DEFECT_BIT(ASKS_CLIENT) : 0);
     run(f, f->snap, &x, out);
+    count_hit(f, f->snap, out->rule);
 }
 
 void judge_request(struct flow *f, struct judged *out)
@@ -195,4 +207,5 @@ void judge_request(struct flow *f, struct judged *out)
         run(f, snap, &x, &other);
         take_stricter(out, &other);
     }
+    count_hit(f, snap, out->rule);
 }

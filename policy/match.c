@@ -1,6 +1,6 @@
-/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in place
- * where one value alone was met and joined on the stack otherwise. What time takes away is applied last, so
- * that rules which only it keeps out are seen: a verdict says until when it holds. */
+/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
+ * place where one value alone was met and joined on the stack otherwise. What time takes away is applied
+ * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
 #include "policy/match.h"
 
 #include "policy/words.h"
@@ -278,7 +278,7 @@ static void walk(const struct query *q, struct visitor *v)
             s.time[s.n_time++] = join(q, d, own + d * t->n_words);
         else if (!missing)
             s.known[s.n_known++] = join(q, d, own + d * t->n_words);
-        else if (missing & q->hope)
+        else if (missing & (q->hope | q->a->f->lost))
             s.open[s.n_open++] = d;
         else
             s.known[s.n_known++] = &m->BITS[t->dim[d].free];

@@ -12,7 +12,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 
-enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 16 };
+enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 4 };
 
 /* ---- one flow ---- */
 

@@ -87,7 +87,7 @@ enum limits {
     LIM_HOLD_MS = 10000,          /* journal full and policy says hold */
     LIM_JUDGE_MS = 60000,       /* verdicts are looked at this often at least: the clock may have been set */
     LIM_JUDGE_GAP_MS = 100,     /* ... and not more often than this */
-    LIM_JUDGE_TURN_US = 2000,   /* deciding flows again takes at most this of one turn of the loop */
+    LIM_JUDGE_TURN_US = 1000,   /* deciding flows again takes at most this of one turn of the loop */
     LIM_HEARTBEAT_MS = 100,     /* master asks its children */
     LIM_SIGNER_SILENT_MS = 600, /* then the signer is replaced */
     LIM_WORKER_SILENT_MS = 10000,

@@ -50,6 +50,7 @@ const struct ctl_command ctl_simulate = {
         "  simulate signer-down|logger-down|opener-down|worker-down [--worker N] [--hang] [--for SECONDS]\n"
         "                             kills that process (--hang: stops it) and keeps it away for so long\n"
         "  simulate clock [--back] --for SECONDS\n"
-        "                             sets the clock ahead, or back, of a gateway that was started with --clock\n",
+        "                             sets the clock ahead, or back, of a gateway that was started with "
+        "--clock\n",
     .run = run,
 };

@@ -69,7 +69,7 @@ enum limits {
     LIM_CLIENTS_SHARED = 65536,    /* clients whose share of new leaves is counted */
     LIM_CLIENT_MINT_RATE = 50,     /* new leaves a second for one client ... */
     LIM_CLIENT_MINT_BURST = 1000,  /* ... after so many at once */
-    LIM_CLIENT_FLOWS = 4096,       /* open flows of one address in a worker; a school behind NAT is one */
+    LIM_CLIENT_FLOWS = 8192,       /* open flows of one address in a worker; a school behind NAT is one */
     LIM_NETWORK_FLOWS = 50000,     /* ... of one /24 or, in IPv6, /64: the others always have as many */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000, /* from accept to a whole hello or first request line */

@@ -13,7 +13,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
 
-enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 16 };
+enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 4 };
 
 /* ---- one flow ---- */
 
@@ -71,7 +71,9 @@ static void over_http(struct flow *f, enum reason why, span detail)
 
 static void over(struct flow *f, enum reason why, span detail)
 {
+    bool whole = f->verdict.made && f->verdict.does == ACT_BLOCK;
     f->e->n.ended_again++;
+    engine_hit(f->e, f->snap, whole || !f->tx.open ? f->verdict.rule : f->tx.verdict.rule);
     engine_unhold(&f->hold);
     switch (f->state) {
     case ST_HTTP: over_http(f, why, detail); return;
@@ -191,8 +193,9 @@ static void look_at(struct flow *f, bool all, int64_t now_s)
         return;
     bool old = f->snap != f->e->snap || (f->tx.open && !f->tx.answered && f->tx.snap != f->e->snap);
     f->e->current = f;
-    if (all || old || now_s >= ends_at(f))
+    if (all || old || now_s >= ends_at(f)) {
         judge_flow(f);
+    }
     if (!f->ended)
         again_due(f->e, ends_at(f));
 }

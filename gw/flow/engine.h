@@ -111,6 +111,7 @@ void record_fini(struct engine *e);
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);
 /* Counts from now on in another table (taken). */
 void engine_hits(struct engine *e, struct hits *h);
+
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);
 

@@ -40,7 +40,8 @@ struct flow {
     enum state state;
     enum mode mode;
     enum reason reason;
-    span detail; /* more precise reason; literal or in the arena */
+    span detail;  /* more precise reason; literal or in the arena */
+    bool entered; /* counted among its client's open flows */
     bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
     bool refused; /* decided: every request is answered by us */
     bool last;    /* the exchange that runs is the last one: policy wants something else of the next */

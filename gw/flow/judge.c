@@ -154,7 +154,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
         x.name = span_of(name, n);
         run(f, f->snap, &x, out);
     }
-        GENERAL_NAMES_free(names);
+    GENERAL_NAMES_free(names);
 }
 
 void judge_certificate(struct flow *f, struct judged *out)
@@ -163,7 +163,7 @@ void judge_certificate(struct flow *f, struct judged *out)
     base_facts(f, f->snap, STEP_CERTIFICATE, &x);
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
-    x.defects = f->cert.defects;
+    x.defects = f->cert.defects | (f->cert.asked_client_cert ? DEFECT_BIT(ASKS_CLIENT) : 0);
     out->made = false;
     run(f, f->snap, &x, out);
 }

@@ -1,21 +1,17 @@
 """A flow lives as long as its verdict: after a reload, and when the time of a rule is over, what runs is decided again;
 what may go on is not touched, what may not is ended with its reason in the log."""
-import os
+import datetime
 import ssl
-import subprocess
 import threading
 import time
 
-import pytest
-
-from client import PEOPLE, read_response
-from gateway import field, policy
+from client import read_response
+from gateway import policy
 from sites import SITES
 from space import wait_for
 
 UPGRADE = (b"GET /ws HTTP/1.1\r\nHost: script.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-FRAME = b"\x81\x82\x00\x00\x00\x00hi"
 
 
 def open_tls(lab, who, host, sni=None):
@@ -155,6 +151,94 @@ def test_show_flow_tells_what_was_decided(lab, own_gateway):
         shown = next(line["data"] for line in gw.show("flow", str(flow["id"])) if line["data"])
         assert shown["verdict"]["action"] == "exempt" and "category banking" in shown["verdict"]["rule"]
         assert shown["verdict"]["why"] == "rule" and "valid_until" not in shown["verdict"]
+
+
+# ---- time
+
+def at(seconds=None, **away):
+    """A moment near now (UTC): on that second of its minute, or so far away from it."""
+    t = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) + datetime.timedelta(**away)
+    return t if seconds is None else t.replace(second=seconds)
+
+
+def slot(name, begin, end):
+    return f'schedule {name}  mon-sun {begin:%H:%M}-{end:%H:%M}  zone "UTC"\n'
+
+
+def clock(t):
+    return t.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def lesson_soon(lab, *rules):
+    """(clock, policy, first second of the lesson): the lesson begins ten seconds after the gateway's start."""
+    now = at(seconds=50)
+    begin = now + datetime.timedelta(seconds=10)
+    text = policy(lab, web="\n".join(rules), settings=slot("lesson", begin, begin + datetime.timedelta(hours=1)))
+    return clock(now), text, int(begin.timestamp())
+
+
+def test_what_runs_ends_when_class_hours_begin(lab, own_gateway):
+    """Download, tunnel, spliced flow and quiet connection of sites that are blocked in class; others go on."""
+    when, text, begins = lesson_soon(lab, *(f'  block domain "{d}" during lesson' for d in
+                                            ("files.example", "www.bank.example", "script.example", "social.example")))
+    gw = own_gateway(text, clock=when)
+    with open_tls(lab, "agent", "files.example") as download, open_tls(lab, "agent", "www.bank.example") as bank, \
+            open_tls(lab, "agent", "script.example") as tunnel, open_tls(lab, "agent", "social.example") as quiet, \
+            open_tls(lab, "agent", "cdn.example") as other, open_tls(lab, "guest", "cdn.example") as guest:
+        download.sendall(b"GET /slow/big.bin HTTP/1.1\r\nHost: files.example\r\n\r\n")
+        tunnel.sendall(UPGRADE)
+        assert download.recv(12).startswith(b"HTTP/1.1 200") and tunnel.recv(12).startswith(b"HTTP/1.1 101")
+        assert ask(bank, "www.bank.example")[0] == ask(quiet, "social.example")[0] == 200
+        assert ask(other, "cdn.example")[0] == ask(guest, "cdn.example")[0] == 200
+        shown = [next(line["data"] for line in gw.show("flow", str(f["id"])) if line["data"])
+                 for line in gw.show("flows") for f in line["data"] if f.get("name") == "www.bank.example"]
+        assert shown[0]["verdict"]["valid_until"] == begins
+        for sock in (download, bank, tunnel):
+            assert ended(sock, 15)
+        assert ask(other, "cdn.example")[0] == ask(guest, "cdn.example")[0] == 200
+        assert ask(quiet, "social.example")[0] == 403
+    for name in ("files.example", "www.bank.example", "script.example"):
+        e = gw.event(event_type="flow", tls__sni=name, perron__reason="time-is-up")
+        late = datetime.datetime.strptime(e["timestamp"], "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() - begins
+        assert 0 <= late < 1.5 and "during lesson" in e["perron"]["rule"], (name, late, e)
+
+
+def test_exchange_ends_with_the_time_of_its_own_rule(lab, own_gateway):
+    when, text, _ = lesson_soon(lab, '  block domain "files.example" method GET during lesson')
+    gw = own_gateway(text, clock=when)
+    with open_tls(lab, "agent", "files.example") as tls:
+        tls.sendall(b"GET /slow/big.bin HTTP/1.1\r\nHost: files.example\r\n\r\n")
+        assert tls.recv(12).startswith(b"HTTP/1.1 200")
+        assert ended(tls, 15)
+    gw.event(event_type="http", http__hostname="files.example", perron__reason="time-is-up")
+
+
+def test_a_clock_that_is_set_back_is_noticed(lab, own_gateway):
+    """What is allowed now was blocked an hour ago, and no verdict's end lies between: the clock itself is looked at."""
+    now = at(seconds=50)
+    begin = now + datetime.timedelta(seconds=10)
+    hour_ago = now - datetime.timedelta(minutes=60)
+    text = policy(lab, workers="1",
+                  web='  block domain "www.bank.example" during lesson\n  block domain "cdn.example" during before',
+                  settings=slot("lesson", begin, begin + datetime.timedelta(minutes=5)) +
+                  slot("before", hour_ago, hour_ago + datetime.timedelta(minutes=10)))
+    gw = own_gateway(text, clock=clock(now))
+    with open_tls(lab, "agent", "www.bank.example") as bank, open_tls(lab, "guest", "cdn.example") as guest:
+        assert ask(bank, "www.bank.example")[0] == ask(guest, "cdn.example")[0] == 200   # the bank's verdict sets the timer
+        gw.ctl("simulate", "clock", "--back", "--for", str(55 * 60))
+        assert ended(guest, 15)
+    gw.event(event_type="flow", tls__sni="cdn.example", perron__reason="time-is-up")
+
+
+def test_a_rule_that_ends_lets_go(lab, own_gateway):
+    """`until` with a time: blocked before, served after, on the same connection."""
+    now = at(seconds=50)
+    until = now + datetime.timedelta(seconds=10)
+    text = policy(lab, web=f'  block domain "cdn.example" for agents until {until:%Y-%m-%d %H:%M}',
+                  settings='time-zone "UTC"\n')
+    own_gateway(text, clock=clock(now))
+    assert lab.curl("agent", "https://cdn.example/hello").status == 403
+    wait_for("the rule to end", lambda: lab.curl("agent", "https://cdn.example/hello").status == 200, 15)
 
 
 # ---- many

@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_assert(journal_new(&j) == RC_OK);
     journal_target(j, fcntl(dir, F_DUPFD_CLOEXEC, 0));
     gw_assert(journal_add(j, 1, 2, 3, span_of(code, sizeof code)) == RC_OK);
-    gw_assert(journal_write(j) == RC_OK);
+    gw_assert(journal_write(j, true) == RC_OK);
     journal_free(j);
     walk(dir, &f);
     gw_assert(f.boot == 1 && f.worker == 2 && f.seq == 3 && f.code == journal_code(1, 7));

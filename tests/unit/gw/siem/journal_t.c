@@ -76,7 +76,7 @@ static void add_some(struct world *w, uint64_t from, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
         add(w, from + i);
-    assert_int_equal(journal_write(w->j), RC_OK);
+    assert_int_equal(journal_write(w->j, true), RC_OK);
 }
 
 struct tally {
@@ -164,7 +164,7 @@ static void without_a_directory_nothing_is_written(void **state)
     assert_int_equal(journal_new(&j), RC_OK);
     assert_int_equal(journal_ready(j), RC_NOTFOUND);
     assert_int_equal(journal_add(j, BOOT, 3, 1, record_of(1, 0)), RC_OK);
-    assert_int_equal(journal_write(j), RC_NOTFOUND);
+    assert_int_equal(journal_write(j, true), RC_NOTFOUND);
     assert_true(journal_batch(j) > 0);
     journal_free(j);
 }
@@ -231,13 +231,13 @@ static void a_full_disk_costs_time_alone(void **state)
         if (writes == 0)
             for (uint64_t i = 11; i <= 20; i++)
                 add(&w, i);
-        assert_int_equal(journal_write(w.j), RC_IO);
+        assert_int_equal(journal_write(w.j, true), RC_IO);
         assert_int_equal(journal_errno(w.j), ENOSPC);
         assert_int_equal(size_of(&w, 1, "seg"), before); /* nothing half there */
         assert_whole(&w, 10);
     }
     journal_disk(w.j)->write = pwrite;
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_int_equal(journal_errno(w.j), 0);
     assert_whole(&w, 20);
     assert_found(&w, 20);
@@ -253,10 +253,10 @@ static void after_a_failed_sync_another_segment_is_begun(void **state)
     journal_disk(w.j)->sync = failing_sync;
     for (uint64_t i = 6; i <= 9; i++)
         add(&w, i);
-    assert_int_equal(journal_write(w.j), RC_IO);
+    assert_int_equal(journal_write(w.j, true), RC_IO);
     assert_int_equal(journal_errno(w.j), EIO);
     journal_disk(w.j)->sync = fdatasync;
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_whole(&w, 9); /* and none of them twice */
     struct tally t = tally(&w);
     assert_int_equal(t.walk.n_segments, 2);
@@ -344,7 +344,7 @@ static void damage_further_ahead_stays_as_it_is(void **state)
         for (uint64_t k = 0; k < 1000; k++)
             assert_int_equal(journal_add(w.j, BOOT, 3, 1 + i * 1000 + k, record_of(i * 1000 + k, 400)),
                              RC_OK);
-        assert_int_equal(journal_write(w.j), RC_OK);
+        assert_int_equal(journal_write(w.j, true), RC_OK);
     }
     off_t size = size_of(&w, 1, "seg");
     int fd = open_segment(&w, 1, "seg");
@@ -356,7 +356,7 @@ static void damage_further_ahead_stays_as_it_is(void **state)
     assert_int_equal(journal_ready(w.j), RC_OK);
     assert_int_equal(journal_counts(w.j)->damaged, 1);
     assert_int_equal(journal_add(w.j, BOOT, 3, 7, record_of(7, 0)), RC_OK);
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_int_equal(size_of(&w, 1, "seg"), size);
     struct journal_walk walk = {.dir = w.dir, .verify = true};
     assert_int_equal(journal_walk(&walk), RC_OK);
@@ -494,7 +494,7 @@ static void a_code_claimed_twice_is_told(void **state)
     world_open(&w);
     add_some(&w, 1, 3);
     assert_int_equal(journal_add(w.j, BOOT, 4, 1, record_of(1002, 5)), RC_OK);
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     struct buf b = {0};
     struct journal_frame f;
     assert_int_equal(journal_find(w.dir, journal_code(1, 1002), &b, &f, &more), RC_OK);

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Runs every libFuzzer target for some seconds, one after the other, and says what each reached.
 
-NAME.dict beside a target is its dictionary. New inputs stay in a scratch folder of the build; the corpus in the tree is read only. A finding is kept in
+New inputs stay in a scratch folder of the build; the corpus in the tree is read only. A finding is kept in
 BUILD/findings and its path printed. Exit status 1 when any target found something.
+NAME.dict beside NAME_fuzz.c is its dictionary.
 """
 import argparse
 import re

@@ -110,6 +110,11 @@ static void rules_that_could_cover_each_other(void **state)
     passes();
 }
 
+static const char *const zone_names[LIM_POLICY_TIME_ZONES] = {
+    "Europe/Brussels", "Europe/Paris",  "Europe/London",  "Europe/Berlin",  "Europe/Madrid", "Europe/Rome",
+    "Europe/Lisbon",   "Europe/Vienna", "Europe/Prague",  "Europe/Warsaw",  "Europe/Athens", "Europe/Dublin",
+    "Europe/Sofia",    "Europe/Zurich", "Europe/Vilnius", "Europe/Helsinki"};
+
 static void declarations_without_end(void **state)
 {
     (void)state;
@@ -123,6 +128,15 @@ static void declarations_without_end(void **state)
     many("schedule s", LIM_POLICY_SCHEDULES + 2, " mon-fri 08:00-12:00\n");
     put("web { allow any }\n");
     refused("more than 128 schedules");
+    start(HEAD);
+    for (size_t i = 0; i < N_ELEMS(zone_names); i++)
+        assert_int_equal(buf_printf(&text, "schedule s%zu mon zone \"%s\"\nschedule t%zu tue zone \"%s\"\n",
+                                    i, zone_names[i], i, zone_names[i]),
+                         RC_OK);
+    put("web { allow any }\n");
+    passes();
+    put("schedule more wed zone \"Asia/Tokyo\"\n");
+    refused("schedules in more than 16 time zones");
     start(HEAD "schedule s 2000-01-01..2099-12-31 08:00-12:00\nweb { allow any }\n");
     refused("more than 16384 stretches of hours");
     start(HEAD "schedule s 2000-01-01..2099-12-31\nweb { block any during s\n allow any }\n");

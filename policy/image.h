@@ -11,6 +11,7 @@
 #define POLICY_IMAGE_H
 
 #include "policy/layout_rule.h"
+#include "policy/manifest.h"
 #include "signatures/catdb.h"
 
 /* An open policy part: typed, checked views of its sections. */
@@ -23,13 +24,20 @@ struct image {
 #undef S
 };
 
+/* A mapped part; snapshots with the same part share it. */
+struct mapping {
+    unsigned refs;
+    span bytes;
+};
+
 struct snapshot {
     unsigned refs;
     struct image img;
     struct catdb cats;
     struct settings settings;
     struct set_zone *zones;
-    span part[SNAP_PARTS]; /* the mappings */
+    struct mapping *part[SNAP_PARTS];
+    struct manifest manifest;
     uint8_t hash[SNAP_HASH];
     char text[13];
 };

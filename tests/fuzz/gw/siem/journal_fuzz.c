@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {"000000000001.seg", "000000000001.idx", "000000000001.tmp",
-                                    "000000000002.seg", "000000000002.idx"};
+                                    "000000000002.seg", "000000000002.idx", "map"};
 static const uint8_t code[8] = {7, 0, 0, 0, 0, 1, 0, 0};
 
 static void write_file(int dir, const char *name, const uint8_t *p, size_t n)

@@ -44,7 +44,6 @@ static void world_close(struct world *w)
 {
     char cmd[128];
     journal_free(w->j);
-    close(w->dir);
     for (int i = 0; i < 100; i++) {
         static const char *const endings[] = {"seg", "idx", "tmp"};
         for (size_t k = 0; k < N_ELEMS(endings); k++) {
@@ -52,6 +51,8 @@ static void world_close(struct world *w)
             unlink(cmd);
         }
     }
+    unlinkat(w->dir, "map", 0);
+    close(w->dir);
     assert_int_equal(rmdir(w->path), 0);
 }
 
@@ -486,6 +487,47 @@ static void every_code_is_found_whatever_the_index_is(void **state)
     world_close(&w);
 }
 
+/* Codes of two workers, far apart; and a map that is not there, torn, or of other segments. */
+static void the_map_of_segments_only_saves_time(void **state)
+{
+    struct world w;
+    unsigned more;
+    uint8_t bytes[4096];
+    (void)state;
+    world_open(&w);
+    journal_disk(w.j)->max_bytes = 3000;
+    for (uint64_t seq = 1; seq <= 60; seq += 3)
+        add_some(&w, seq, 3);
+    for (uint64_t i = 1; i <= 20; i++) {
+        assert_int_equal(journal_add(w.j, BOOT, 4, i, record_of((i << 24) + i, 300)), RC_OK);
+        assert_int_equal(journal_write(w.j, true), RC_OK);
+    }
+    for (int round = 0; round < 4; round++) {
+        int fd = openat(w.dir, "map", O_RDWR | O_CLOEXEC);
+        ssize_t n = pread(fd, bytes, sizeof bytes, 0);
+        assert_true(n > 200);
+        if (round == 1) /* torn in the middle of an entry, and others behind it */
+            assert_int_equal(pwrite(fd, "torn", 4, 40), 4);
+        if (round == 2)
+            assert_int_equal(ftruncate(fd, n - 9), 0);
+        if (round == 3)
+            assert_int_equal(unlinkat(w.dir, "map", 0), 0);
+        close(fd);
+        for (uint64_t seq = 1; seq <= 60; seq++)
+            assert_int_equal(find(&w, seq, &more), RC_OK);
+        for (uint64_t i = 1; i <= 20; i++) {
+            struct buf b = {0};
+            struct journal_frame f;
+            assert_int_equal(journal_find(w.dir, journal_code(1, (i << 24) + i), &b, &f, &more), RC_OK);
+            assert_true(f.worker == 4 && f.seq == i);
+            assert_int_equal(journal_find(w.dir, journal_code(1, (i << 24) + i + 1), &b, &f, &more),
+                             RC_NOTFOUND);
+            buf_fini(&b);
+        }
+    }
+    world_close(&w);
+}
+
 static void a_code_claimed_twice_is_told(void **state)
 {
     struct world w;
@@ -534,6 +576,7 @@ int main(void)
         cmocka_unit_test(every_changed_byte_is_told),
         cmocka_unit_test(a_record_or_segment_taken_out_is_told),
         cmocka_unit_test(every_code_is_found_whatever_the_index_is),
+        cmocka_unit_test(the_map_of_segments_only_saves_time),
         cmocka_unit_test(a_code_claimed_twice_is_told),
         cmocka_unit_test(nobody_else_can_read_it),
     };

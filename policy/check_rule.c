@@ -144,9 +144,7 @@ static void resolve_value(struct diag *d, const struct rule *r, enum noun noun, 
     case NOUN_SERVICE: resolve_service(d, v); return;
     case NOUN_CERTIFICATE: resolve_defect(d, r, v); return;
     case NOUN_METHOD: resolve_method(d, v); return;
-    case NOUN_TCP:
-    case NOUN_UPLOAD:
-    case NOUN_N: return;
+    default: return;
     }
 }
 
@@ -178,7 +176,7 @@ static void check_tls_rule(struct diag *d, const struct rule *r)
 
 void check_rules(struct diag *d)
 {
-    unsigned per_block[BLOCK_EXPECT + 1] = {0};
+    unsigned per_block[BLOCK_CEILING + 1] = {0};
     for (struct rule *r = d->tree->rules.first; r; r = r->next) {
         for (struct cond *c = r->conds; c; c = c->next) {
             for (struct value *v = c->vals; v; v = v->next)

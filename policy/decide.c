@@ -153,7 +153,7 @@ static void tokens_of(const struct query *q, enum dim d, struct tokens *k)
     case DIM_UPLOAD: add_own(k, f->upload ? 0 : UINT32_MAX); break;
     case DIM_DEFECT: add_own(k, q->defect); break;
     case DIM_EVENT: add_own(k, q->event); break;
-    case DIM_N: break;
+    default: break;
     }
     if (k->n_own) {
         k->run[k->n_runs].v = k->own;

@@ -153,10 +153,14 @@ static enum rc put_map(const struct tree *t, struct part *p, enum img_map map)
 
 enum table index_table(const struct rule *r)
 {
+    if (r->verb == VERB_SET || r->verb == VERB_LOG)
+        return TABLE_N;
     if (r->block == BLOCK_WEB)
         return TABLE_WEB;
     if (r->block == BLOCK_ON)
         return TABLE_ON;
+    if (r->block != BLOCK_TLS)
+        return TABLE_N;
     for (const struct cond *c = r->conds; c; c = c->next) {
         if (c->noun == NOUN_CERTIFICATE && !c->except)
             return TABLE_CERT;

@@ -178,6 +178,7 @@ static enum rc value_tokens(struct indexer *x, enum dim d, const struct value *v
     case DIM_UPLOAD:
     case DIM_EVENT:
     case DIM_N: break;
+    default: return RC_OK;
     }
     return RC_BUG;
 }
@@ -195,7 +196,7 @@ static uint32_t n_tokens(const struct indexer *x, enum dim d)
     case DIM_UPLOAD: return 1;
     case DIM_DEFECT: return 32;
     case DIM_EVENT: return ON_N;
-    case DIM_N: break;
+    default: break;
     }
     return 0;
 }

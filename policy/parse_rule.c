@@ -150,8 +150,7 @@ bool p_values(struct parser *p, enum noun noun, struct value **out)
     case NOUN_SERVICE:
     case NOUN_CERTIFICATE:
     case NOUN_METHOD: return word_values(p, what[noun], &last);
-    case NOUN_UPLOAD:
-    case NOUN_N: break;
+    default: break;
     }
     return true;
 }
@@ -167,15 +166,17 @@ static const unsigned noun_blocks[] = {
 static enum noun noun_at(const struct parser *p)
 {
     for (unsigned n = 0; n < NOUN_N; n++) {
-        if (p->lx.tok == TOK_WORD && span_eq(p->lx.word.text, noun_word(n)))
+        if (p->lx.tok == TOK_WORD && span_eq(p->lx.word.text, noun_word(n)) && !p_future(p->lx.word.text))
             return n;
     }
     return NOUN_N;
 }
 
-static bool allowed_here(struct parser *p, enum noun noun, enum block block)
+static bool allowed_here(struct parser *p, enum noun noun, const struct rule *r)
 {
-    if (noun_blocks[noun] & block)
+    enum block block = r->block;
+    bool site = noun == NOUN_CATEGORY || noun == NOUN_DOMAIN; /* only `broken` is about a site */
+    if ((noun_blocks[noun] & block) && (block != BLOCK_ON || r->event == ON_BROKEN || !site))
         return true;
     diag_error(p->d, p->lx.word.pos, NULL, "`%.*s` cannot be asked in %s%.*s%s", SHOW(noun_word(noun)),
                block == BLOCK_ON ? "an `" : "a `", SHOW(block_word(block)),
@@ -209,7 +210,7 @@ static bool condition(struct parser *p, struct rule *r, bool except, enum noun n
     c->except = except;
     c->pos = p->lx.word.pos;
     if (noun_at(p) == noun) {
-        if (!allowed_here(p, noun, r->block) || (!except && !check_repeated(p, r, noun)))
+        if (!allowed_here(p, noun, r) || (!except && !check_repeated(p, r, noun)))
             return false;
         lex_next(&p->lx);
     }
@@ -350,7 +351,8 @@ bool p_rule(struct parser *p, enum block block)
 {
     struct suggest near = suggest_for(p->lx.word.text);
     for (unsigned v = 0; v < VERB_ON; v++) {
-        if (p->lx.tok == TOK_WORD && span_eq(p->lx.word.text, verb_word(v)))
+        if (v != VERB_LOG && p->lx.tok == TOK_WORD && span_eq(p->lx.word.text, verb_word(v)) &&
+            !p_future(p->lx.word.text))
             return verb_allowed(p, v, block) && rule_at(p, v, block);
         suggest_add(&near, verb_word(v));
     }
@@ -370,7 +372,7 @@ static bool event_at(struct parser *p, enum on_event *out)
 {
     struct suggest near = suggest_for(p->lx.word.text);
     for (unsigned e = 0; e < ON_N; e++) {
-        if (p_at(p, (const char *)event_word(e).p)) {
+        if (p_at(p, (const char *)event_word(e).p) && !p_future(p->lx.word.text)) {
             *out = e;
             lex_next(&p->lx);
             return true;

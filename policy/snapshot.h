@@ -40,6 +40,7 @@ enum on_answer {
     ANSWER_ALLOW,
     ANSWER_CLOSED,
     ANSWER_OPEN,
+    ANSWER_EXEMPT, /* for the time that the rule says */
     ANSWER_N
 };
 

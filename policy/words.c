@@ -25,10 +25,10 @@ span noun_word(enum noun n)
 
 span block_word(enum block b)
 {
-    return b == BLOCK_TLS   ? SPAN("tls")
-           : b == BLOCK_WEB ? SPAN("web")
-           : b == BLOCK_ON  ? SPAN("on")
-                            : SPAN("expect");
+    static const char *const words[] = {"tls",     "web", "on",      "expect",   "firewall",
+                                        "content", "dns", "observe", "delegate", "delegate"};
+    unsigned bit = (unsigned)__builtin_ctz(b | 1u << N_ELEMS(words));
+    return span_str(bit < N_ELEMS(words) ? words[bit] : NULL);
 }
 
 span defect_word(unsigned bit)
@@ -53,10 +53,8 @@ span event_word(enum on_event e)
 
 span answer_word(enum on_answer a)
 {
-    static const char *const words[ANSWER_N] = {[ANSWER_HOLD] = "hold",
-                                                [ANSWER_BLOCK] = "block",
-                                                [ANSWER_ALLOW] = "allow",
-                                                [ANSWER_CLOSED] = "closed",
-                                                [ANSWER_OPEN] = "open"};
+    static const char *const words[ANSWER_N] = {
+        [ANSWER_HOLD] = "hold",     [ANSWER_BLOCK] = "block", [ANSWER_ALLOW] = "allow",
+        [ANSWER_CLOSED] = "closed", [ANSWER_OPEN] = "open",   [ANSWER_EXEMPT] = "exempt"};
     return span_str((unsigned)a < ANSWER_N ? words[a] : NULL);
 }

@@ -6,7 +6,20 @@
 #include "policy/snapshot.h"
 
 /* Blocks, as bits. */
-enum block { BLOCK_TLS = 1, BLOCK_WEB = 2, BLOCK_ON = 4, BLOCK_EXPECT = 8 };
+enum block {
+    BLOCK_TLS = 1,
+    BLOCK_WEB = 2,
+    BLOCK_ON = 4,
+    BLOCK_EXPECT = 8,
+    BLOCK_FIREWALL = 16,
+    BLOCK_CONTENT = 32,
+    BLOCK_DNS = 64,
+    BLOCK_OBSERVE = 128,
+    BLOCK_DELEGATE = 256, /* whose file it is */
+    BLOCK_CEILING = 512,  /* what it may grant */
+    BLOCK_NAMED = BLOCK_TLS | BLOCK_WEB | BLOCK_CONTENT | BLOCK_DNS,
+    BLOCK_DECIDE = BLOCK_FIREWALL | BLOCK_NAMED
+};
 
 enum verb {
 #define V(id, word, blocks, text) VERB_##id,

@@ -7,5 +7,7 @@
 #include "policy/diag.h"
 
 void policy_check(struct diag *d, const struct compile_opts *opts);
+/* Warns of the rules of what was built that can never decide (policy/reach). False without memory. */
+bool check_reach(struct diag *d, const struct snapshot *snap, int64_t now) MUST_USE;
 
 #endif

@@ -174,9 +174,12 @@ static enum rc prove(struct job *j, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH]
         return RC_BUG;
     TRY(rc);
     memcpy(hash, snapshot_hash(snap), SNAP_HASH);
+    bool enough = check_reach(j->d, snap, j->opts->time_s);
+    if (j->opts->built)
+        j->opts->built(j->opts->arg, j->d->tree, snap);
     policy_expect(j->d, snap, j->opts->time_s);
     snapshot_put(snap);
-    return j->d->errors ? RC_CONFIG : RC_OK;
+    return !enough ? RC_NOMEM : j->d->errors ? RC_CONFIG : RC_OK;
 }
 
 static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH])

@@ -7,6 +7,8 @@
 
 #include "policy/snapshot.h"
 
+struct tree;
+
 struct compile_opts {
     bool check_only;  /* -n: make no part (fds are -1), a missing interface is a warning */
     bool print;       /* check -p: append the normal form with every default to `diag` */
@@ -16,6 +18,9 @@ struct compile_opts {
      * itself). */
     bool (*has_interface)(const char *name);
     void (*progress)(const char *what, unsigned long done, unsigned long total);
+    /* Called once with what was built, when no error was found before the expectations are tried. */
+    void (*built)(void *arg, const struct tree *t, const struct snapshot *snap);
+    void *arg; /* for `built` */
 };
 
 /* fds receives SNAP_PARTS sealed memfds (caller closes). */

@@ -23,7 +23,21 @@ enum dim {
     DIM_N
 };
 
-enum table { TABLE_TLS, TABLE_CERT, TABLE_WEB, TABLE_ON, TABLE_N };
+/* SET, LOG and OBSERVE are not tried in order: all that match count. Rules of the packet path alone
+ * (`masquerade`) stand behind those of the tables, in none. */
+enum table {
+    TABLE_TLS,
+    TABLE_CERT,
+    TABLE_WEB,
+    TABLE_ON,
+    TABLE_FIREWALL,
+    TABLE_CONTENT,
+    TABLE_DNS,
+    TABLE_SET,
+    TABLE_LOG,
+    TABLE_OBSERVE,
+    TABLE_N
+};
 
 /* Address and port maps. */
 enum img_map { MAP_ZONE, MAP_USER, MAP_GROUP, MAP_FROM, MAP_TO, MAP_PORT, MAP_N };

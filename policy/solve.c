@@ -26,6 +26,10 @@ enum truth solve_eval(struct solver *s, const struct formula *f)
 {
     if (s->budget)
         s->budget--;
+    if (f->kind == F_NOT) {
+        enum truth t = solve_eval(s, f->part[0]);
+        return t == T_EITHER ? T_EITHER : t == T_TRUE ? T_FALSE : T_TRUE;
+    }
     if (f->kind == F_AND)
         return eval_parts(s, f, T_FALSE);
     if (f->kind == F_OR)
@@ -75,7 +79,7 @@ static void undo_to(struct solver *s, const struct undo *mark)
 /* A formula that must hold in all its parts, or in one of them. */
 static bool is_choice(const struct formula *f, bool want)
 {
-    return (f->kind == F_OR) == want;
+    return f->kind != F_NOT && (f->kind == F_OR) == want;
 }
 
 /* How many parts of a choice are open, and the last of them. */
@@ -112,7 +116,7 @@ static enum sat one_goal(struct solver *s, const struct goal *g, struct round *r
     }
     if (!is_choice(g->f, g->want)) {
         for (uint32_t i = 0; i < g->f->n && ok; i++)
-            ok = push(s, &r->next, g->f->part[i], g->want);
+            ok = push(s, &r->next, g->f->part[i], g->want != (g->f->kind == F_NOT));
         r->changed = true;
         return ok ? SAT_YES : SAT_UNSETTLED;
     }

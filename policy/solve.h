@@ -1,14 +1,15 @@
 /* Is there a value for every variable with which all of these formulas come out as wanted? Variables range
- * over class numbers; a formula is "variable is in set", AND, OR. The answer is exact: YES leaves domains from
- * which any choice will do, NO is a proof; what takes more than `budget` steps is left UNSETTLED. */
+ * over class numbers; a formula is "variable is in set", AND, OR, NOT. The answer is exact: YES leaves
+ * domains from which any choice will do, NO is a proof; what takes more than `budget` steps is left
+ * UNSETTLED. */
 #ifndef POLICY_SOLVE_H
 #define POLICY_SOLVE_H
 
 #include "policy/iset.h"
 
 struct formula {
-    enum { F_IN, F_AND, F_OR } kind;
-    uint32_t var, n; /* F_IN: its variable; else: how many parts */
+    enum { F_IN, F_AND, F_OR, F_NOT } kind;
+    uint32_t var, n; /* F_IN: its variable; else: how many parts (F_NOT: one) */
     union {
         const struct iset *set;
         const struct formula **part;

@@ -1,0 +1,143 @@
+/* What is never reached or never matches: says what policy/reach proved. See check.h. */
+#include "policy/check.h"
+#include "policy/reach.h"
+
+static int value_order(const struct value *a, const struct value *b)
+{
+    return a->kind != b->kind ? (int)a->kind - (int)b->kind : span_cmp(a->w.text, b->w.text);
+}
+
+static int cond_order(const struct cond *a, const struct cond *b)
+{
+    return a->noun != b->noun ? (int)a->noun - (int)b->noun : (int)a->except - (int)b->except;
+}
+
+enum { ORDER_MOST = 64 };
+
+/* Values sorted, so that `a, b` and `b, a` read alike. False when there are too many to compare. */
+static bool put_values(struct buf *key, const struct value *v)
+{
+    const struct value *sorted[ORDER_MOST];
+    size_t n = 0;
+    for (; v; v = v->next) {
+        size_t i = n;
+        if (n == ORDER_MOST)
+            return false;
+        for (; i > 0 && value_order(v, sorted[i - 1]) < 0; i--)
+            sorted[i] = sorted[i - 1];
+        sorted[i] = v;
+        n++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (buf_printf(key, "%d:%zu:", (int)sorted[i]->kind, sorted[i]->w.text.n) != RC_OK ||
+            buf_put(key, sorted[i]->w.text) != RC_OK)
+            return false;
+    }
+    return true;
+}
+
+/* The conditions of a rule as bytes, the same for rules that match the same. */
+static bool rule_key(struct buf *key, const struct rule *r)
+{
+    const struct cond *sorted[ORDER_MOST];
+    size_t n = 0;
+    buf_clear(key);
+    for (const struct cond *c = r->conds; c; c = c->next) {
+        size_t i = n;
+        if (n == ORDER_MOST)
+            return false;
+        for (; i > 0 && cond_order(c, sorted[i - 1]) < 0; i--)
+            sorted[i] = sorted[i - 1];
+        sorted[i] = c;
+        n++;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (buf_printf(key, "|%d%d", (int)sorted[i]->noun, sorted[i]->except) != RC_OK ||
+            !put_values(key, sorted[i]->vals))
+            return false;
+    }
+    return true;
+}
+
+static bool same_conditions(const struct rule *a, const struct rule *b)
+{
+    struct buf x, y;
+    buf_init(&x, 0);
+    buf_init(&y, 0);
+    bool same = rule_key(&x, a) && rule_key(&y, b) && span_eq(buf_span(&x), buf_span(&y));
+    buf_fini(&x);
+    buf_fini(&y);
+    return same;
+}
+
+/* "they stand at a.policy:3, a.policy:7 and 2 more". */
+static const char *where(struct diag *d, const struct reach_of *of)
+{
+    uint32_t shown = of->n_by < REACH_BY_MOST ? of->n_by : REACH_BY_MOST;
+    const char *text = of->n_by == 1 ? "it stands at" : "they stand at";
+    for (uint32_t i = 0; i < shown && text; i++)
+        text = diag_hint(d, "%s%s", diag_at(d, text, of->by[i]->pos), i + 1 < shown ? "," : "");
+    if (of->n_by > shown && text)
+        text = diag_hint(d, "%s and %u more", text, of->n_by - shown);
+    return text;
+}
+
+static void warn_unreached(struct diag *d, const struct rule *r, const struct reach_of *of)
+{
+    const struct rule *by = of->n_by ? of->by[0] : NULL;
+    const char *what = of->n_by == 1 ? "one" : diag_hint(d, "%u", of->n_by);
+    if (of->gate && !by)
+        diag_warn(d, r->pos, "what no rule allows is blocked",
+                  "this rule is never reached: no rule lets what it matches come this far");
+    else if (of->later)
+        diag_warn(d, r->pos, where(d, of),
+                  "this rule never decides: %s behind it settle%s the matter before the request is seen",
+                  what, of->n_by == 1 ? "s" : "");
+    else if (of->gate)
+        diag_warn(d, r->pos, where(d, of),
+                  "this rule is never reached: what it matches is settled before it");
+    else if (r->verb == VERB_SET)
+        diag_warn(d, r->pos, where(d, of), "this rule has no effect: %s before it always set%s the same",
+                  what, of->n_by == 1 ? "s" : "");
+    else if (of->n_by == 1 && !by->conds)
+        diag_warn(d, r->pos, where(d, of), "this rule is never reached: one before it matches everything");
+    else if (of->n_by == 1 && same_conditions(r, by))
+        diag_warn(d, r->pos, where(d, of),
+                  "this rule is never reached: one before it has the same conditions");
+    else if (of->n_by == 1)
+        diag_warn(d, r->pos, where(d, of),
+                  "this rule is never reached: one before it matches all that it matches");
+    else
+        diag_warn(d, r->pos, where(d, of),
+                  "this rule is never reached: %s before it together match all that it matches", what);
+}
+
+struct job {
+    struct diag *d;
+    int64_t now;
+    bool web; /* there are rules in a `web` block */
+};
+
+static void each(void *arg, const struct rule *r, const struct reach_of *of)
+{
+    const struct job *j = arg;
+    if (r->has_until && r->until <= j->now)
+        return; /* said already */
+    if (of->gate && of->n_by == 0 && !j->web)
+        return; /* likewise */
+    if (of->how == REACH_NO)
+        warn_unreached(j->d, r, of);
+    else if (of->how == REACH_NEVER && of->no_ca)
+        diag_warn(j->d, r->pos, NULL,
+                  "this rule can never match: its zone has `ca none`, nothing is intercepted there");
+    else if (of->how == REACH_NEVER)
+        diag_warn(j->d, r->pos, NULL, "this rule can never match: its conditions exclude each other");
+}
+
+bool check_reach(struct diag *d, const struct snapshot *snap, int64_t now)
+{
+    struct job j = {.d = d, .now = now};
+    for (const struct rule *r = d->tree->rules.first; r; r = r->next)
+        j.web = j.web || r->block == BLOCK_WEB;
+    return reach_all(d->tree, snap, now, each, &j);
+}

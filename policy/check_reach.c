@@ -1,74 +1,7 @@
 /* What is never reached or never matches: says what policy/reach proved. See check.h. */
 #include "policy/check.h"
 #include "policy/reach.h"
-
-static int value_order(const struct value *a, const struct value *b)
-{
-    return a->kind != b->kind ? (int)a->kind - (int)b->kind : span_cmp(a->w.text, b->w.text);
-}
-
-static int cond_order(const struct cond *a, const struct cond *b)
-{
-    return a->noun != b->noun ? (int)a->noun - (int)b->noun : (int)a->except - (int)b->except;
-}
-
-enum { ORDER_MOST = 64 };
-
-/* Values sorted, so that `a, b` and `b, a` read alike. False when there are too many to compare. */
-static bool put_values(struct buf *key, const struct value *v)
-{
-    const struct value *sorted[ORDER_MOST];
-    size_t n = 0;
-    for (; v; v = v->next) {
-        size_t i = n;
-        if (n == ORDER_MOST)
-            return false;
-        for (; i > 0 && value_order(v, sorted[i - 1]) < 0; i--)
-            sorted[i] = sorted[i - 1];
-        sorted[i] = v;
-        n++;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (buf_printf(key, "%d:%zu:", (int)sorted[i]->kind, sorted[i]->w.text.n) != RC_OK ||
-            buf_put(key, sorted[i]->w.text) != RC_OK)
-            return false;
-    }
-    return true;
-}
-
-/* The conditions of a rule as bytes, the same for rules that match the same. */
-static bool rule_key(struct buf *key, const struct rule *r)
-{
-    const struct cond *sorted[ORDER_MOST];
-    size_t n = 0;
-    buf_clear(key);
-    for (const struct cond *c = r->conds; c; c = c->next) {
-        size_t i = n;
-        if (n == ORDER_MOST)
-            return false;
-        for (; i > 0 && cond_order(c, sorted[i - 1]) < 0; i--)
-            sorted[i] = sorted[i - 1];
-        sorted[i] = c;
-        n++;
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (buf_printf(key, "|%d%d", (int)sorted[i]->noun, sorted[i]->except) != RC_OK ||
-            !put_values(key, sorted[i]->vals))
-            return false;
-    }
-    return true;
-}
-
-static bool same_conditions(const struct rule *a, const struct rule *b)
-{
-    struct buf x, y;
-    buf_init(&x, 0);
-    buf_init(&y, 0);
-    bool same = rule_key(&x, a) && rule_key(&y, b) && span_eq(buf_span(&x), buf_span(&y));
-    buf_fini(&x);
-    buf_fini(&y);
-    return same;
-}
+#include "policy/same.h"
 
 /* "they stand at a.policy:3, a.policy:7 and 2 more". */
 static const char *where(struct diag *d, const struct reach_of *of)

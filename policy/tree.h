@@ -33,6 +33,7 @@ struct delegate_decl {
     struct cond *who;     /* FROM and FOR conditions that every rule of the file gets */
     struct cond *ceiling; /* CATEGORY and DOMAIN conditions that it may allow; NULL: it may only narrow */
     struct pos pos;
+    span may; /* for whom, and its ceiling, as written */
     uint32_t id;
     struct delegate_decl *next;
 };
@@ -40,8 +41,9 @@ struct delegate_decl {
 /* `observe from ZONE, ... [for ...] until DATE`. */
 struct observe_decl {
     struct pos pos;
-    struct cond *conds;
+    struct cond *conds; /* NULL: of everybody */
     int64_t until;
+    span text; /* as written, one space between words */
     struct observe_decl *next;
 };
 
@@ -133,6 +135,7 @@ struct source {
     span text;  /* NUL-terminated */
     int parent; /* number of the file that includes it, or -1 */
     uint64_t dev, ino;
+    bool delegated; /* its rules are its owner's */
     struct pos included_at;
 };
 

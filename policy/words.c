@@ -41,10 +41,30 @@ span defect_word(unsigned bit)
     return span_str(bit < N_ELEMS(words) ? words[bit] : NULL);
 }
 
+span type_word(unsigned i)
+{
+    static const char *const words[] = {
+#define T(word, text) word,
+#include "policy/type.tbl"
+#undef T
+    };
+    return span_str(i < N_ELEMS(words) ? words[i] : NULL);
+}
+
+span pattern_word(unsigned i)
+{
+    static const char *const words[] = {
+#define P(word, text) word,
+#include "policy/pattern.tbl"
+#undef P
+    };
+    return span_str(i < N_ELEMS(words) ? words[i] : NULL);
+}
+
 span event_word(enum on_event e)
 {
     static const char *const words[] = {
-#define O(id, word, answers, lacks, def) word,
+#define O(id, word, answers, def) word,
 #include "policy/event.tbl"
 #undef O
     };

@@ -40,6 +40,9 @@ span verb_word(enum verb v);
 span noun_word(enum noun n);
 span block_word(enum block b);
 span defect_word(unsigned bit);
+/* Classes of content and leak patterns by position in their tables; empty behind the last one. */
+span type_word(unsigned i);
+span pattern_word(unsigned i);
 /* Event and answer names of `on` lines. */
 span event_word(enum on_event e);
 span answer_word(enum on_answer a);

@@ -47,6 +47,10 @@ enum limits {
     LIM_POLICY_DEPTH = 16, /* files including files */
     LIM_POLICY_TREE_BYTES = 1073741824,
     LIM_POLICY_RULES = 65536, /* in one kind of block */
+    LIM_POLICY_SCHEDULES = 128,
+    LIM_POLICY_TIME_ZONES = 16,    /* that schedules are told in */
+    LIM_POLICY_STALE_GROUPS = 128, /* groups with `stale` */
+    LIM_POLICY_PATH_BYTES = 512,   /* of a rule */
     LIM_POLICY_PART_BYTES = 268435456,
     LIM_LIST_BYTES = 1073741824,  /* one list file */
     LIM_CLIENTS_SHARED = 65536,   /* clients whose share of new leaves is counted */

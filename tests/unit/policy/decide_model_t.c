@@ -69,6 +69,8 @@ static void draw_rule(struct mrule *r, struct buf *b, bool tls)
             r->want[noun] = draw(all) + 1;
         if (draw(6) == 0)
             r->except[noun] = 1u << draw(N_VALUES[noun]);
+        if (r->except[noun] == r->want[noun]) /* refused as a contradiction */
+            r->except[noun] = 0;
         if (r->want[noun])
             put_values(b, noun, r->want[noun]);
         if (r->except[noun]) {

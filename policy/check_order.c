@@ -1,5 +1,5 @@
-/* What can be seen of the order of rules before anything is built; see checker.h. What is never reached is for
- * check_reach.c. */
+/* What can be seen of the order of rules before anything is built; see checker.h. What is never reached is
+ * for check_reach.c. */
 #include "policy/checker.h"
 
 void check_order(struct diag *d)

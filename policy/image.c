@@ -54,8 +54,8 @@ static bool zones_ok(const struct image *m)
         return false;
     for (uint32_t i = 0; i < m->n_ZONES; i++) {
         const struct img_zone *z = &m->ZONES[i];
-        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) ||
-            !run_ok(z->vpn, m->n_BYTES) || !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
+        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) || !run_ok(z->vpn, m->n_BYTES) ||
+            !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
             return false;
     }
     for (uint32_t i = 0; i < m->n_NETWORKS; i++) {
@@ -161,8 +161,9 @@ static bool times_ok(const struct image *m)
         return false;
     for (uint32_t i = 0; i < m->n_TZONES; i++) {
         const struct img_tzone *z = &m->TZONES[i];
-        if (!run_ok(z->name, m->n_BYTES) || !shifts_ok(m, z->shifts) || !ranges_ok(m, z->weekly, m->n_LISTS) ||
-            !ranges_ok(m, z->dated, m->n_LISTS) || !ranges_ok(m, z->except, m->n_LISTS))
+        if (!run_ok(z->name, m->n_BYTES) || !shifts_ok(m, z->shifts) ||
+            !ranges_ok(m, z->weekly, m->n_LISTS) || !ranges_ok(m, z->dated, m->n_LISTS) ||
+            !ranges_ok(m, z->except, m->n_LISTS))
             return false;
     }
     for (uint32_t i = 0; i < m->n_SCHEDULES; i++) {
@@ -322,8 +323,8 @@ enum rc image_open(span part, struct image *out)
     if (out->n_SETTINGS != 1)
         return RC_BAD;
     out->set = out->SETTINGS;
-    bool ok =
-        settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) && rules_ok(out) && tables_ok(out);
+    bool ok = settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) &&
+              rules_ok(out) && tables_ok(out);
     return ok ? RC_OK : RC_BAD;
 }
 

@@ -95,7 +95,7 @@ struct img_settings {
     struct img_run map_v4[MAP_N], map_v6[MAP_N];      /* of RANGES */
     struct img_run strings[STRINGS_N];                /* of BUCKETS; n is a power of two */
     uint32_t path_most;                               /* bytes of the longest path of a rule */
-    uint32_t has_firewall;                            /* a `firewall` block: what it does not allow is blocked */
+    uint32_t has_firewall; /* a `firewall` block: what it does not allow is blocked */
 };
 
 struct img_zone {
@@ -214,12 +214,12 @@ enum { IMG_DATE_STEP = 16 };
 
 struct img_table {
     struct img_run rules;
-    uint32_t n_words; /* of one bit set: a multiple of IMG_BLOCK_WORDS */
-    uint32_t all;     /* first word of BITS: every rule */
-    uint32_t forbids; /* first word of BITS: `forbid` rules */
-    uint32_t timed;   /* first word of BITS: rules with a schedule, a beginning or an end */
-    uint32_t asked;   /* dimensions, as bits, that any rule asks about */
-    uint32_t lead;    /* that many rules at the beginning come from delegated files */
+    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;         /* first word of BITS: every rule */
+    uint32_t forbids;     /* first word of BITS: `forbid` rules */
+    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
+    uint32_t lead;        /* that many rules at the beginning come from delegated files */
     struct img_run dates; /* of DATES */
     uint32_t date_bits;
     struct img_dim dim[DIM_N];

@@ -45,7 +45,10 @@ static enum rc put_settings(const struct tree *t, struct part *p)
 
 static enum rc put_zone(struct part *p, const struct zone_decl *z)
 {
-    struct img_zone o = {.ca_none = z->ca_none, .internet = z->internet, .source_keep = z->source_keep, .vpn_remote = z->vpn_remote};
+    struct img_zone o = {.ca_none = z->ca_none,
+                         .internet = z->internet,
+                         .source_keep = z->source_keep,
+                         .vpn_remote = z->vpn_remote};
     TRY(part_text(p, z->name.text, &o.name));
     TRY(part_text(p, z->interface.text, &o.interface));
     TRY(part_text(p, z->vpn.text, &o.vpn));
@@ -88,7 +91,8 @@ static enum rc put_users(const struct tree *t, struct part *p)
     enum rc rc = index_lists_init(&groups, t->users.n);
     for (unsigned stale = 0; stale < 2; stale++) {
         for (const struct group_decl *g = t->groups.first; g && rc == RC_OK; g = g->next) {
-            for (const struct value *v = g->users; v && rc == RC_OK && (g->stale_s != 0) == stale; v = v->next)
+            for (const struct value *v = g->users; v && rc == RC_OK && (g->stale_s != 0) == stale;
+                 v = v->next)
                 rc = index_lists_add(&groups, v->id, g->id);
         }
     }

@@ -561,9 +561,9 @@ static enum rc put_strings(struct indexer *x)
         enum dim dim;
         enum img_strings strings;
         index_hash hash;
-    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},   {DIM_METHOD, STRINGS_METHOD, image_hash},
+    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},     {DIM_METHOD, STRINGS_METHOD, image_hash},
                {DIM_PATH, STRINGS_PATH, image_hash_forward}, {DIM_TYPE, STRINGS_TYPE, image_hash},
-               {DIM_PATTERN, STRINGS_PATTERN, image_hash}, {DIM_APPLICATION, STRINGS_APP, image_hash}};
+               {DIM_PATTERN, STRINGS_PATTERN, image_hash},   {DIM_APPLICATION, STRINGS_APP, image_hash}};
     struct img_settings *s = &x->p->set;
     for (size_t i = 0; i < N_ELEMS(all); i++)
         TRY(index_strings_emit(&x->atoms[all[i].dim], all[i].hash, x->p, &s->strings[all[i].strings]));

@@ -1,6 +1,6 @@
-/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in place
- * where one value alone was met and joined on the stack otherwise. What time takes away is applied last, so
- * that rules which only it keeps out are seen: a verdict says until when it holds. */
+/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
+ * place where one value alone was met and joined on the stack otherwise. What time takes away is applied
+ * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
 #include "policy/match.h"
 
 #include "policy/words.h"

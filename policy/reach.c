@@ -51,8 +51,9 @@ static const struct formula *make_gate(struct model *m, const struct walked *w)
     bool may = !w->closed;
     if (part && w->rule != RULE_NONE)
         part[n++] = formula_not(&m->mem, rule_formula(m, w->rule, false));
+    bool forbid = w->rule != RULE_NONE && m->rules[w->rule]->verb == VERB_FORBID;
     for (uint32_t i = run.at; part && i < end; i++) {
-        if (lets_on(m, w->table, i))
+        if (lets_on(m, w->table, i) && !(forbid && m->rules[i]->delegate))
             part[n++] = rule_formula(m, i, may);
     }
     m->gate_parts += n;
@@ -353,7 +354,8 @@ static void one_rule(struct search *x, struct reach_of *of)
     enum table table = rule_table(x->m, x->number);
     *of = (struct reach_of){.how = REACH_UNSETTLED, .number = x->number};
     bool decides = table == TABLE_TLS || table == TABLE_CERT || table == TABLE_WEB ||
-                   table == TABLE_FIREWALL || table == TABLE_CONTENT || table == TABLE_SET;
+                   table == TABLE_FIREWALL || table == TABLE_CONTENT || table == TABLE_SET ||
+                   table == TABLE_DNS || table == TABLE_ON;
     enum sat out = decides ? by_decide(x, of) : by_itself(x, of);
     if (out == SAT_NO)
         plainer(x, of);
@@ -362,19 +364,23 @@ static void one_rule(struct search *x, struct reach_of *of)
 
 /* ---- all rules ---- */
 
-/* Rules keep their order inside their table. Calls `each` where that is not NULL, else fills m->rules. */
+/* Rules keep their order inside their table, those of delegated files ahead of the others in `web`. Calls
+ * `each` where that is not NULL, else fills m->rules. */
 static void in_written_order(struct search *x,
                              void (*each)(void *arg, const struct rule *r, const struct reach_of *of),
                              void *arg)
 {
     struct model *m = x->m;
-    uint32_t next[TABLE_N] = {0};
+    uint32_t next[2][TABLE_N] = {{0}};
+    for (unsigned i = 0; i < TABLE_N; i++)
+        next[0][i] = next[1][i] = m->snap->img.TABLES[i].rules.at;
+    next[0][TABLE_WEB] += m->snap->img.TABLES[TABLE_WEB].lead;
     for (const struct rule *r = m->t->rules.first; r; r = r->next) {
         struct reach_of of;
         enum table table = index_table(r);
         if (table == TABLE_N)
             continue;
-        x->number = m->snap->img.TABLES[table].rules.at + next[table]++;
+        x->number = next[table == TABLE_WEB && r->delegate][table]++;
         m->rules[x->number] = r;
         m->exempts = m->exempts || r->verb == VERB_EXEMPT;
         if (!each)
@@ -390,14 +396,16 @@ static bool make_tables(struct model *m)
     m->rules = arena_alloc(&m->mem, (n + 1) * sizeof(*m->rules));
     m->formula = arena_alloc(&m->mem, (n + 1) * sizeof(*m->formula));
     m->may = arena_alloc(&m->mem, (n + 1) * sizeof(*m->may));
+    m->of_group = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->of_group));
     m->gate[0] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[0]));
     m->gate[1] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[1]));
     for (const struct zone_decl *z = m->t->zones.first; z; z = z->next)
         m->exempts = m->exempts || z->ca_none;
-    return m->rules && m->formula && m->may && m->gate[0] && m->gate[1];
+    return m->of_group && m->rules && m->formula && m->may && m->gate[0] && m->gate[1];
 }
 
-static bool start(struct search *x, const struct tree *t, const struct snapshot *snap, int64_t now)
+static bool start(struct search *x, const struct tree *t, const struct snapshot *snap, int64_t now,
+                  bool *complete)
 {
     struct model *m = x->m;
     *m = (struct model){.t = t, .snap = snap};
@@ -406,7 +414,7 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     if (!make_tables(m))
         return false;
     in_written_order(x, NULL, NULL);
-    if (!model_classes(m, now))
+    if (!model_classes(m, now, complete))
         return false;
     x->s = (struct solver){.mem = &x->mem, .n_vars = m->n_vars};
     x->s.dom = arena_alloc(&m->mem, m->n_vars * sizeof(*x->s.dom));
@@ -420,12 +428,13 @@ bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
 {
     struct model *m = calloc(1, sizeof *m);
     struct search *x = calloc(1, sizeof *x);
-    bool ok = m && x;
+    bool ok = m && x, complete = false;
     if (ok) {
         x->m = m;
-        ok = start(x, t, snap, now);
-        if (ok && !has_empty(x))
+        ok = start(x, t, snap, now, &complete);
+        if (ok && complete && !has_empty(x))
             in_written_order(x, each, arg);
+        free(m->times);
         arena_fini(&m->mem);
         arena_fini(&x->mem);
     }

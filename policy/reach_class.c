@@ -19,14 +19,17 @@ struct keys {
     size_t n, cap;
 };
 
+/* 203.0.113.0/24: addresses of examples (RFC 5737). */
+#define EXAMPLE_NET ((key128)203 << 24 | 113 << 8)
+
 /* Cuts of both address families and of both kinds of ports, and the words of rules. */
 struct gather {
     struct keys addr[2], port[2];
     struct {
         span *v;
         size_t n, cap;
-    } words[NOUN_N];
-    bool full; /* no memory */
+    } words[NOUN_N + 1]; /* those of NOUN_N: attributes of groups */
+    bool full;           /* no memory */
 };
 
 static void cut(struct gather *g, struct keys *k, key128 at)
@@ -74,16 +77,16 @@ static void cut_ports(struct gather *g, const struct value *v, enum noun noun)
     }
 }
 
-static void gather_words(struct gather *g, const struct cond *c)
+static void gather_words(struct gather *g, enum noun noun, const struct value *v)
 {
-    for (const struct value *v = c->vals; v; v = v->next) {
-        span *w = array_room(g->words[c->noun].v, g->words[c->noun].n, &g->words[c->noun].cap, 64, sizeof *w);
+    for (; v; v = v->next) {
+        span *w = array_room(g->words[noun].v, g->words[noun].n, &g->words[noun].cap, 64, sizeof *w);
         if (!w) {
             g->full = true;
             return;
         }
-        g->words[c->noun].v = w;
-        w[g->words[c->noun].n++] = v->w.text;
+        g->words[noun].v = w;
+        w[g->words[noun].n++] = v->w.text;
     }
 }
 
@@ -101,7 +104,7 @@ static void gather_conds(struct gather *g, const struct cond *c)
         case NOUN_PATH:
         case NOUN_TYPE:
         case NOUN_PATTERN:
-        case NOUN_APPLICATION: gather_words(g, c); break;
+        case NOUN_APPLICATION: gather_words(g, c->noun, c->vals); break;
         default: break;
         }
     }
@@ -109,16 +112,19 @@ static void gather_conds(struct gather *g, const struct cond *c)
 
 static void gather_tree(struct gather *g, const struct tree *t)
 {
-    for (const struct zone_decl *z = t->zones.first; z; z = z->next)
-        cut_places(g, z->networks);
-    for (const struct group_decl *gr = t->groups.first; gr; gr = gr->next)
+    for (const struct group_decl *gr = t->groups.first; gr; gr = gr->next) {
         cut_places(g, gr->networks);
+        gather_words(g, NOUN_N, gr->attrs);
+    }
     for (const struct rule *r = t->rules.first; r; r = r->next)
         gather_conds(g, r->conds);
     for (const struct delegate_decl *e = t->delegates.first; e; e = e->next) {
         gather_conds(g, e->who);
         gather_conds(g, e->ceiling);
     }
+    for (const struct zone_decl *z = t->zones.first; z; z = z->next)
+        cut_places(g, z->networks);
+    cut(g, &g->addr[0], EXAMPLE_NET);
     for (unsigned i = 0; i < 2; i++) {
         cut(g, &g->addr[i], 0);
         cut(g, &g->port[i], 1);
@@ -135,7 +141,7 @@ static void gather_fini(struct gather *g)
         free(g->addr[i].v);
         free(g->port[i].v);
     }
-    for (unsigned n = 0; n < NOUN_N; n++)
+    for (unsigned n = 0; n <= NOUN_N; n++)
         free(g->words[n].v);
 }
 
@@ -190,6 +196,8 @@ static bool make_places(struct model *m, struct gather *g)
         key128 one = k->v[at] + (next - k->v[at] > 1 ? 1 : 0);
         p->v[i] = (struct place){.addr = addr_at(one, v6), .lo = k->v[at]};
         p->v[i].zone = snapshot_zone_of(m->snap, &p->v[i].addr);
+        if (!v6 && k->v[at] == EXAMPLE_NET)
+            m->prefer[V_DST] = i + 1;
     }
     m->dst = *p;
     m->dst.of_zone = dst_zone;
@@ -380,12 +388,13 @@ const struct iset *class_under(struct model *m, const struct words_of *w, span w
 static bool make_all_words(struct model *m, const struct gather *g)
 {
     m->names = (struct words_of){.skip = 2, .sep = '.', .back = true};
-    m->methods = m->types = m->patterns = (struct words_of){.skip = 1};
+    m->methods = m->types = (struct words_of){.skip = 1};
     m->paths = (struct words_of){.skip = 1, .sep = '/'};
     m->apps = (struct words_of){.skip = 2};
     bool ok = make_words(m, &m->names, g, NOUN_DOMAIN) && make_words(m, &m->methods, g, NOUN_METHOD) &&
               make_words(m, &m->paths, g, NOUN_PATH) && make_words(m, &m->types, g, NOUN_TYPE) &&
-              make_words(m, &m->patterns, g, NOUN_PATTERN) && make_words(m, &m->apps, g, NOUN_APPLICATION);
+              make_words(m, &m->patterns, g, NOUN_PATTERN) && make_words(m, &m->apps, g, NOUN_APPLICATION) &&
+              make_words(m, &m->attrs, g, NOUN_N);
     m->n_classes[V_NAME] = m->names.skip + m->names.n;
     m->n_classes[V_METHOD] = m->methods.skip + m->methods.n;
     m->n_classes[V_PATH] = m->paths.skip + m->paths.n;
@@ -454,54 +463,24 @@ const struct iset *class_user(struct model *m, uint32_t user, uint32_t stale_s)
     return users_between(m, USERS_BEFORE + user, USERS_BEFORE + user + 1, stale_s);
 }
 
+const struct iset *class_nobody(struct model *m)
+{
+    return users_between(m, 0, 1, 0);
+}
+
 const struct iset *class_fresh(struct model *m, uint32_t stale_s)
 {
-    return users_between(m, 1, USERS_BEFORE + m->t->users.n, stale_s);
-}
-
-/* ---- moments ---- */
-
-static bool make_times(struct model *m, int64_t now)
-{
-    m->times = arena_alloc(&m->mem, sizeof *m->times);
-    if (!m->times)
-        return false;
-    m->times[0] = now;
-    m->n_classes[V_TIME] = 1;
-    return true;
-}
-
-const struct iset *class_schedule(struct model *m, uint32_t schedule)
-{
-    (void)schedule;
-    return iset_range(&m->mem, 0, m->n_classes[V_TIME]);
-}
-
-const struct iset *class_between(struct model *m, int64_t since, int64_t until)
-{
-    uint32_t n = 0, *v = malloc(m->n_classes[V_TIME] * sizeof *v);
-    for (uint32_t i = 0; v && i < m->n_classes[V_TIME]; i++) {
-        if (m->times[i] >= since && m->times[i] < until)
-            v[n++] = i;
-    }
-    const struct iset *out = v ? iset_of(&m->mem, v, n) : NULL;
-    free(v);
-    return out;
+    return users_between(m, 0, USERS_BEFORE + m->t->users.n, stale_s);
 }
 
 /* ---- all ---- */
 
 static bool make_domains(struct model *m)
 {
-    uint32_t n_attrs = 0;
-    for (const struct group_decl *g = m->t->groups.first; g; g = g->next) {
-        for (const struct value *v = g->attrs; v; v = v->next)
-            n_attrs++;
-    }
     m->first_cat = V_FIXED;
     m->first_pattern = m->first_cat + m->t->categories.n;
     m->first_attr = m->first_pattern + m->patterns.n;
-    m->n_vars = m->first_attr + n_attrs;
+    m->n_vars = m->first_attr + m->attrs.n;
     m->dom = arena_alloc(&m->mem, m->n_vars * sizeof *m->dom);
     const struct iset *both = iset_range(&m->mem, 0, 2);
     if (!m->dom || !both)
@@ -534,7 +513,7 @@ static bool only_clients(struct model *m)
     return out != NULL;
 }
 
-bool model_classes(struct model *m, int64_t now)
+bool model_classes(struct model *m, int64_t now, bool *complete)
 {
     struct gather g = {0};
     gather_tree(&g, m->t);
@@ -543,7 +522,8 @@ bool model_classes(struct model *m, int64_t now)
     m->n_classes[V_SEVERITY] = UINT8_MAX + 1;
     m->n_classes[V_DEFECT] = 32;
     bool ok = !g.full && make_places(m, &g) && make_ports(m, &g) && make_all_words(m, &g) &&
-              make_other_name(m) && make_users(m) && make_times(m, now) && make_domains(m) && only_clients(m);
+              make_other_name(m) && make_users(m) && model_times(m, now, complete) && make_domains(m) &&
+              only_clients(m);
     gather_fini(&g);
     return ok;
 }

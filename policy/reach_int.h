@@ -1,5 +1,6 @@
 /* What the files of policy/reach share: reach.c (the search), reach_class.c (what the policy tells apart),
- * reach_rule.c (rules as formulas), reach_walk.c (facts, and what decide() makes of them). */
+ * reach_time.c (moments), reach_rule.c (rules as formulas), reach_walk.c (facts, and what decide() makes of
+ * them). */
 #ifndef POLICY_REACH_INT_H
 #define POLICY_REACH_INT_H
 
@@ -64,32 +65,40 @@ struct model {
     const struct iset **dom; /* domains to begin with */
     uint32_t first_cat, first_attr, first_pattern;
     struct places src, dst;
-    struct words_of names, methods, paths, types, apps, patterns;
+    struct words_of names, methods, paths, types, apps, patterns, attrs;
     span other_name;                /* under none that rules name */
     const struct user_decl **users; /* by number */
     struct port_at *ports;          /* first of each class */
     uint32_t *ages;                 /* seconds; of each age class */
     uint32_t n_ages;
-    int64_t *times;            /* a moment of each class */
-    const struct rule **rules; /* by number */
+    int64_t *times;                  /* a moment of each class; by malloc */
+    const struct iset **of_schedule; /* by number; made when asked for */
+    const struct rule **rules;       /* by number */
     uint32_t n_rules;
     const struct formula **formula; /* by number; made when first asked for */
     const struct formula **may;     /* the same in the other view */
     const struct formula **gate[2]; /* by number of the rule that stops, then by table; made when asked for */
     uint32_t gate_parts;            /* of all of those together */
-    bool exempts;                   /* some flow may pass without being decrypted */
+    const struct formula **of_group; /* by number; made when asked for */
+    const struct formula *unidentified, *no_category;
+    bool exempts; /* some flow may pass without being decrypted */
 };
 
 /* ---- reach_class.c ---- */
-bool model_classes(struct model *m, int64_t now) MUST_USE;
+/* `complete`: false when there are more moments to tell apart than are looked at: then nothing is proven. */
+bool model_classes(struct model *m, int64_t now, bool *complete) MUST_USE;
 const struct iset *class_network(struct model *m, const struct places *p, const struct prefix *net);
 const struct iset *class_zone(struct model *m, const struct places *p, uint32_t zone);
 /* Of a word and what lies under it. */
 const struct iset *class_under(struct model *m, const struct words_of *w, span word);
 const struct iset *class_ports(struct model *m, uint8_t proto, uint32_t lo, uint32_t hi);
-/* Of a user, or of whoever counts as identified for a group with this `stale`. */
+/* Of a user, of nobody, or of anybody, with an identity that is no older than that (0: however old). */
 const struct iset *class_user(struct model *m, uint32_t user, uint32_t stale_s);
+const struct iset *class_nobody(struct model *m);
 const struct iset *class_fresh(struct model *m, uint32_t stale_s);
+
+/* ---- reach_time.c ---- */
+bool model_times(struct model *m, int64_t now, bool *complete) MUST_USE;
 const struct iset *class_schedule(struct model *m, uint32_t schedule);
 const struct iset *class_between(struct model *m, int64_t since, int64_t until);
 

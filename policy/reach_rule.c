@@ -142,11 +142,6 @@ static const struct iset *cond_set(struct model *m, const struct cond *c)
 
 /* ---- people and categories: conditions of several variables ---- */
 
-static const struct formula *lit(struct model *m, uint32_t var, const struct iset *set, bool want)
-{
-    return formula_in(m, var, want ? set : iset_minus(&m->mem, m->dom[var], set));
-}
-
 static const struct group_decl *group_with(const struct tree *t, uint32_t id)
 {
     const struct group_decl *g = t->groups.first;
@@ -163,92 +158,99 @@ static const struct iset *group_networks(struct model *m, const struct group_dec
     return out;
 }
 
-/* Number of the group's first attribute among all. */
-static uint32_t attr_var(const struct model *m, const struct group_decl *g)
+static const struct formula *attr(struct model *m, span text)
 {
-    uint32_t n = m->first_attr;
-    for (const struct group_decl *x = m->t->groups.first; x && x != g; x = x->next) {
-        for (const struct value *v = x->attrs; v; v = v->next)
-            n++;
-    }
-    return n;
+    const struct iset *at = class_under(m, &m->attrs, text);
+    return at && at->n ? formula_in(m, m->first_attr + at->v[0].lo, both(m, 1)) : NULL;
 }
 
-/* Adds the alternatives (or, not wanted, the denials) of "is in the group". */
-static void add_group(struct parts *p, const struct group_decl *g, bool want)
-{
-    struct model *m = p->m;
-    const struct iset *users = iset_range(&m->mem, 0, 0);
-    uint32_t attr = attr_var(m, g);
-    for (const struct value *v = g->users; v; v = v->next)
-        users = iset_or(&m->mem, users, class_user(m, v->id, g->stale_s));
-    if (g->users)
-        add(p, lit(m, V_USER, users, want));
-    if (g->networks)
-        add(p, lit(m, V_SRC, group_networks(m, g), want));
-    for (const struct value *v = g->attrs; v; v = v->next, attr++) {
-        const struct formula *two[] = {lit(m, attr, both(m, 1), want),
-                                       lit(m, V_USER, class_fresh(m, g->stale_s), want)};
-        add(p, formula_list(&m->mem, want, two, 2));
-    }
-}
-
-/* "Unidentified": no user, and in the networks of no group. */
-static const struct formula *nobody(struct model *m, bool want)
+/* Who is in the group by name or attribute: with an identity that is fresh, or one that is stale. */
+static const struct formula *named_in(struct model *m, const struct group_decl *g, bool fresh)
 {
     struct parts p = {.m = m};
-    const struct iset *named = iset_range(&m->mem, 0, 0);
-    for (const struct group_decl *g = m->t->groups.first; g; g = g->next)
-        named = iset_or(&m->mem, named, group_networks(m, g));
-    add(&p, lit(m, V_USER, class_fresh(m, 0), !want));
-    add(&p, lit(m, V_SRC, named, !want));
-    return list(&p, want);
+    const struct iset *age = class_fresh(m, g->stale_s), *users = iset_range(&m->mem, 0, 0);
+    if (!fresh)
+        age = iset_minus(&m->mem, m->dom[V_USER], age);
+    for (const struct value *v = g->users; v; v = v->next)
+        users = iset_or(&m->mem, users, class_user(m, v->id, 0));
+    add(&p, formula_in(m, V_USER, iset_and(&m->mem, users, age)));
+    for (const struct value *v = g->attrs; v; v = v->next) {
+        const struct formula *two[] = {attr(m, v->w.text), formula_in(m, V_USER, age)};
+        add(&p, formula_list(&m->mem, true, two, 2));
+    }
+    return list(&p, false);
 }
 
-static const struct formula *people(struct model *m, const struct cond *c, bool want)
+static const struct formula *in_group(struct model *m, const struct group_decl *g)
+{
+    if (!m->of_group[g->id]) {
+        const struct formula *two[] = {named_in(m, g, true), formula_in(m, V_SRC, group_networks(m, g))};
+        m->of_group[g->id] = formula_list(&m->mem, false, two, 2);
+    }
+    return m->of_group[g->id];
+}
+
+/* "Unidentified": in no group, and without a name or with an identity that is too old for one. */
+static const struct formula *nobody(struct model *m)
+{
+    struct parts p = {.m = m}, old = {.m = m};
+    if (m->unidentified)
+        return m->unidentified;
+    add(&old, formula_in(m, V_USER, class_nobody(m)));
+    for (const struct group_decl *g = m->t->groups.first; g; g = g->next) {
+        add(&p, formula_not(&m->mem, in_group(m, g)));
+        if (g->stale_s)
+            add(&old, named_in(m, g, false));
+    }
+    add(&p, list(&old, false));
+    return m->unidentified = list(&p, true);
+}
+
+static const struct formula *people(struct model *m, const struct cond *c)
 {
     struct parts p = {.m = m};
     for (const struct value *v = c->vals; v; v = v->next) {
         const struct group_decl *g = v->kind == VALUE_GROUP ? group_with(m->t, v->id) : NULL;
         if (v->kind == VALUE_UNIDENTIFIED)
-            add(&p, nobody(m, want));
+            add(&p, nobody(m));
         else if (v->kind == VALUE_USER)
-            add(&p, lit(m, V_USER, class_user(m, v->id, 0), want));
+            add(&p, formula_in(m, V_USER, class_user(m, v->id, 0)));
         else if (g)
-            add_group(&p, g, want);
+            add(&p, in_group(m, g));
     }
-    return list(&p, !want);
+    return list(&p, false);
 }
 
-static const struct formula *in_no_category(struct model *m, bool want)
+static const struct formula *in_category(struct model *m, uint32_t category, unsigned no_or_yes)
+{
+    return formula_in(m, m->first_cat + category, both(m, no_or_yes));
+}
+
+static const struct formula *in_none(struct model *m)
 {
     struct parts p = {.m = m};
-    for (uint32_t i = 0; i < m->t->categories.n; i++)
-        add(&p, formula_in(m, m->first_cat + i, both(m, want ? 0 : 1)));
-    return list(&p, want);
+    for (uint32_t i = 0; i < m->t->categories.n && !m->no_category; i++)
+        add(&p, in_category(m, i, 0));
+    return m->no_category ? m->no_category : (m->no_category = list(&p, true));
 }
 
-static const struct formula *categories(struct model *m, const struct cond *c, bool want)
+static const struct formula *categories(struct model *m, const struct cond *c)
 {
     struct parts p = {.m = m};
-    for (const struct value *v = c->vals; v; v = v->next) {
-        if (v->kind == VALUE_NONE)
-            add(&p, in_no_category(m, want));
-        else
-            add(&p, formula_in(m, m->first_cat + v->id, both(m, want)));
-    }
-    return list(&p, !want);
+    for (const struct value *v = c->vals; v; v = v->next)
+        add(&p, v->kind == VALUE_NONE ? in_none(m) : in_category(m, v->id, 1));
+    return list(&p, false);
 }
 
-static const struct formula *patterns(struct model *m, const struct cond *c, bool want)
+static const struct formula *patterns(struct model *m, const struct cond *c)
 {
     struct parts p = {.m = m};
     for (const struct value *v = c->vals; v; v = v->next) {
         const struct iset *at = class_under(m, &m->patterns, v->w.text);
         if (at && at->n)
-            add(&p, formula_in(m, m->first_pattern + at->v[0].lo - m->patterns.skip, both(m, want)));
+            add(&p, formula_in(m, m->first_pattern + at->v[0].lo, both(m, 1)));
     }
-    return list(&p, !want);
+    return list(&p, false);
 }
 
 /* ---- conditions ---- */
@@ -279,12 +281,14 @@ static const struct formula *on_variable(struct model *m, const struct iset *set
 static const struct formula *one_cond(struct model *m, const struct cond *conds, const struct cond *c,
                                       bool may)
 {
-    if (c->noun == NOUN_FOR)
-        return people(m, c, !c->except);
-    if (c->noun == NOUN_CATEGORY)
-        return categories(m, c, !c->except);
-    if (c->noun == NOUN_PATTERN)
-        return patterns(m, c, !c->except);
+    const struct formula *several = c->noun == NOUN_FOR        ? people(m, c)
+                                    : c->noun == NOUN_CATEGORY ? categories(m, c)
+                                    : c->noun == NOUN_PATTERN  ? patterns(m, c)
+                                                               : NULL;
+    if (several)
+        return c->except ? formula_not(&m->mem, several) : several;
+    if (c->noun == NOUN_FOR || c->noun == NOUN_CATEGORY || c->noun == NOUN_PATTERN)
+        return NULL;
     const struct iset *set = cond_set(m, c);
     for (const struct cond *x = conds; x && !c->except; x = x->next) {
         if (x != c && !x->except && var_of(x->noun) == var_of(c->noun))
@@ -310,7 +314,7 @@ static const struct formula *make(struct model *m, const struct rule *r, bool ma
     add_conds(&p, r->conds, may);
     if (r->delegate) {
         add_conds(&p, r->delegate->who, may);
-        if (!rule_blocks(r) && r->verb != VERB_WARN)
+        if (r->verb == VERB_ALLOW)
             add_conds(&p, r->delegate->ceiling, may);
     }
     if (r->has_since || r->has_until)

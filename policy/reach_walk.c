@@ -63,7 +63,6 @@ static void set_person(const struct model *m, const uint32_t *choice, struct fac
 /* Attributes, categories and patterns that are there; false when they are more than facts hold. */
 static bool set_many(const struct model *m, const uint32_t *choice, struct facts *f)
 {
-    uint32_t at = m->first_attr;
     for (uint32_t i = 0; i < m->t->categories.n; i++) {
         if (!choice[m->first_cat + i])
             continue;
@@ -78,14 +77,12 @@ static bool set_many(const struct model *m, const uint32_t *choice, struct facts
             return false;
         f->patterns[f->n_patterns++] = m->patterns.v[i];
     }
-    for (const struct group_decl *g = m->t->groups.first; g; g = g->next) {
-        for (const struct value *v = g->attrs; v; v = v->next, at++) {
-            if (!choice[at])
-                continue;
-            if (f->n_attrs == FACTS_MAX_ATTRS)
-                return false;
-            f->attrs[f->n_attrs++] = v->w.text;
-        }
+    for (uint32_t i = 0; i < m->attrs.n; i++) {
+        if (!choice[m->first_attr + i])
+            continue;
+        if (f->n_attrs == FACTS_MAX_ATTRS)
+            return false;
+        f->attrs[f->n_attrs++] = m->attrs.v[i];
     }
     return true;
 }
@@ -215,8 +212,8 @@ static struct walked walk_certificate(const struct model *m, uint32_t number, st
     f->step = STEP_CERTIFICATE;
     f->known |= FACT_BIT(DEFECTS);
     decide(m->snap, f, &v);
-    uint32_t by = matched(m, TABLE_CERT, &v);
-    return by == RULE_NONE ? ended(&v, false) : settled(number, by);
+    uint32_t by = v.layer == LAYER_TLS ? matched(m, TABLE_CERT, &v) : RULE_NONE;
+    return by == RULE_NONE ? ended(&v, m->rules[number]->verb == VERB_EXEMPT) : settled(number, by);
 }
 
 /* Through the first step: true when a request will be seen. */
@@ -245,7 +242,11 @@ static struct walked walk_web(const struct model *m, uint32_t number, bool early
     if (open != RULE_NONE)
         return (struct walked){.how = WALK_OPEN, .rule = open};
     decide(m->snap, f, &v);
-    return v.layer == LAYER_WEB ? settled(number, matched(m, TABLE_WEB, &v)) : ended(&v, false);
+    if (v.layer != LAYER_WEB)
+        return ended(&v, false);
+    if (v.forbid && v.rule > number && m->rules[number]->delegate)
+        return (struct walked){.how = WALK_EARLIER, .rule = v.rule}; /* it beats what a delegate allows */
+    return settled(number, matched(m, TABLE_WEB, &v));
 }
 
 static struct walked walk_content(const struct model *m, uint32_t number, struct facts *f)
@@ -267,14 +268,30 @@ static struct walked walk_firewall(const struct model *m, uint32_t number, struc
 {
     struct verdict v;
     decide(m->snap, f, &v);
-    uint32_t by = matched(m, TABLE_FIREWALL, &v);
+    uint32_t by = matched(m, TABLE_FIREWALL, &v), open = open_before(m, number, &v);
+    if (open != RULE_NONE)
+        return (struct walked){.how = WALK_OPEN, .rule = open};
+    return by == RULE_NONE ? UNCLEAR : settled(number, by);
+}
+
+static struct walked walk_dns(const struct model *m, uint32_t number, struct facts *f)
+{
+    struct verdict v;
+    decide_dns(m->snap, f, &v);
+    uint32_t by = matched(m, TABLE_DNS, &v);
+    return by == RULE_NONE ? UNCLEAR : settled(number, by);
+}
+
+static struct walked walk_on(const struct model *m, uint32_t number, struct facts *f)
+{
+    uint32_t by = snapshot_on_rule(m->snap, m->rules[number]->event, f);
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
 
 /* Name of the header that a modifier sets; empty for the others. */
 static span header_name(span value)
 {
-    return span_cut(value, 0, span_find(value, ':', 0));
+    return span_trim(span_cut(value, 0, span_find(value, ':', 0)));
 }
 
 static struct walked walk_set(const struct model *m, uint32_t number, const struct set_part *mod,
@@ -284,7 +301,7 @@ static struct walked walk_set(const struct model *m, uint32_t number, const stru
     if (!to_request(m, f, &v))
         return ended(&v, false);
     decide(m->snap, f, &v);
-    if (v.action != ACT_ALLOW && v.action != ACT_WARN)
+    if (v.action != ACT_ALLOW)
         return ended(&v, true);
     for (unsigned i = 0; i < v.n_mods; i++) {
         if (v.mods[i].kind == mod->kind &&
@@ -303,6 +320,8 @@ struct walked walk_rule(const struct model *m, uint32_t number, bool early, cons
     case TABLE_WEB: return walk_web(m, number, early, f);
     case TABLE_FIREWALL: return walk_firewall(m, number, f);
     case TABLE_CONTENT: return walk_content(m, number, f);
+    case TABLE_DNS: return walk_dns(m, number, f);
+    case TABLE_ON: return walk_on(m, number, f);
     default: return mod ? walk_set(m, number, mod, f) : UNCLEAR;
     }
 }

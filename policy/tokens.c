@@ -306,7 +306,8 @@ void asking_start(struct asking *a, const struct snapshot *snap, const struct fa
 
 /* ---- groups, for who asks why ---- */
 
-unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out, unsigned most)
+unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out,
+                            unsigned most)
 {
     const struct image *m = &s->img;
     uint32_t user = image_string(m, STRINGS_USER, f->user), list = image_addr(m, MAP_GROUP, &f->src);
@@ -322,11 +323,12 @@ unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, str
             if (group >= m->n_GROUPS)
                 continue;
             if (n < most)
-                out[n] = (struct group_hit){group,
-                                            by_user  ? GROUP_BY_USER
-                                            : by_net ? GROUP_BY_NETWORK
-                                                     : GROUP_BY_ATTR,
-                                            by_user || by_net ? 0 : (uint16_t)i, !by_net && is_stale(m, group, f)};
+                out[n] =
+                    (struct group_hit){group,
+                                       by_user  ? GROUP_BY_USER
+                                       : by_net ? GROUP_BY_NETWORK
+                                                : GROUP_BY_ATTR,
+                                       by_user || by_net ? 0 : (uint16_t)i, !by_net && is_stale(m, group, f)};
             n++;
         }
     }

@@ -63,6 +63,8 @@ static void each(void *arg, const struct rule *r, const struct reach_of *of)
     else if (of->how == REACH_NEVER && of->no_ca)
         diag_warn(j->d, r->pos, NULL,
                   "this rule can never match: its zone has `ca none`, nothing is intercepted there");
+    else if (of->how == REACH_NEVER && of->no_time)
+        diag_warn(j->d, r->pos, NULL, "this rule can never match: its time does not come again");
     else if (of->how == REACH_NEVER)
         diag_warn(j->d, r->pos, NULL, "this rule can never match: its conditions exclude each other");
 }

@@ -199,7 +199,7 @@ enum rc policy_compile(const char *path, const struct compile_opts *opts, int fd
                        uint8_t hash[SNAP_HASH], struct buf *diag)
 {
     struct tree *tree = malloc(sizeof *tree);
-    struct diag d = {.out = diag, .tree = tree};
+    struct diag d = {.out = diag, .tree = tree, .each = opts->said, .arg = opts->arg};
     struct job job = {.d = &d, .opts = opts};
     for (unsigned i = 0; i < SNAP_PARTS; i++)
         fds[i] = -1;

@@ -8,6 +8,7 @@
 #include "policy/snapshot.h"
 
 struct tree;
+struct diag_item;
 
 struct compile_opts {
     bool check_only;  /* -n: make no part (fds are -1), a missing interface is a warning */
@@ -20,7 +21,9 @@ struct compile_opts {
     void (*progress)(const char *what, unsigned long done, unsigned long total);
     /* Called once with what was built, when no error was found before the expectations are tried. */
     void (*built)(void *arg, const struct tree *t, const struct snapshot *snap);
-    void *arg; /* for `built` */
+    /* Every error and warning, also those that `diag` has no room for; struct diag_item of policy/diag.h. */
+    void (*said)(void *arg, const struct diag_item *item);
+    void *arg; /* for `built` and `said` */
 };
 
 /* fds receives SNAP_PARTS sealed memfds (caller closes). */

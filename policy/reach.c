@@ -105,7 +105,7 @@ static bool outside_ca_none(struct search *x)
 }
 
 /* What every flow of the rule's table is like. */
-static bool set_base(struct search *x, bool ca)
+static bool set_base(struct search *x, bool ca, bool time)
 {
     struct model *m = x->m;
     const struct rule *r = m->rules[x->number];
@@ -120,7 +120,7 @@ static bool set_base(struct search *x, bool ca)
         ok = ok && add_in(x, V_SEEN, iset_range(&m->mem, 1, 2));
     if (ca && needs_ca(m, x->number))
         ok = ok && outside_ca_none(x);
-    return ok && add_base(x, rule_formula(m, x->number, false));
+    return ok && add_base(x, time ? rule_formula(m, x->number, false) : rule_timeless(m, x->number));
 }
 
 /* The goals of the rule and of what was learnt; NULL without memory. */
@@ -269,7 +269,7 @@ static void forget(struct search *x)
 static enum sat try_way(struct search *x, bool early, const struct set_part *mod, struct reach_of *of)
 {
     forget(x);
-    if (!set_base(x, true))
+    if (!set_base(x, true, true))
         return SAT_UNSETTLED;
     enum sat out = search(x, early, mod);
     if (out == SAT_NO)
@@ -283,9 +283,11 @@ static void finish(struct search *x, struct reach_of *of, enum sat out)
         *of = (struct reach_of){.how = REACH_YES, .facts = &x->facts, .number = of->number};
     } else if (out == SAT_UNSETTLED) {
         *of = (struct reach_of){.how = REACH_UNSETTLED, .number = of->number};
-    } else if (of->how == REACH_NEVER && needs_ca(x->m, x->number)) {
+    } else if (of->how == REACH_NEVER) {
         forget(x);
-        of->no_ca = set_base(x, false) && solve_once(x) == SAT_YES;
+        of->no_time = set_base(x, true, false) && solve_once(x) == SAT_YES;
+        forget(x);
+        of->no_ca = needs_ca(x->m, x->number) && set_base(x, false, true) && solve_once(x) == SAT_YES;
     }
 }
 
@@ -325,7 +327,7 @@ static enum sat by_itself(struct search *x, struct reach_of *of)
     const struct rule *r = x->m->rules[x->number];
     bool in_order = r->verb != VERB_LOG && r->verb != VERB_SET && r->block != BLOCK_OBSERVE;
     forget(x);
-    if (!set_base(x, true))
+    if (!set_base(x, true, true))
         return SAT_UNSETTLED;
     for (unsigned i = 0; i < TRIES_MOST && x->total; i++) {
         enum sat one = solve_once(x);

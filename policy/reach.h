@@ -27,7 +27,7 @@ struct reach_of {
     const struct rule *by[REACH_BY_MOST];
     uint32_t n_by;
     bool gate, later;
-    bool no_ca; /* REACH_NEVER: for lack of a zone where things are intercepted */
+    bool no_ca, no_time; /* REACH_NEVER: nothing is intercepted where it asks; its time does not come again */
 };
 
 /* Calls `each` for every rule of the tree that has a number, in written order; what is in `of` dies with the

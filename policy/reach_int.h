@@ -106,6 +106,8 @@ const struct iset *class_between(struct model *m, int64_t since, int64_t until);
 /* Formula of a rule: what must hold for it to match for certain, what is not known counting as no match; or
  * (`may`) for it to match or be open before the request is seen. */
 const struct formula *rule_formula(struct model *m, uint32_t number, bool may);
+/* The same, whatever the time. */
+const struct formula *rule_timeless(struct model *m, uint32_t number);
 const struct formula *formula_in(struct model *m, uint32_t var, const struct iset *set);
 const struct formula *formula_not(struct arena *mem, const struct formula *f);
 const struct formula *formula_list(struct arena *mem, bool all, const struct formula **part, uint32_t n);

@@ -324,6 +324,26 @@ static const struct formula *make(struct model *m, const struct rule *r, bool ma
     return list(&p, true);
 }
 
+const struct formula *rule_timeless(struct model *m, uint32_t number)
+{
+    struct rule r = *m->rules[number];
+    struct cond **last = &r.conds;
+    *last = NULL;
+    for (const struct cond *c = m->rules[number]->conds; c; c = c->next) {
+        if (c->noun == NOUN_DURING)
+            continue;
+        struct cond *copy = arena_alloc(&m->mem, sizeof *copy);
+        if (!copy)
+            return NULL;
+        *copy = *c;
+        copy->next = NULL;
+        *last = copy;
+        last = &copy->next;
+    }
+    r.has_since = r.has_until = false;
+    return make(m, &r, false);
+}
+
 const struct formula *rule_formula(struct model *m, uint32_t number, bool may)
 {
     const struct formula **known = may ? &m->may[number] : &m->formula[number];

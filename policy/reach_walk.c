@@ -191,12 +191,30 @@ static struct walked ended(const struct verdict *v, bool closed)
     return table == TABLE_N ? UNCLEAR : gate(table, v->rule, closed);
 }
 
+/* Whether a warning stopped it that this client can have clicked through before; it has, then. */
+static bool clicks(const struct model *m, const struct verdict *v, struct facts *f)
+{
+    if (v->rule == RULE_NONE || m->rules[v->rule]->verb != VERB_WARN || v->why == WHY_CLICKED ||
+        f->n_clicked == FACTS_MAX_CLICKED)
+        return false;
+    f->clicked[f->n_clicked++] = snapshot_rule(m->snap, v->rule).key;
+    return true;
+}
+
+/* decide(), with every warning clicked through that ends the flow. */
+static void past_warnings(const struct model *m, struct facts *f, struct verdict *v)
+{
+    do
+        decide(m->snap, f, v);
+    while ((v->action == ACT_WARN || v->action == ACT_BLOCK) && clicks(m, v, f));
+}
+
 static struct walked walk_tls(const struct model *m, uint32_t number, struct facts *f)
 {
     struct verdict v;
     bool exempt = m->rules[number]->verb == VERB_EXEMPT;
     f->tls = true;
-    decide(m->snap, f, &v);
+    past_warnings(m, f, &v);
     if (v.layer != LAYER_TLS)
         return ended(&v, exempt);
     return settled(number, v.rule == RULE_NONE ? matched(m, TABLE_TLS, &v) : v.rule);
@@ -211,7 +229,7 @@ static struct walked walk_certificate(const struct model *m, uint32_t number, st
         return ended(&v, false);
     f->step = STEP_CERTIFICATE;
     f->known |= FACT_BIT(DEFECTS);
-    decide(m->snap, f, &v);
+    past_warnings(m, f, &v);
     uint32_t by = v.layer == LAYER_TLS ? matched(m, TABLE_CERT, &v) : RULE_NONE;
     return by == RULE_NONE ? ended(&v, m->rules[number]->verb == VERB_EXEMPT) : settled(number, by);
 }
@@ -227,6 +245,15 @@ static bool to_request(const struct model *m, struct facts *f, struct verdict *v
     return true;
 }
 
+/* A rule of a delegated file that came first, which yet gives way to this one where the main policy has it. */
+static bool gives_way(const struct model *m, uint32_t by, uint32_t number)
+{
+    const struct rule *d = by == RULE_NONE ? NULL : m->rules[by], *r = m->rules[number];
+    if (!d || !d->delegate || r->delegate || !rule_blocks(r))
+        return false;
+    return d->verb == VERB_WARN || (d->verb == VERB_ALLOW && r->verb == VERB_FORBID);
+}
+
 static struct walked walk_web(const struct model *m, uint32_t number, bool early, struct facts *f)
 {
     struct verdict v;
@@ -239,11 +266,13 @@ static struct walked walk_web(const struct model *m, uint32_t number, bool early
         return settled(number, by);
     }
     uint32_t open = early ? open_before(m, number, &v) : RULE_NONE;
-    if (open != RULE_NONE)
+    if (open != RULE_NONE && !gives_way(m, open, number))
         return (struct walked){.how = WALK_OPEN, .rule = open};
     decide(m->snap, f, &v);
     if (v.layer != LAYER_WEB)
         return ended(&v, false);
+    if (gives_way(m, v.rule, number))
+        return UNCLEAR;
     if (v.forbid && v.rule > number && m->rules[number]->delegate)
         return (struct walked){.how = WALK_EARLIER, .rule = v.rule}; /* it beats what a delegate allows */
     return settled(number, matched(m, TABLE_WEB, &v));
@@ -254,7 +283,7 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
     struct verdict v;
     if (!to_request(m, f, &v))
         return ended(&v, false);
-    decide(m->snap, f, &v);
+    past_warnings(m, f, &v);
     if (v.action != ACT_ALLOW)
         return ended(&v, true);
     f->step = STEP_CONTENT;
@@ -300,7 +329,7 @@ static struct walked walk_set(const struct model *m, uint32_t number, const stru
     struct verdict v;
     if (!to_request(m, f, &v))
         return ended(&v, false);
-    decide(m->snap, f, &v);
+    past_warnings(m, f, &v);
     if (v.action != ACT_ALLOW)
         return ended(&v, true);
     for (unsigned i = 0; i < v.n_mods; i++) {

@@ -175,9 +175,9 @@ static enum rc prove(struct job *j, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH]
     TRY(rc);
     memcpy(hash, snapshot_hash(snap), SNAP_HASH);
     bool enough = check_reach(j->d, snap, j->opts->time_s);
-    if (j->opts->built)
-        j->opts->built(j->opts->arg, j->d->tree, snap);
     policy_expect(j->d, snap, j->opts->time_s);
+    if (j->opts->built && enough && !j->d->errors)
+        j->opts->built(j->opts->arg, j->d->tree, snap);
     snapshot_put(snap);
     return !enough ? RC_NOMEM : j->d->errors ? RC_CONFIG : RC_OK;
 }

@@ -19,8 +19,8 @@ struct compile_opts {
      * itself). */
     bool (*has_interface)(const char *name);
     void (*progress)(const char *what, unsigned long done, unsigned long total);
-    /* Called once with what was built, when no error was found before the expectations are tried. */
-    void (*built)(void *arg, const struct tree *t, const struct snapshot *snap);
+    /* Called once with what was built, when there was no error. */
+    void (*built)(void *arg, struct tree *t, const struct snapshot *snap);
     /* Every error and warning, also those that `diag` has no room for; struct diag_item of policy/diag.h. */
     void (*said)(void *arg, const struct diag_item *item);
     void *arg; /* for `built` and `said` */

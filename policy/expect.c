@@ -228,7 +228,8 @@ static enum expect_said try_one(struct diag *d, const struct trying *x, int64_t 
 }
 
 enum expect_said expect_try(struct tree *t, const struct snapshot *snap, const struct expect *e, int64_t now,
-                            void (*step)(void *arg, const struct facts *f, const struct verdict *v), void *arg)
+                            void (*step)(void *arg, const struct facts *f, const struct verdict *v),
+                            void *arg)
 {
     struct trying x = {t, snap, e, step, arg};
     struct buf out;

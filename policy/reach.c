@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "gw/base/obj.h"
-#include "policy/index.h"
+#include "policy/number.h"
 #include "policy/reach_int.h"
 
 enum {
@@ -366,30 +366,26 @@ static void one_rule(struct search *x, struct reach_of *of)
 
 /* ---- all rules ---- */
 
-/* Rules keep their order inside their table, those of delegated files ahead of the others in `web`. Calls
- * `each` where that is not NULL, else fills m->rules. */
-static void in_written_order(struct search *x,
-                             void (*each)(void *arg, const struct rule *r, const struct reach_of *of),
-                             void *arg)
+static void keep_rule(void *arg, uint32_t number, struct rule *r)
 {
-    struct model *m = x->m;
-    uint32_t next[2][TABLE_N] = {{0}};
-    for (unsigned i = 0; i < TABLE_N; i++)
-        next[0][i] = next[1][i] = m->snap->img.TABLES[i].rules.at;
-    next[0][TABLE_WEB] += m->snap->img.TABLES[TABLE_WEB].lead;
-    for (const struct rule *r = m->t->rules.first; r; r = r->next) {
-        struct reach_of of;
-        enum table table = index_table(r);
-        if (table == TABLE_N)
-            continue;
-        x->number = next[table == TABLE_WEB && r->delegate][table]++;
-        m->rules[x->number] = r;
-        m->exempts = m->exempts || r->verb == VERB_EXEMPT;
-        if (!each)
-            continue;
-        one_rule(x, &of);
-        each(arg, r, &of);
-    }
+    struct model *m = arg;
+    m->rules[number] = r;
+    m->exempts = m->exempts || r->verb == VERB_EXEMPT;
+}
+
+struct telling {
+    struct search *x;
+    void (*each)(void *arg, const struct rule *r, const struct reach_of *of);
+    void *arg;
+};
+
+static void tell_rule(void *arg, uint32_t number, struct rule *r)
+{
+    struct telling *t = arg;
+    struct reach_of of;
+    t->x->number = number;
+    one_rule(t->x, &of);
+    t->each(t->arg, r, &of);
 }
 
 static bool make_tables(struct model *m)
@@ -415,7 +411,7 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     arena_init(&x->mem, LIM_POLICY_TREE_BYTES);
     if (!make_tables(m))
         return false;
-    in_written_order(x, NULL, NULL);
+    number_rules(t, snap, keep_rule, m);
     if (!model_classes(m, now, complete))
         return false;
     x->s = (struct solver){.mem = &x->mem, .n_vars = m->n_vars};
@@ -435,7 +431,7 @@ bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
         x->m = m;
         ok = start(x, t, snap, now, &complete);
         if (ok && complete && !has_empty(x))
-            in_written_order(x, each, arg);
+            number_rules(t, snap, tell_rule, &(struct telling){x, each, arg});
         free(m->times);
         arena_fini(&m->mem);
         arena_fini(&x->mem);

@@ -245,7 +245,8 @@ static bool to_request(const struct model *m, struct facts *f, struct verdict *v
     return true;
 }
 
-/* A rule of a delegated file that came first, which yet gives way to this one where the main policy has it. */
+/* A rule of a delegated file that came first, which yet gives way to this one where the main policy has it.
+ */
 static bool gives_way(const struct model *m, uint32_t by, uint32_t number)
 {
     const struct rule *d = by == RULE_NONE ? NULL : m->rules[by], *r = m->rules[number];

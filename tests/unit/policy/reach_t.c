@@ -207,7 +207,7 @@ static void each(void *arg, const struct rule *r, const struct reach_of *of)
     }
 }
 
-static void built(void *arg, const struct tree *tree, const struct snapshot *snap)
+static void built(void *arg, struct tree *tree, const struct snapshot *snap)
 {
     struct tally *t = arg;
     t->snap = snap;

@@ -239,7 +239,7 @@ static inline uint32_t img_port(unsigned proto, uint32_t port)
 }
 
 /* Tokens of dimension SIGNATURE are severities below this. */
-enum { IMG_SEVERITIES = 16 };
+enum { IMG_SEVERITIES = 256 };
 
 /* An open policy part: typed, checked views of its sections. */
 struct image {

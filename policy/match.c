@@ -278,7 +278,7 @@ static void walk(const struct query *q, struct visitor *v)
             s.time[s.n_time++] = join(q, d, own + d * t->n_words);
         else if (!missing)
             s.known[s.n_known++] = join(q, d, own + d * t->n_words);
-        else if (missing & q->hope)
+        else if (missing & (q->hope | q->a->f->lost))
             s.open[s.n_open++] = d;
         else
             s.known[s.n_known++] = &m->BITS[t->dim[d].free];

@@ -11,6 +11,7 @@
 #include "policy/normal.h"
 #include "policy/parse.h"
 #include "policy/source.h"
+#include "policy/trial.h"
 #include "gw/base/obj.h"
 #include "signatures/catc.h"
 
@@ -165,6 +166,20 @@ static enum rc seal_policy(struct job *j, int *fd)
     return rc;
 }
 
+/* One line about the rules that the policy's own expectations never come to, where it has any. */
+static bool sum_up(struct job *j, const struct snapshot *snap)
+{
+    struct trial_count n;
+    if (!j->opts->check_only || j->d->tree->expects.n == 0 || j->d->errors)
+        return true;
+    if (!trial_coverage(j->d->tree, snap, j->opts->time_s, NULL, NULL, &n))
+        return false;
+    if (n.good < n.n)
+        diag_note(j->d, "no expectation touches %u of %u rules (perronctl check --coverage names them)",
+                  n.n - n.good, n.n);
+    return true;
+}
+
 /* What was built must open, and do what the policy expects of it. */
 static enum rc prove(struct job *j, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH])
 {
@@ -176,6 +191,7 @@ static enum rc prove(struct job *j, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH]
     memcpy(hash, snapshot_hash(snap), SNAP_HASH);
     bool enough = check_reach(j->d, snap, j->opts->time_s);
     policy_expect(j->d, snap, j->opts->time_s);
+    enough = sum_up(j, snap) && enough;
     if (j->opts->built && enough && !j->d->errors)
         j->opts->built(j->opts->arg, j->d->tree, snap);
     snapshot_put(snap);

@@ -134,7 +134,8 @@ void diag_note(struct diag *d, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    if (buf_printf(d->out, "note: %s\n", text) != RC_OK)
+    span path = d->tree->n_files ? d->tree->files[0]->path : SPAN("?");
+    if (buf_printf(d->out, "%.*s: note: %s\n", (int)path.n, (const char *)path.p, text) != RC_OK)
         return;
 }
 

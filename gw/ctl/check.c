@@ -1,12 +1,13 @@
 /* perronctl check: what the gateway would say about a policy file, without a gateway. Exit status: 0 when
  * there is no error; 1 when there is one; 2 when --coverage or --mutate find something wanting. */
+#include "gw/ctl/check.h"
+
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/ctl/check.h"
 #include "gw/proc/progress.h"
 #include "policy/compile.h"
 #include "policy/diag.h"

@@ -112,8 +112,13 @@ $(O)/tests/net/%: $(O)/tests/net/%.o $(O)/libperron.a
 	$(call say,LINK ,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS) -lpthread
 
+# A perrond whose workers do not wait out their deadlines.
+$(O)/tests/net/perrond_hurried: $(O)/gw/main.o $(O)/tests/net/hurried/clock.o $(O)/libperron.a
+	$(call say,LINK ,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=epoll_wait -Wl,--wrap=clock_gettime $^ -o $@ $(LDLIBS)
+
 .PHONY: net-tools
-net-tools: $(NET_TOOLS)
+net-tools: $(NET_TOOLS) $(O)/tests/net/perrond_hurried
 
 .PHONY: net
 net:  ## tests in network namespaces with real servers and clients (needs root)

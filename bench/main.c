@@ -24,6 +24,7 @@ static const struct command COMMANDS[] = {
     {"all", bench_all, "all of the above, one after the other"},
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
+    {"reload", bench_reload, "does anybody notice that the policy is loaded anew, again and again?"},
 };
 
 static void usage(FILE *out)

@@ -347,6 +347,7 @@ void policy_check(struct diag *d, const struct compile_opts *opts)
     d->unread = d->errors;
     check_settings(d);
     check_zones(d);
+    check_crl(d);
     check_nodes(d, opts);
     check_interfaces(d, opts);
     check_users(d);

@@ -10,236 +10,9 @@
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
 
-#include "policy/snapshot.h"
+#include "policy/layout_rule.h"
+#include "policy/manifest.h"
 #include "signatures/catdb.h"
-
-#define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 2
-
-enum dim {
-#define D(id, needs) DIM_##id,
-#include "policy/dim.tbl"
-#undef D
-    DIM_N
-};
-
-/* SET, LOG and OBSERVE are not tried in order: all that match count. Rules of the packet path alone
- * (`masquerade`) stand behind those of the tables, in none. */
-enum table {
-    TABLE_TLS,
-    TABLE_CERT,
-    TABLE_WEB,
-    TABLE_ON,
-    TABLE_FIREWALL,
-    TABLE_CONTENT,
-    TABLE_DNS,
-    TABLE_SET,
-    TABLE_LOG,
-    TABLE_OBSERVE,
-    TABLE_N
-};
-
-/* Address and port maps. */
-enum img_map { MAP_ZONE, MAP_USER, MAP_GROUP, MAP_FROM, MAP_TO, MAP_PORT, MAP_N };
-
-/* Hashed strings: users by name, attributes of groups, VPNs of zones, and what rules name. */
-enum img_strings {
-    STRINGS_USER,
-    STRINGS_DOMAIN,
-    STRINGS_METHOD,
-    STRINGS_PATH,
-    STRINGS_TYPE,
-    STRINGS_PATTERN,
-    STRINGS_APP,
-    STRINGS_ATTR,
-    STRINGS_VPN, /* value: the zone */
-    STRINGS_N
-};
-
-enum section {
-#define S(id, type) SECT_##id,
-#include "policy/section.tbl"
-#undef S
-    SECT_N
-};
-
-/* n elements from index `at` on. */
-struct img_run {
-    uint32_t at, n;
-};
-
-struct img_head {
-    uint64_t magic;
-    uint32_t version, n_sections;
-    uint64_t size;
-    struct {
-        uint64_t off, n;
-    } section[SECT_N];
-};
-
-struct img_addr {
-    uint8_t family, b[16], bits, pad[2];
-};
-
-struct img_settings {
-    uint16_t n_listen, n_resolvers, n_ports, private_block;
-    uint32_t workers, n_categories;
-    struct {
-        struct img_addr addr;
-        uint16_t kind, port;
-    } listen[16];
-    struct img_addr resolver[4];
-    uint16_t port[64];
-    struct img_run trust, crl, telephone, mail, node; /* of BYTES */
-    uint32_t internet_zone;                           /* or UINT32_MAX */
-    struct img_run map_v4[MAP_N], map_v6[MAP_N];      /* of RANGES */
-    struct img_run strings[STRINGS_N];                /* of BUCKETS; n is a power of two */
-    uint32_t path_most;                               /* bytes of the longest path of a rule */
-    uint32_t has_firewall; /* a `firewall` block: what it does not allow is blocked */
-};
-
-struct img_zone {
-    struct img_run name, interface, vpn; /* of BYTES */
-    struct img_run networks;             /* of NETWORKS */
-    uint8_t ca_none, internet, source_keep, vpn_remote;
-};
-
-/* From this key on (up to the next range) the value holds: a zone or user number, or an index into LISTS;
- * UINT32_MAX: nothing. */
-struct img_range {
-    uint64_t hi, lo;
-    uint32_t value, pad;
-};
-
-/* A list of tokens: `n` numbers in NUMBERS. */
-struct img_list {
-    struct img_run numbers;
-};
-
-struct img_bucket {
-    struct img_run key; /* of BYTES; n == 0: free */
-    uint32_t value;
-};
-
-struct img_user {
-    struct img_run name, groups; /* of BYTES, of NUMBERS */
-};
-
-struct img_group {
-    struct img_run name; /* of BYTES */
-    uint32_t stale_s;    /* 0: never */
-};
-
-/* ---- time ---- */
-
-/* From `at` (UTC seconds) on, local time is `offset_s` ahead; the first one holds before it too. */
-struct img_shift {
-    int64_t at;
-    int32_t offset_s, pad;
-};
-
-/* A time zone with the schedules that are told in it. The maps say which of them a local minute is in: by
- * minute of the week (0: Monday 00:00), by minute since 1970 plus IMG_MINUTE_BIAS, and what `except` takes
- * away. Their values are indices into LISTS. */
-#define IMG_MINUTE_BIAS (UINT64_C(1) << 40)
-enum { WEEK_MIN = 7 * 1440 };
-struct img_tzone {
-    struct img_run name;                  /* of BYTES */
-    struct img_run shifts;                /* of SHIFTS, at least one */
-    struct img_run weekly, dated, except; /* of RANGES */
-};
-
-/* Local minutes [from, to). Weekly: from < WEEK_MIN, to may reach into the next week. */
-struct img_slot {
-    int64_t from, to;
-    uint32_t weekly, except;
-};
-
-struct img_schedule {
-    struct img_run name;  /* of BYTES */
-    struct img_run slots; /* of SLOTS */
-    uint32_t tzone;
-};
-
-/* At `at` this rule of the table begins or ends to hold. */
-struct img_date {
-    int64_t at;
-    uint32_t rule, on;
-};
-
-/* ---- rules ---- */
-
-/* What a `set` rule sets. */
-struct img_mod {
-    struct img_run value; /* of BYTES */
-    uint32_t kind, limit_s;
-};
-
-struct img_rule {
-    struct img_run text, name, file, reason, owner, ticket, purpose; /* of BYTES */
-    struct img_run mods;                                             /* of MODS */
-    struct img_run schedules;                                        /* of NUMBERS: those it names */
-    uint64_t key;
-    int64_t since, until, observe_until; /* INT64_MIN, INT64_MAX, INT64_MIN: not said */
-    uint32_t line, exempt_s;
-    uint16_t block;
-    uint8_t verb, table, log, answer, quic_refuse, delegated; /* verb VERB_N: an `observe` statement */
-};
-
-#define IMG_DENSE UINT32_MAX
-
-/* Bit sets are ANDed this many words at a time. */
-enum { IMG_BLOCK_WORDS = 8 };
-static inline uint32_t img_words(uint32_t n_rules)
-{
-    return (n_rules + 64 * IMG_BLOCK_WORDS - 1) / (64 * IMG_BLOCK_WORDS) * IMG_BLOCK_WORDS;
-}
-
-/* Rules: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS. Numbers count
- * from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or the excepted
- * rules (except). */
-struct img_token {
-    struct img_run accept, except;
-};
-
-struct img_dim {
-    uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */
-    uint32_t free;      /* first word of BITS: rules with neither condition nor exception */
-    struct img_run tokens;
-};
-
-/* Which rules hold at a time: `dates` in ascending order, and every IMG_DATE_STEP of them a bit set of the
- * rules that hold before it, from word date_bits of BITS on (dates.n / IMG_DATE_STEP + 1 sets). */
-enum { IMG_DATE_STEP = 16 };
-
-struct img_table {
-    struct img_run rules;
-    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
-    uint32_t all;         /* first word of BITS: every rule */
-    uint32_t forbids;     /* first word of BITS: `forbid` rules */
-    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
-    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
-    uint32_t lead;        /* that many rules at the beginning come from delegated files */
-    struct img_run dates; /* of DATES */
-    uint32_t date_bits;
-    struct img_dim dim[DIM_N];
-};
-
-/* Tokens of dimension FOR: groups, then users, then this one. */
-static inline uint32_t img_token_unidentified(uint32_t n_groups, uint32_t n_users)
-{
-    return n_groups + n_users;
-}
-
-/* Keys of MAP_PORT: a port with its protocol before it. ICMP has no ports. */
-enum { IMG_ICMP = 1, IMG_TCP = 6, IMG_UDP = 17, IMG_ICMP6 = 58 };
-static inline uint32_t img_port(unsigned proto, uint32_t port)
-{
-    return proto << 16 | port;
-}
-
-/* Tokens of dimension SIGNATURE are severities below this. */
-enum { IMG_SEVERITIES = 256 };
 
 /* An open policy part: typed, checked views of its sections. */
 struct image {
@@ -251,13 +24,20 @@ struct image {
 #undef S
 };
 
+/* A mapped part; snapshots with the same part share it. */
+struct mapping {
+    unsigned refs;
+    span bytes;
+};
+
 struct snapshot {
     unsigned refs;
     struct image img;
     struct catdb cats;
     struct settings settings;
     struct set_zone *zones;
-    span part[SNAP_PARTS]; /* the mappings */
+    struct mapping *part[SNAP_PARTS];
+    struct manifest manifest;
     uint8_t hash[SNAP_HASH];
     char text[13];
 };

@@ -99,8 +99,7 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
     TRY(buf_printf(b, "private-destinations %s\n", s->private_block ? "block" : "allow"));
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
-    TRY(buf_put_str(b, s->crl.text.n ? "\ncrl " : "\n# crl: none"));
-    TRY(put_label(b, "", &s->crl));
+    TRY(put_label(b, "\ncrl ", &s->crl));
     TRY(buf_put_str(b, s->lists.text.n ? "\nlists " : "\n# lists: none"));
     TRY(put_label(b, "", &s->lists));
     TRY(put_label(b, "\ntime-zone ", &s->time_zone));

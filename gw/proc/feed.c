@@ -107,7 +107,10 @@ static enum rc feed_config(struct child *c)
 void feed_snapshot(struct child *c)
 {
     const struct policy *p = &c->m->policy;
-    child_send(c, MSG_SNAPSHOT, span_of(snapshot_hash(p->snap), SNAP_HASH), p->fd, SNAP_PARTS);
+    struct buf b = {0};
+    if (manifest_put(&b, snapshot_manifest(p->snap)) == RC_OK)
+        child_send(c, MSG_SNAPSHOT, buf_span(&b), p->fd, SNAP_PARTS);
+    buf_fini(&b);
 }
 
 static enum rc feed_ca(struct child *c)
@@ -120,6 +123,15 @@ static enum rc feed_ca(struct child *c)
         child_send(c, MSG_CA, buf_span(&b), NULL, 0);
     buf_fini(&b);
     return rc;
+}
+
+void feed_hits(struct child *c)
+{
+    int fd;
+    if (counts_table(&c->m->counts, c->index, &fd) == RC_OK)
+        child_send(c, MSG_HITS, SPAN_NONE, &fd, 1);
+    else
+        log_error("alarm: worker %u does not count rules: no memory", (unsigned)c->index);
 }
 
 void feed_codes(struct child *c)
@@ -205,6 +217,11 @@ static enum rc feed_signer(struct child *c)
     AUTO_CLOSE int key = -1;
     span url = snapshot_settings(m->policy.snap)->crl;
     enum rc rc = open_ca(m, &key, &err);
+    if (rc == RC_OK && !span_eq(url, buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
+        buf_clear(&m->crl_url);
+        m->ca_generation++;
+        rc = buf_put(&m->crl_url, url);
+    }
     if (rc != RC_OK)
         log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
     if (rc == RC_OK)
@@ -254,6 +271,7 @@ static enum rc feed_worker(struct child *c)
     if (buf_len(&m->crl))
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);
+    feed_hits(c);
     feed_codes(c);
     feed_day(c, today());
     feed_day(c, today() + 1);

@@ -7,7 +7,8 @@
 #include "policy/diag.h"
 
 void policy_check(struct diag *d, const struct compile_opts *opts);
-/* Warns of the rules of what was built that can never decide (policy/reach). False without memory. */
-bool check_reach(struct diag *d, const struct snapshot *snap, int64_t now) MUST_USE;
+/* What shows only in what was built: warns of rules that can never decide (policy/reach), tries the
+ * expectations, and with check_only sums up the rules that none of them touches. False without memory. */
+bool check_built(struct diag *d, const struct snapshot *snap, const struct compile_opts *opts) MUST_USE;
 
 #endif

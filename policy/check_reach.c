@@ -1,7 +1,10 @@
-/* What is never reached or never matches: says what policy/reach proved. See check.h. */
+/* What is never reached or never matches: says what policy/reach proved; then the expectations. See check.h.
+ */
 #include "policy/check.h"
+#include "policy/expect.h"
 #include "policy/reach.h"
 #include "policy/same.h"
+#include "policy/trial.h"
 
 /* "they stand at a.policy:3, a.policy:7 and 2 more". */
 static const char *where(struct diag *d, const struct reach_of *of)
@@ -69,10 +72,30 @@ static void each(void *arg, const struct rule *r, const struct reach_of *of)
         diag_warn(j->d, r->pos, NULL, "this rule can never match: its conditions exclude each other");
 }
 
-bool check_reach(struct diag *d, const struct snapshot *snap, int64_t now)
+static bool check_reached(struct diag *d, const struct snapshot *snap, int64_t now)
 {
     struct job j = {.d = d, .now = now};
     for (const struct rule *r = d->tree->rules.first; r; r = r->next)
         j.web = j.web || r->block == BLOCK_WEB;
     return reach_all(d->tree, snap, now, each, &j);
+}
+
+static bool sum_up(struct diag *d, const struct snapshot *snap, int64_t now)
+{
+    struct trial_count n;
+    if (!trial_coverage(d->tree, snap, now, NULL, NULL, &n))
+        return false;
+    if (n.good < n.n)
+        diag_note(d, "no expectation touches %u of %u rules (perronctl check --coverage names them)",
+                  n.n - n.good, n.n);
+    return true;
+}
+
+bool check_built(struct diag *d, const struct snapshot *snap, const struct compile_opts *opts)
+{
+    if (!check_reached(d, snap, opts->time_s))
+        return false;
+    policy_expect(d, snap, opts->time_s);
+    bool ask = opts->check_only && d->tree->expects.n && !d->errors;
+    return !ask || sum_up(d, snap, opts->time_s);
 }

@@ -7,13 +7,11 @@
 #include <stdlib.h>
 
 #include "policy/check.h"
-#include "policy/expect.h"
 #include "policy/index.h"
 #include "policy/lists_digest.h"
 #include "policy/normal.h"
 #include "policy/parse.h"
 #include "policy/source.h"
-#include "policy/trial.h"
 #include "gw/base/obj.h"
 #include "signatures/catc.h"
 
@@ -152,20 +150,6 @@ static enum rc seal_policy(struct job *j, int *fd)
     return rc;
 }
 
-/* One line about the rules that the policy's own expectations never come to, where it has any. */
-static bool sum_up(struct job *j, const struct snapshot *snap)
-{
-    struct trial_count n;
-    if (!j->opts->check_only || j->d->tree->expects.n == 0 || j->d->errors)
-        return true;
-    if (!trial_coverage(j->d->tree, snap, j->opts->time_s, NULL, NULL, &n))
-        return false;
-    if (n.good < n.n)
-        diag_note(j->d, "no expectation touches %u of %u rules (perronctl check --coverage names them)",
-                  n.n - n.good, n.n);
-    return true;
-}
-
 /* What was built must open, and do what the policy expects of it. No grant takes part: an expectation is
  * about the policy alone. */
 static enum rc prove(struct job *j, const int fds[SNAP_PARTS], const struct manifest *m)
@@ -175,9 +159,7 @@ static enum rc prove(struct job *j, const int fds[SNAP_PARTS], const struct mani
     if (rc == RC_BAD)
         return RC_BUG;
     TRY(rc);
-    bool enough = check_reach(j->d, snap, j->opts->time_s);
-    policy_expect(j->d, snap, j->opts->time_s);
-    enough = sum_up(j, snap) && enough;
+    bool enough = check_built(j->d, snap, j->opts);
     if (j->opts->built && enough && !j->d->errors)
         j->opts->built(j->opts->arg, j->d->tree, snap);
     snapshot_put(snap);

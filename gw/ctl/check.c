@@ -58,7 +58,7 @@ static int check_file(struct check *c, bool print, const char *file)
                                 .time_s = c->now,
                                 .has_interface = has_interface,
                                 .progress = c->progress,
-                                .built = check_built,
+                                .built = check_more,
                                 .said = said,
                                 .arg = c};
     int fds[SNAP_PARTS] = {-1, -1};

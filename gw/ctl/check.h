@@ -18,7 +18,7 @@ struct check {
 };
 
 /* For compile_opts.built; `arg` is a struct check. */
-void check_built(void *arg, struct tree *t, const struct snapshot *snap);
+void check_more(void *arg, struct tree *t, const struct snapshot *snap);
 /* `perronctl check --format [--in-place] FILE ...`; the exit status. */
 int check_format(bool in_place, int n_files, char **files);
 /* A string of bytes from a policy, which need not be UTF-8 where they were cut. */

@@ -178,7 +178,7 @@ static void examples(struct listing *l)
         json_object_set_new(l->c->answer, "examples", l->list);
 }
 
-void check_built(void *arg, struct tree *t, const struct snapshot *snap)
+void check_more(void *arg, struct tree *t, const struct snapshot *snap)
 {
     struct check *c = arg;
     struct listing l = {.c = c, .t = t, .snap = snap};

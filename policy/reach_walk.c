@@ -294,13 +294,18 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
 
+/* What the firewall waits for at first, it no longer waits for once a request is there, but for the address. */
 static struct walked walk_firewall(const struct model *m, uint32_t number, struct facts *f)
 {
     struct verdict v;
     decide(m->snap, f, &v);
-    uint32_t by = matched(m, TABLE_FIREWALL, &v), open = open_before(m, number, &v);
-    if (open != RULE_NONE)
-        return (struct walked){.how = WALK_OPEN, .rule = open};
+    if (rule_blocks(m->rules[number]) && open_before(m, number, &v) != RULE_NONE) {
+        f->step = STEP_REQUEST;
+        decide(m->snap, f, &v);
+        if (open_before(m, number, &v) != RULE_NONE)
+            return UNCLEAR;
+    }
+    uint32_t by = matched(m, TABLE_FIREWALL, &v);
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
 

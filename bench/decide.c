@@ -82,7 +82,7 @@ static enum rc put_policy(struct buf *b, unsigned long rules)
     TRY(put_names(b));
     TRY(put_firewall(b));
     TRY(buf_put_str(b, "tls {\n exempt category c59\n inspect any\n}\nweb {\n"));
-    for (int i = 0; i < 12; i++)
+    for (int i = 0; i < 4; i++)
         TRY(buf_printf(b, " set safe-search for g%d\n log category c%d purpose test\n", i, i));
     TRY(buf_put_str(b, " set header \"X-Tenant: abc\" domain \"login.example\"\n"));
     for (unsigned long i = 0; i + 1 < rules; i++)

@@ -205,14 +205,13 @@ static void find_dates(const struct query *q, struct dates *out)
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
     const struct img_date *d = &m->DATES[t->dates.at];
-    uint32_t a = 0, b = t->dates.n; /* dates before a have come */
-    while (a < b) {
-        uint32_t mid = a + (b - a) / 2;
-        if (d[mid].at <= q->a->f->time_s)
-            a = mid + 1;
-        else
-            b = mid;
+    uint32_t a = 0, n = t->dates.n; /* dates before a have come; as image_range() does it */
+    while (n > 1) {
+        uint32_t half = n / 2;
+        a += d[a + half - 1].at <= q->a->f->time_s ? half : 0;
+        n -= half;
     }
+    a += n && d[a].at <= q->a->f->time_s;
     out->set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
     out->v = d + a / IMG_DATE_STEP * IMG_DATE_STEP;
     out->n = a % IMG_DATE_STEP;

@@ -484,7 +484,7 @@ static void a_record_brings_its_groups_and_what_it_lost(void **state)
 {
     struct snapshot *s =
         snap_of("group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
-                "web {\n block for user \"p-17\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
+                "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
                 " allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
@@ -506,7 +506,7 @@ static void a_record_brings_its_groups_and_what_it_lost(void **state)
     f.id_age_s = 8 * 3600 + 1;
     v = ask(s, &f);
     assert_int_equal(v.waits_for, FACT_BIT(PATH));
-    f.groups[1] = 99;
+    f.groups[1] = 2; /* there are two */
     v = ask(s, &f);
     assert_int_equal(v.waits_for, FACT_BIT(PATH));
     snapshot_put(s);

@@ -5,6 +5,7 @@
 
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "policy/grants_ask.h"
 #include "policy/image.h"
 #include "policy/words.h"
 
@@ -31,6 +32,7 @@ struct query {
     const struct facts *f;
     enum table table;
     bool closed;            /* no later step: open means no match */
+    bool forbids_alone;     /* only `forbid` rules count */
     uint32_t defect, event; /* tokens of DIM_DEFECT and DIM_EVENT */
 };
 
@@ -289,6 +291,8 @@ static bool try_word(const struct query *q, const struct sets *s, uint32_t word,
     uint32_t first = q->snap->img.TABLES[q->table].rules.at;
     for (; bits; bits &= bits - 1) {
         uint32_t rule = word * 64 + (uint32_t)__builtin_ctzll(bits);
+        if (q->forbids_alone && q->snap->img.RULES[first + rule].verb != VERB_FORBID)
+            continue;
         uint64_t waits = s->n_open ? waits_of(q, s, rule) : 0;
         if (out)
             step_trail(out, first + rule, waits ? 2 : 1, waits);
@@ -417,6 +421,52 @@ static void no_rule(struct verdict *out, enum action action, enum layer layer, e
     out->forbid = false;
 }
 
+/* ---- grants ---- */
+
+static enum grants_word granted(const struct query *q, struct grant *g)
+{
+    const struct image *m = &q->snap->img;
+    uint32_t groups[GRANTS_GROUPS];
+    size_t n = 0;
+    struct tokens k = {.n_runs = 0};
+    if (q->snap->grants.n == q->snap->grants.n_exempt)
+        return GRANTS_NO;
+    person_tokens(&k, m, q->f);
+    for (unsigned r = 0; r < k.n_runs; r++) {
+        for (uint32_t i = 0; i < k.run[r].n && n < GRANTS_GROUPS; i++)
+            groups[n++] = k.run[r].v[i];
+    }
+    enum grants_word word = snapshot_grants(q->snap, q->f, groups, n, g);
+    return word == GRANTS_OPEN && q->closed ? GRANTS_NO : word;
+}
+
+static void until(struct verdict *out, const struct grant *g)
+{
+    out->grant = g->id;
+    if (g->until_s < out->valid_until)
+        out->valid_until = g->until_s;
+}
+
+/* What `web` stops: does a grant lift it? They stand behind every `forbid`, also one that comes later than
+ * the rule that stopped it, or is still open. */
+static enum grants_word lifts(const struct query *q, const struct found *x, struct verdict *out)
+{
+    struct grant g;
+    if (x->hit && verb_of(q, x) == VERB_FORBID)
+        return GRANTS_NO;
+    enum grants_word word = granted(q, &g);
+    if (word == GRANTS_NO)
+        return GRANTS_NO;
+    struct query forbids = *q;
+    forbids.forbids_alone = true;
+    struct found f = ask(&forbids, NULL);
+    if (f.hit)
+        return GRANTS_NO;
+    until(out, &g);
+    out->waits_for = f.waits | (word == GRANTS_OPEN ? FACT_BIT(PATH) : 0);
+    return out->waits_for ? GRANTS_OPEN : GRANTS_YES;
+}
+
 /* The word of `web` on what is known: true when it blocks for certain, that is when the first certain rule
  * (or the default) blocks and no open rule before it could allow. */
 static bool web_blocks(const struct snapshot *snap, const struct facts *f, bool closed, struct verdict *out)
@@ -429,7 +479,18 @@ static bool web_blocks(const struct snapshot *snap, const struct facts *f, bool 
         by_rule(out, &q, &x, ACT_ALLOW, LAYER_WEB);
     if (!blocks || x.may_allow)
         return false;
+    enum grants_word lifted = lifts(&q, &x, out);
+    if (lifted == GRANTS_OPEN)
+        return false;
     out->waits_for = 0;
+    if (lifted == GRANTS_YES) {
+        if (x.hit)
+            by_rule(out, &q, &x, ACT_ALLOW, LAYER_WEB);
+        else
+            no_rule(out, ACT_ALLOW, LAYER_WEB, WHY_DEFAULT);
+        out->why = WHY_GRANT;
+        return false;
+    }
     if (x.hit)
         by_rule(out, &q, &x, ACT_BLOCK, LAYER_WEB);
     else
@@ -471,8 +532,13 @@ static void decide_connect(const struct snapshot *snap, const struct facts *f, s
     }
     uint64_t waits = out->waits_for | (FACT_BIT(TLS) & ~f->known);
     tls_choice(snap, f, out);
-    if (out->action == ACT_INSPECT && snap->zones[f->zone].ca_none)
+    struct grant exempt;
+    if (out->action == ACT_INSPECT && snap->zones[f->zone].ca_none) {
         no_rule(out, ACT_EXEMPT, LAYER_TLS, WHY_ZONE_NO_CA);
+    } else if (out->action == ACT_INSPECT && snapshot_exempt(snap, f->zone, f->time_s, &exempt)) {
+        no_rule(out, ACT_EXEMPT, LAYER_TLS, WHY_ZONE_NO_CA);
+        until(out, &exempt);
+    }
     out->waits_for = waits;
     if (out->action != ACT_EXEMPT)
         return;

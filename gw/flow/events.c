@@ -29,6 +29,7 @@ static void fill_rule(const struct snapshot *snap, const struct judged *j, struc
 {
     if (!j->made)
         return;
+    p->grant = j->grant == GRANT_NONE ? 0 : j->grant;
     p->category = j->category == CATEGORY_NONE ? SPAN_NONE : snapshot_category_name(snap, j->category);
     if (j->rule == RULE_NONE)
         return;

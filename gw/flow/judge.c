@@ -37,8 +37,12 @@ static void run(const struct snapshot *snap, struct facts *x, struct judged *out
     struct verdict v;
     snapshot_categories(snap, x);
     decide(snap, x, &v);
-    *out = (struct judged){
-        .action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
+    *out = (struct judged){.action = v.action,
+                           .why = v.why,
+                           .made = true,
+                           .rule = v.rule,
+                           .category = v.category,
+                           .grant = v.grant};
 }
 
 /* Blocking beats inspecting beats passing. */

@@ -24,6 +24,7 @@ struct judged {
     bool made;
     uint32_t rule;
     uint16_t category;
+    uint32_t grant; /* or GRANT_NONE */
 };
 
 /* Where an exchange stands, each way. */

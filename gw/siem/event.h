@@ -36,6 +36,7 @@ struct event_perron {
     span rule;          /* text of the rule */
     span rule_at;       /* "file:line" */
     span category;
+    uint32_t grant; /* number of the grant that let it through, or of the zone's exemption */
     span zone;
     span user;            /* pseudonym */
     const char *snapshot; /* short hash */
@@ -80,10 +81,13 @@ struct event_flow {
 /* OK with the line (no newline) in *out (cleared first). */
 enum rc event_http_json(struct buf *out, const struct event_http *e) MUST_USE;
 enum rc event_flow_json(struct buf *out, const struct event_flow *e) MUST_USE;
-/* A load or refusal of a policy: who, when, old and new hash. event_type "engine" as EVE's schema has it. */
+/* A load or refusal of a policy, or a change of grants: who, when, old and new hash. event_type "engine" as
+ * EVE's schema has it. */
 struct event_policy {
     int64_t wall_us;
-    span who, file, outcome; /* "loaded", "refused" */
+    const char *message; /* one English sentence; NULL: what `outcome` says of a load */
+    span who, file,
+        outcome; /* "loaded", "refused"; of grants: "granted", "revoked", "exempted", "exempt-ended" */
     const char *old_hash, *new_hash;
     struct event_perron perron;
 };

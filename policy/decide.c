@@ -467,6 +467,14 @@ static enum grants_word lifts(const struct query *q, const struct found *x, stru
     return out->waits_for ? GRANTS_OPEN : GRANTS_YES;
 }
 
+bool decide_forbids(const struct snapshot *snap, const struct facts *f, uint32_t *rule)
+{
+    struct query q = {.snap = snap, .f = f, .table = TABLE_WEB, .closed = true, .forbids_alone = true};
+    struct found x = ask(&q, NULL);
+    *rule = x.hit ? snap->img.TABLES[TABLE_WEB].rules.at + x.rule : RULE_NONE;
+    return x.hit;
+}
+
 /* The word of `web` on what is known: true when it blocks for certain, that is when the first certain rule
  * (or the default) blocks and no open rule before it could allow. */
 static bool web_blocks(const struct snapshot *snap, const struct facts *f, bool closed, struct verdict *out)

@@ -83,5 +83,7 @@ struct verdict {
 };
 
 void decide(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
+/* Does a `forbid` rule of `web` match for certain, wherever it stands? What is not known does not match. */
+bool decide_forbids(const struct snapshot *snap, const struct facts *facts, uint32_t *rule);
 
 #endif

@@ -42,6 +42,100 @@ enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f
     return grants_find(&s->grants, &q, out);
 }
 
+/* ---- what a new grant is looked at for ---- */
+
+bool snapshot_knows_zone(const struct snapshot *s, span name)
+{
+    for (uint32_t z = 0; z < s->img.n_ZONES; z++) {
+        if (span_eq(s->zones[z].name, name))
+            return true;
+    }
+    return false;
+}
+
+/* Number of the name in a section of texts, or UINT32_MAX. */
+static uint32_t number_of(const struct image *m, const struct img_run *v, uint32_t n, span name)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        if (span_eq(image_bytes(m, v[i]), name))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
+bool snapshot_knows_group(const struct snapshot *s, span name)
+{
+    return number_of(&s->img, s->img.GROUPS, s->img.n_GROUPS, name) != UINT32_MAX;
+}
+
+bool snapshot_knows_category(const struct snapshot *s, span name)
+{
+    return number_of(&s->img, s->img.CATS, s->img.n_CATS, name) != UINT32_MAX;
+}
+
+/* Somebody of the group, by name; nobody: SPAN_NONE. */
+static span member_of(const struct image *m, uint32_t group)
+{
+    for (uint32_t u = 0; u < m->n_USERS; u++) {
+        const struct img_run *g = &m->USERS[u].groups;
+        for (uint32_t i = 0; i < g->n; i++) {
+            if (m->NUMBERS[g->at + i] == group)
+                return image_bytes(m, m->USERS[u].name);
+        }
+    }
+    return SPAN_NONE;
+}
+
+static void set_person(const struct snapshot *s, const struct grant *g, struct facts *f)
+{
+    const struct image *m = &s->img;
+    span user = g->scope == GRANT_FOR_USER ? g->who : SPAN_NONE;
+    if (g->scope == GRANT_FOR_GROUP)
+        user = member_of(m, number_of(m, m->GROUPS, m->n_GROUPS, g->who));
+    f->user = user;
+    if (user.n)
+        f->known |= FACT_BIT(USER);
+}
+
+static void set_target(const struct snapshot *s, const struct grant *g, struct facts *f)
+{
+    size_t slash = g->kind == GRANT_URL ? span_find(g->target, '/', 0) : SIZE_MAX;
+    f->known |= FACT_BIT(NAME);
+    if (g->kind == GRANT_CATEGORY) {
+        f->cats[0] = (uint16_t)number_of(&s->img, s->img.CATS, s->img.n_CATS, g->target);
+        f->n_cats = 1;
+        return;
+    }
+    f->name = span_cut(g->target, 0, slash);
+    if (addr_parse(f->name, &f->dst)) {
+        f->name = SPAN_NONE;
+        f->known |= FACT_BIT(DST);
+    }
+    if (slash != SIZE_MAX) {
+        f->path = span_cut(g->target, slash, g->target.n);
+        f->known |= FACT_BIT(PATH);
+    }
+    snapshot_categories(s, f);
+}
+
+uint32_t snapshot_forbids(const struct snapshot *s, const struct grant *g, int64_t now_s)
+{
+    for (uint16_t z = 0; z < s->img.n_ZONES && g->kind != GRANT_EXEMPT; z++) {
+        struct facts f = {.step = STEP_REQUEST, .time_s = now_s, .zone = z, .tls = true};
+        uint32_t rule;
+        if (s->zones[z].internet || (g->scope == GRANT_FOR_ZONE && !span_eq(s->zones[z].name, g->who)))
+            continue;
+        f.known = FACT_BIT(SRC) | FACT_BIT(TLS);
+        if (g->scope != GRANT_FOR_ADDRESS || !addr_parse(g->who, &f.src))
+            f.src = snapshot_zone_network(s, z, 0).addr;
+        set_person(s, g, &f);
+        set_target(s, g, &f);
+        if (decide_forbids(s, &f, &rule))
+            return rule;
+    }
+    return RULE_NONE;
+}
+
 const struct grants *snapshot_all_grants(const struct snapshot *s)
 {
     return &s->grants;

@@ -7,8 +7,7 @@
 #include "policy/checker.h"
 #include "policy/source.h"
 
-/* False (and an error) when the name is taken. `decl` starts with its `struct word name`. */
-static bool declare(struct diag *d, struct map *m, struct word *name, const char *what)
+bool check_declare(struct diag *d, struct map *m, struct word *name, const char *what)
 {
     const struct word *before = map_find(m, name->text);
     if (before) {
@@ -95,6 +94,21 @@ static void add_internet(struct diag *d)
     t->zones.n++;
 }
 
+/* A tunnel leads to one zone, and a zone is reached in one way. */
+static void check_vpn(struct diag *d, const struct zone_decl *z)
+{
+    if (z->vpn.text.n == 0)
+        return;
+    if (z->internet || z->interface.text.n)
+        diag_error(d, z->vpn.pos, NULL,
+                   "a zone behind a VPN is neither the internet nor behind an interface");
+    for (const struct zone_decl *o = d->tree->zones.first; o != z; o = o->next) {
+        if (o->vpn.text.n && o->vpn_remote == z->vpn_remote && span_eq(o->vpn.text, z->vpn.text))
+            diag_error(d, z->vpn.pos, diag_first(d, o->vpn.pos), "this VPN leads to zone `%.*s` already",
+                       SHOW(o->name.text));
+    }
+}
+
 static void check_zones(struct diag *d)
 {
     struct map seen;
@@ -103,11 +117,12 @@ static void check_zones(struct diag *d)
     add_internet(d);
     map_init(&seen, 0);
     for (struct zone_decl *z = d->tree->zones.first; z; z = z->next) {
-        declare(d, &d->tree->zone_map, &z->name, "zones");
+        check_declare(d, &d->tree->zone_map, &z->name, "zones");
         z->id = (uint16_t)id++;
-        if (!z->networks && !z->internet && !d->unread)
+        if (!z->networks && !z->internet && !z->vpn.text.n && !d->unread)
             diag_error(d, z->name.pos, "add `network 10.0.0.0/8` or the like; only `internet` goes without",
                        "zone `%.*s` has no network: nobody would be in it", SHOW(z->name.text));
+        check_vpn(d, z);
         if (z->internet && internet)
             diag_error(d, z->name.pos, diag_first(d, internet->name.pos),
                        "only one zone can be the internet");
@@ -149,7 +164,7 @@ static void check_nodes(struct diag *d, const struct compile_opts *opts)
     bool ours = false;
     map_init(&names, 0);
     for (struct node_decl *n = d->tree->nodes.first; n; n = n->next) {
-        declare(d, &names, &n->name, "nodes");
+        check_declare(d, &names, &n->name, "nodes");
         for (struct node_zone *nz = n->zones; nz; nz = nz->next) {
             if (!zone_named(d->tree, nz->zone.text))
                 check_missing(d, &nz->zone, "zone", &d->tree->zone_map, NULL);
@@ -228,20 +243,34 @@ static void check_users(struct diag *d)
     map_init(&seen, 0);
     for (struct user_decl *u = d->tree->users.first; u; u = u->next) {
         u->id = id++;
-        declare(d, &d->tree->user_map, &u->name, "users");
+        check_declare(d, &d->tree->user_map, &u->name, "users");
         check_user_addrs(d, u, &seen);
     }
     map_fini(&seen);
+}
+
+static void check_members(struct diag *d, const struct group_decl *g)
+{
+    bool identified = g->users || g->attrs;
+    if (d->unread)
+        return;
+    if (!identified && !g->networks)
+        diag_error(d, g->name.pos, "add `user`, `network`, `ldap` or `radius class`",
+                   "group `%.*s` holds nobody", SHOW(g->name.text));
+    else if (g->stale_s && !identified)
+        diag_error(d, g->name.pos, "take `stale` out: it is the age of an identity",
+                   "group `%.*s` is a group of networks: nobody in it is identified", SHOW(g->name.text));
 }
 
 static void check_groups(struct diag *d)
 {
     uint32_t id = 0;
     for (struct group_decl *g = d->tree->groups.first; g; g = g->next) {
-        declare(d, &d->tree->group_map, &g->name, "groups");
+        check_declare(d, &d->tree->group_map, &g->name, "groups");
         g->id = id++;
         if (span_eq(g->name.text, SPAN("unidentified")))
             diag_error(d, g->name.pos, NULL, "`unidentified` has a meaning of its own");
+        check_members(d, g);
         for (struct value *v = g->users; v; v = v->next) {
             const struct user_decl *u = check_user(d, &v->w);
             v->id = u ? u->id : 0;
@@ -254,7 +283,7 @@ static void check_categories(struct diag *d)
     uint32_t id = 0;
     for (struct category_decl *c = d->tree->categories.first; c; c = c->next) {
         bool has = false;
-        declare(d, &d->tree->category_map, &c->name, "categories");
+        check_declare(d, &d->tree->category_map, &c->name, "categories");
         c->id = id++;
         if (span_eq(c->name.text, SPAN("none")))
             diag_error(d, c->name.pos, NULL, "`none` means \"in no category\" and cannot be a name");
@@ -268,12 +297,33 @@ static void check_categories(struct diag *d)
     }
 }
 
+/* The ports of both protocols in one list. */
+static void join_ports(struct diag *d, struct service_decl *s)
+{
+    struct value **last = &s->ports;
+    for (unsigned i = 0; i < 2; i++) {
+        for (const struct value *v = i ? s->udp : s->tcp; v; v = v->next) {
+            struct value *copy = arena_alloc(&d->tree->mem, sizeof *copy);
+            if (!copy) {
+                diag_error(d, s->name.pos, NULL, "the policy is too large");
+                return;
+            }
+            *copy = *v;
+            copy->next = NULL;
+            *last = copy;
+            last = &copy->next;
+        }
+    }
+}
+
 static void check_hosts(struct diag *d)
 {
     for (struct host_decl *h = d->tree->hosts.first; h; h = h->next)
-        declare(d, &d->tree->host_map, &h->name, "hosts");
-    for (struct service_decl *s = d->tree->services.first; s; s = s->next)
-        declare(d, &d->tree->service_map, &s->name, "services");
+        check_declare(d, &d->tree->host_map, &h->name, "hosts");
+    for (struct service_decl *s = d->tree->services.first; s; s = s->next) {
+        check_declare(d, &d->tree->service_map, &s->name, "services");
+        join_ports(d, s);
+    }
 }
 
 static void check_settings(struct diag *d)
@@ -297,13 +347,16 @@ void policy_check(struct diag *d, const struct compile_opts *opts)
     d->unread = d->errors;
     check_settings(d);
     check_zones(d);
+    check_crl(d);
     check_nodes(d, opts);
     check_interfaces(d, opts);
     check_users(d);
     check_groups(d);
     check_categories(d);
     check_hosts(d);
+    check_times(d, opts->time_s);
     check_rules(d);
+    check_delegates(d);
     check_expects(d);
     if (d->errors == 0)
         check_order(d);

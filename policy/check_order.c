@@ -1,24 +1,20 @@
-/* What is never reached or never matches; see checker.h. Only what is certain is said: rules with the very
- * same conditions, rules behind one that matches everything, and conditions that a `ca none` zone can never
- * fulfil. */
+/* Rules that are never reached; see checker.h. Only what is certain is said: rules with the very same
+ * conditions, and rules behind one that matches everything at any time. */
 #include "policy/checker.h"
 
-static bool is_certificate_rule(const struct rule *r)
-{
-    for (const struct cond *c = r->conds; c; c = c->next) {
-        if (c->noun == NOUN_CERTIFICATE && !c->except)
-            return true;
-    }
-    return false;
-}
-
-/* Rules that are tried one after the other share a queue: `tls`, certificates, `web`, and each `on` event. */
+/* Rules that are tried one after the other share a queue: `tls`, certificates, each other block, each `on`
+ * event; and each delegate's own. 0: never in anybody's way (`set`, `log`, `masquerade` decide nothing). */
 static uint8_t queue_of(const struct rule *r)
 {
+    if (r->verb == VERB_SET || r->verb == VERB_LOG || r->verb == VERB_MASQUERADE)
+        return 0;
     switch (r->block) {
-    case BLOCK_TLS: return is_certificate_rule(r) ? 1 : 0;
-    case BLOCK_WEB: return 2;
-    default: return (uint8_t)(3 + r->event);
+    case BLOCK_TLS: return check_is_certificate(r) ? 1 : 2;
+    case BLOCK_WEB: return 3;
+    case BLOCK_FIREWALL: return 4;
+    case BLOCK_CONTENT: return 5;
+    case BLOCK_DNS: return 6;
+    default: return (uint8_t)(7 + r->event);
     }
 }
 
@@ -56,12 +52,19 @@ static bool put_values(struct buf *key, const struct value *v)
     return true;
 }
 
-/* The queue and conditions of a rule as bytes, the same for rules that match the same. */
+/* The queue of a rule as bytes. */
+static bool put_queue(struct buf *key, const struct rule *r)
+{
+    buf_clear(key);
+    return buf_put_u8(key, queue_of(r)) == RC_OK &&
+           buf_put_u32(key, r->delegate ? r->delegate->id + 1 : 0) == RC_OK;
+}
+
+/* Its queue and conditions as bytes, the same for rules that match the same. */
 static bool rule_key(struct buf *key, const struct rule *r)
 {
     const struct cond *sorted[ORDER_MOST];
     size_t n = 0;
-    buf_clear(key);
     for (const struct cond *c = r->conds; c; c = c->next) {
         size_t i = n;
         if (n == ORDER_MOST)
@@ -71,7 +74,7 @@ static bool rule_key(struct buf *key, const struct rule *r)
         sorted[i] = c;
         n++;
     }
-    if (buf_put_u8(key, queue_of(r)) != RC_OK)
+    if (!put_queue(key, r))
         return false;
     for (size_t i = 0; i < n; i++) {
         if (buf_printf(key, "|%d%d", (int)sorted[i]->noun, sorted[i]->except) != RC_OK ||
@@ -81,82 +84,55 @@ static bool rule_key(struct buf *key, const struct rule *r)
     return true;
 }
 
+struct reached {
+    struct diag *d;
+    struct map seen; /* rules that are always on, by key; those without a condition by their queue alone */
+    struct buf key;
+};
+
+static const struct rule *before(struct reached *x, bool keyed)
+{
+    return keyed ? map_find(&x->seen, buf_span(&x->key)) : NULL;
+}
+
+/* False without memory. */
+static bool one_rule(struct reached *x, struct rule *r)
+{
+    const struct rule *everything = before(x, put_queue(&x->key, r));
+    bool keyed = rule_key(&x->key, r);
+    const struct rule *same = before(x, keyed);
+    if (everything)
+        diag_warn(x->d, r->pos, diag_at(x->d, "it stands at", everything->pos),
+                  "this rule is never reached: one before it matches everything");
+    else if (same)
+        diag_warn(x->d, r->pos, diag_at(x->d, "it stands at", same->pos),
+                  "this rule is never reached: one before it has the same conditions");
+    if (!keyed || everything || same || r->has_since || r->has_until)
+        return true;
+    return map_put(&x->seen, buf_span(&x->key), r) == RC_OK;
+}
+
 static void check_reached(struct diag *d)
 {
-    const struct rule *all[3 + ON_N] = {0};
-    struct buf key;
-    struct map seen;
-    buf_init(&key, 0);
-    map_init(&seen, 0);
+    struct reached x = {.d = d};
+    map_init(&x.seen, 0);
+    buf_init(&x.key, 0);
     for (struct rule *r = d->tree->rules.first; r; r = r->next) {
-        const struct rule **everything = &all[queue_of(r)];
-        bool keyed = rule_key(&key, r);
-        const struct rule *same = keyed ? map_find(&seen, buf_span(&key)) : NULL;
-        if (*everything)
-            diag_warn(d, r->pos, diag_at(d, "it stands at", (*everything)->pos),
-                      "this rule is never reached: one before it matches everything");
-        else if (same)
-            diag_warn(d, r->pos, diag_at(d, "it stands at", same->pos),
-                      "this rule is never reached: one before it has the same conditions");
-        else if (!r->conds)
-            *everything = r;
-        if (keyed && !same && map_put(&seen, buf_span(&key), r) != RC_OK)
+        if (queue_of(r) && !one_rule(&x, r))
             break;
     }
-    map_fini(&seen);
-    buf_fini(&key);
-}
-
-static bool zone_has_ca(const struct tree *t, uint32_t id)
-{
-    const struct zone_decl *z = t->zones.first;
-    while (z && z->id != id)
-        z = z->next;
-    return !z || !z->ca_none;
-}
-
-/* Whether the rule can only come from zones where nothing is intercepted. */
-static bool only_without_ca(const struct tree *t, const struct rule *r)
-{
-    for (const struct cond *c = r->conds; c; c = c->next) {
-        if (c->noun != NOUN_FROM || c->except)
-            continue;
-        for (const struct value *v = c->vals; v; v = v->next) {
-            if (v->kind != VALUE_ZONE || zone_has_ca(t, v->id))
-                return false;
-        }
-        return true;
-    }
-    return false;
-}
-
-static void check_without_ca(struct diag *d)
-{
-    for (const struct rule *r = d->tree->rules.first; r; r = r->next) {
-        if (!only_without_ca(d->tree, r))
-            continue;
-        if (r->verb == VERB_INSPECT || (r->block == BLOCK_TLS && is_certificate_rule(r))) {
-            diag_warn(d, r->pos, NULL,
-                      "this rule can never match: its zone has `ca none`, nothing is intercepted there");
-            continue;
-        }
-        for (const struct cond *c = r->conds; c; c = c->next) {
-            if (c->noun == NOUN_METHOD || c->noun == NOUN_UPLOAD)
-                diag_warn(d, c->pos, NULL,
-                          "`%.*s` can match only unencrypted requests: the zone has `ca none`",
-                          SHOW(noun_word(c->noun)));
-        }
-    }
+    map_fini(&x.seen);
+    buf_fini(&x.key);
 }
 
 void check_order(struct diag *d)
 {
     bool web = false;
     for (const struct rule *r = d->tree->rules.first; r; r = r->next)
-        web = web || r->block == BLOCK_WEB;
+        web = web || (r->block == BLOCK_WEB && !r->delegate);
     if (!web && d->tree->n_files)
         diag_warn(d, (struct pos){.line = 1}, "add `web { allow any }`",
                   "no rule in a `web` block: everything is blocked");
     check_reached(d);
-    check_without_ca(d);
+    check_layers(d);
 }

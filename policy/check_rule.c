@@ -1,156 +1,9 @@
-/* Rules and expectations: names to numbers; see checker.h. */
+/* Rules and expectations: what their parts have to do with each other; see checker.h. */
 #include "policy/checker.h"
 
 #include "gw/base/obj.h"
 
-static bool resolve_zone(struct diag *d, struct value *v)
-{
-    struct word *zone = map_find(&d->tree->zone_map, v->w.text);
-    if (!zone)
-        return false;
-    v->kind = VALUE_ZONE;
-    v->id = CONTAINER_OF(zone, struct zone_decl, name)->id;
-    return true;
-}
-
-static bool resolve_host(struct diag *d, struct value *v)
-{
-    struct word *host = map_find(&d->tree->host_map, v->w.text);
-    if (!host)
-        return false;
-    v->kind = VALUE_HOST;
-    v->members = CONTAINER_OF(host, struct host_decl, name)->addrs;
-    return true;
-}
-
-static void resolve_place(struct diag *d, struct value *v)
-{
-    switch (v->kind) {
-    case VALUE_NETWORK: return;
-    case VALUE_ZONE:
-        if (!resolve_zone(d, v))
-            check_missing(d, &v->w, "zone", &d->tree->zone_map, NULL);
-        return;
-    case VALUE_HOST:
-        if (!resolve_host(d, v))
-            check_missing(d, &v->w, "host", &d->tree->host_map, NULL);
-        return;
-    default:
-        if (!resolve_zone(d, v) && !resolve_host(d, v))
-            check_missing(d, &v->w, "zone or host", &d->tree->zone_map, &d->tree->host_map);
-    }
-}
-
-static void resolve_person(struct diag *d, struct value *v)
-{
-    if (v->kind == VALUE_UNIDENTIFIED)
-        return;
-    if (v->kind == VALUE_USER) {
-        const struct user_decl *u = check_user(d, &v->w);
-        v->id = u ? u->id : 0;
-        return;
-    }
-    struct word *group = map_find(&d->tree->group_map, v->w.text);
-    if (group)
-        v->id = CONTAINER_OF(group, struct group_decl, name)->id;
-    else
-        check_missing(d, &v->w, "group", &d->tree->group_map, NULL);
-}
-
-static void resolve_category(struct diag *d, struct value *v)
-{
-    struct word *category = map_find(&d->tree->category_map, v->w.text);
-    if (v->kind == VALUE_NONE)
-        return;
-    if (category)
-        v->id = CONTAINER_OF(category, struct category_decl, name)->id;
-    else
-        check_missing(d, &v->w, "category", &d->tree->category_map, NULL);
-}
-
-static void resolve_service(struct diag *d, struct value *v)
-{
-    struct word *service = map_find(&d->tree->service_map, v->w.text);
-    if (!service) {
-        check_missing(d, &v->w, "service", &d->tree->service_map, NULL);
-        return;
-    }
-    v->members = CONTAINER_OF(service, struct service_decl, name)->tcp;
-    if (!v->members)
-        diag_error(d, v->w.pos, NULL, "service `%.*s` has no TCP port: it never comes here", SHOW(v->w.text));
-}
-
-enum {
-#define D(id, name, text) DEFECT_##id,
-#include "certs/defect.tbl"
-#undef D
-    DEFECT_N
-};
-
-static bool find_defect(struct diag *d, const struct word *w, uint32_t *out)
-{
-    struct suggest near = suggest_for(w->text);
-    for (unsigned i = 0; i < DEFECT_N; i++) {
-        if (span_eq(w->text, defect_word(i))) {
-            *out = i;
-            return true;
-        }
-        suggest_add(&near, defect_word(i));
-    }
-    if (span_eq(w->text, SPAN("asks-client-certificate")))
-        diag_error(
-            d, w->pos, NULL,
-            "`asks-client-certificate` (a rule on client certificates) is not available in this version");
-    else
-        diag_error(d, w->pos, suggest_hint(d, &near), "there is no defect `%.*s`", SHOW(w->text));
-    return false;
-}
-
-static void resolve_defect(struct diag *d, const struct rule *r, struct value *v)
-{
-    if (!find_defect(d, &v->w, &v->id) || r->verb != VERB_ALLOW)
-        return;
-    if (v->id == DEFECT_HANDSHAKE)
-        diag_error(d, v->w.pos, NULL, "`%.*s` cannot be allowed: there is no connection to go on with",
-                   SHOW(v->w.text));
-    if (v->id == DEFECT_OWN_CA)
-        diag_error(d, v->w.pos, NULL, "`%.*s` cannot be allowed: the gateway would trust its own copies",
-                   SHOW(v->w.text));
-}
-
-static void resolve_method(struct diag *d, struct value *v)
-{
-    uint8_t *upper = arena_alloc(&d->tree->mem, v->w.text.n + 1);
-    bool ok = upper && v->w.text.n <= 32;
-    for (size_t i = 0; ok && i < v->w.text.n; i++) {
-        uint8_t c = ascii_lower(v->w.text.p[i]);
-        ok = (c >= 'a' && c <= 'z') || c == '-' || c == '_';
-        upper[i] = c >= 'a' && c <= 'z' ? (uint8_t)(c - 32) : c;
-    }
-    if (ok)
-        v->w.text = span_of(upper, v->w.text.n);
-    else
-        diag_error(d, v->w.pos, NULL, "`%.*s` is not a request method", SHOW(v->w.text));
-}
-
-static void resolve_value(struct diag *d, const struct rule *r, enum noun noun, struct value *v)
-{
-    switch (noun) {
-    case NOUN_FROM:
-    case NOUN_TO: resolve_place(d, v); return;
-    case NOUN_FOR: resolve_person(d, v); return;
-    case NOUN_CATEGORY: resolve_category(d, v); return;
-    case NOUN_DOMAIN: check_name(d, &v->w); return;
-    case NOUN_SERVICE: resolve_service(d, v); return;
-    case NOUN_CERTIFICATE: resolve_defect(d, r, v); return;
-    case NOUN_METHOD: resolve_method(d, v); return;
-    case NOUN_TCP:
-    case NOUN_UPLOAD:
-    case NOUN_N: return;
-    }
-}
-
-static const struct cond *find_cond(const struct rule *r, enum noun noun, bool except)
+const struct cond *check_find(const struct rule *r, enum noun noun, bool except)
 {
     const struct cond *c = r->conds;
     while (c && (c->noun != noun || c->except != except))
@@ -158,38 +11,146 @@ static const struct cond *find_cond(const struct rule *r, enum noun noun, bool e
     return c;
 }
 
+bool check_is_certificate(const struct rule *r)
+{
+    return check_find(r, NOUN_CERTIFICATE, false) != NULL;
+}
+
+/* ---- contradictions ---- */
+
+static bool same_value(const struct value *a, const struct value *b)
+{
+    return a->kind == b->kind && a->lo == b->lo && a->hi == b->hi && span_eq(a->w.text, b->w.text);
+}
+
+static bool has_value(const struct cond *c, const struct value *v)
+{
+    const struct value *x = c->vals;
+    while (x && !same_value(v, x))
+        x = x->next;
+    return x != NULL;
+}
+
+/* All that is asked for is excepted again: nobody means that. */
+static void check_pair(struct diag *d, const struct cond *wanted, const struct cond *not_wanted)
+{
+    for (const struct value *v = wanted->vals; v; v = v->next) {
+        if (!has_value(not_wanted, v))
+            return;
+    }
+    if (wanted->vals || !not_wanted->vals)
+        diag_error(d, not_wanted->pos, diag_at(d, "it is asked for at", wanted->pos),
+                   "this rule can never match: the same is asked for and excepted");
+}
+
+static void check_contradictions(struct diag *d, const struct rule *r)
+{
+    for (const struct cond *a = r->conds; a; a = a->next) {
+        for (const struct cond *b = r->conds; b && !a->except; b = b->next) {
+            if (b->except && b->noun == a->noun)
+                check_pair(d, a, b);
+        }
+    }
+}
+
+/* ---- blocks and verbs ---- */
+
+static void check_exempt_certificate(struct diag *d, const struct rule *r, const struct cond *cert)
+{
+    for (const struct value *v = cert->vals; v; v = v->next) {
+        bool asks = span_eq(v->w.text, SPAN("asks-client-certificate"));
+        if (r->verb == VERB_EXEMPT && !asks)
+            diag_error(d, v->w.pos, "only `asks-client-certificate` can be exempted",
+                       "whether a certificate is `%.*s` is seen only after that choice", SHOW(v->w.text));
+        else if (r->verb != VERB_EXEMPT && asks)
+            diag_error(d, v->w.pos, "write `exempt certificate asks-client-certificate ...`",
+                       "`asks-client-certificate` is no defect: it can only be exempted");
+    }
+}
+
 /* What `tls` verbs and certificate conditions have to do with each other. */
 static void check_tls_rule(struct diag *d, const struct rule *r)
 {
-    const struct cond *cert = find_cond(r, NOUN_CERTIFICATE, false);
-    const struct cond *not_cert = find_cond(r, NOUN_CERTIFICATE, true);
+    const struct cond *cert = check_find(r, NOUN_CERTIFICATE, false);
+    const struct cond *not_cert = check_find(r, NOUN_CERTIFICATE, true);
     if (not_cert && !cert)
         diag_error(d, not_cert->pos, "name the defects that are meant: `certificate ...`",
                    "an exception from no certificate condition");
     if (r->verb == VERB_ALLOW && !cert)
         diag_error(d, r->pos, "write `allow certificate DEFECT ...` here, or move the rule to `web`",
                    "in `tls`, `allow` is about certificates");
-    if ((r->verb == VERB_EXEMPT || r->verb == VERB_INSPECT) && cert)
+    if (r->verb == VERB_INSPECT && cert)
         diag_error(d, cert->pos, NULL,
-                   "`%.*s certificate` is not available in this version: a certificate is seen only after "
-                   "that choice",
-                   SHOW(verb_word(r->verb)));
+                   "`inspect certificate` cannot be: a certificate is seen only after that choice");
+    else if (cert)
+        check_exempt_certificate(d, r, cert);
+}
+
+/* An answer "never" to "who is that": a quota needs persons. */
+static bool only_unidentified(const struct rule *r)
+{
+    const struct cond *who = check_find(r, NOUN_FOR, false);
+    for (const struct value *v = who ? who->vals : NULL; v; v = v->next) {
+        if (v->kind != VALUE_UNIDENTIFIED)
+            return false;
+    }
+    return who != NULL;
+}
+
+static void check_verb(struct diag *d, const struct rule *r)
+{
+    for (const struct set_part *s = r->sets; s; s = s->next) {
+        if (s->kind == MOD_QUOTA && only_unidentified(r))
+            diag_error(d, s->value.pos, "name a group, or take `for` out",
+                       "a quota is counted per user, and who is `unidentified` is no user");
+    }
+    if (r->verb == VERB_LOG && !r->purpose.text.n)
+        diag_error(d, r->pos, "add `purpose security`, or what it is for",
+                   "this `log` rule does not say its purpose");
+    if (r->verb != VERB_LOG && r->purpose.text.n)
+        diag_error(d, r->purpose.pos, "write `log ... purpose ...` as a rule of its own",
+                   "a purpose belongs to a `log` rule");
+    if (r->verb == VERB_LOG && r->log)
+        diag_error(d, r->pos, NULL, "a `log` rule logs: `log` at its end says nothing");
+    if (r->has_observe &&
+        (r->verb == VERB_SET || r->verb == VERB_LOG || r->verb == VERB_MASQUERADE || r->verb == VERB_ON))
+        diag_error(d, r->observe_pos, "only rules that decide can be observed",
+                   "`%.*s` decides nothing that could be observed", SHOW(verb_word(r->verb)));
+}
+
+/* Counters, grants and click-throughs know a rule by its name. */
+static void check_names(struct diag *d)
+{
+    struct map names;
+    map_init(&names, 0);
+    for (struct rule *r = d->tree->rules.first; r; r = r->next) {
+        if (r->name.text.n)
+            check_declare(d, &names, &r->name, "rules");
+    }
+    map_fini(&names);
 }
 
 void check_rules(struct diag *d)
 {
-    unsigned per_block[BLOCK_EXPECT + 1] = {0};
+    unsigned per_block[BLOCK_CEILING + 1] = {0};
     for (struct rule *r = d->tree->rules.first; r; r = r->next) {
-        for (struct cond *c = r->conds; c; c = c->next) {
-            for (struct value *v = c->vals; v; v = v->next)
-                resolve_value(d, r, c->noun, v);
-        }
+        check_conds(d, r, r->conds);
+        check_contradictions(d, r);
+        check_verb(d, r);
         if (r->block == BLOCK_TLS)
             check_tls_rule(d, r);
         if (++per_block[r->block] == LIM_POLICY_RULES + 1)
             diag_error(d, r->pos, NULL, "more than %d rules", LIM_POLICY_RULES);
     }
+    for (struct observe_decl *o = d->tree->observes.first; o; o = o->next) {
+        struct rule r = {.block = BLOCK_OBSERVE, .conds = o->conds};
+        check_conds(d, &r, o->conds);
+        check_contradictions(d, &r);
+    }
+    check_names(d);
 }
+
+/* ---- expectations ---- */
 
 static void one_only(struct diag *d, const struct value *v)
 {
@@ -201,12 +162,21 @@ void check_expects(struct diag *d)
 {
     for (struct expect *e = d->tree->expects.first; e; e = e->next) {
         if (e->from)
-            resolve_place(d, e->from);
+            check_place(d, e->from);
+        if (e->to)
+            check_place(d, e->to);
         if (e->who)
-            resolve_person(d, e->who);
+            check_person(d, e->who);
         one_only(d, e->from);
+        one_only(d, e->to);
         one_only(d, e->who);
         if (e->certificate.text.n)
-            find_defect(d, &e->certificate, &e->defect);
+            check_defect(d, &e->certificate, &e->defect);
+        if (e->type.text.n)
+            check_in_table(d, &e->type, "type of file", type_word);
+        if (e->pattern.text.n)
+            check_in_table(d, &e->pattern, "pattern", pattern_word);
+        if (e->application.text.n)
+            check_application(d, &e->application);
     }
 }

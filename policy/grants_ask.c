@@ -17,7 +17,7 @@ static void put_groups(const struct snapshot *s, const uint32_t *groups, size_t 
 {
     for (size_t i = 0; i < n && q->n_groups < GRANTS_GROUPS; i++) {
         if (groups[i] < s->img.n_GROUPS)
-            q->group[q->n_groups++] = image_bytes(&s->img, s->img.GROUPS[groups[i]]);
+            q->group[q->n_groups++] = image_bytes(&s->img, s->img.GROUPS[groups[i]].name);
     }
 }
 
@@ -63,9 +63,19 @@ static uint32_t number_of(const struct image *m, const struct img_run *v, uint32
     return UINT32_MAX;
 }
 
+/* The same of groups. */
+static uint32_t group_number(const struct image *m, span name)
+{
+    for (uint32_t i = 0; i < m->n_GROUPS; i++) {
+        if (span_eq(image_bytes(m, m->GROUPS[i].name), name))
+            return i;
+    }
+    return UINT32_MAX;
+}
+
 bool snapshot_knows_group(const struct snapshot *s, span name)
 {
-    return number_of(&s->img, s->img.GROUPS, s->img.n_GROUPS, name) != UINT32_MAX;
+    return group_number(&s->img, name) != UINT32_MAX;
 }
 
 bool snapshot_knows_category(const struct snapshot *s, span name)
@@ -91,7 +101,7 @@ static void set_person(const struct snapshot *s, const struct grant *g, struct f
     const struct image *m = &s->img;
     span user = g->scope == GRANT_FOR_USER ? g->who : SPAN_NONE;
     if (g->scope == GRANT_FOR_GROUP)
-        user = member_of(m, number_of(m, m->GROUPS, m->n_GROUPS, g->who));
+        user = member_of(m, group_number(m, g->who));
     f->user = user;
     if (user.n)
         f->known |= FACT_BIT(USER);

@@ -8,6 +8,8 @@
 
 /* ---- checks ---- */
 
+enum { MOST_OFFSET_S = 7 * 86400 };
+
 static bool run_ok(struct img_run r, uint64_t n)
 {
     return r.at <= n && r.n <= n - r.at;
@@ -52,7 +54,7 @@ static bool zones_ok(const struct image *m)
         return false;
     for (uint32_t i = 0; i < m->n_ZONES; i++) {
         const struct img_zone *z = &m->ZONES[i];
-        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) ||
+        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) || !run_ok(z->vpn, m->n_BYTES) ||
             !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
             return false;
     }
@@ -60,13 +62,35 @@ static bool zones_ok(const struct image *m)
         if (!addr_ok(&m->NETWORKS[i], false))
             return false;
     }
-    return texts_ok(m, m->CATS, m->n_CATS) && texts_ok(m, m->GROUPS, m->n_GROUPS);
+    for (uint32_t i = 0; i < m->n_GROUPS; i++) {
+        if (!run_ok(m->GROUPS[i].name, m->n_BYTES))
+            return false;
+    }
+    return texts_ok(m, m->CATS, m->n_CATS);
+}
+
+/* Numbers of groups: they are looked up in GROUPS. */
+static bool groups_ok(const struct image *m, struct img_run r, uint64_t *budget)
+{
+    if (!run_ok(r, m->n_NUMBERS) || r.n > *budget)
+        return false;
+    *budget -= r.n;
+    for (uint32_t i = 0; i < r.n; i++) {
+        if (m->NUMBERS[r.at + i] >= m->n_GROUPS)
+            return false;
+    }
+    return true;
 }
 
 static bool users_ok(const struct image *m)
 {
+    uint64_t budget = m->n_NUMBERS;
     for (uint32_t i = 0; i < m->n_USERS; i++) {
-        if (!run_ok(m->USERS[i].name, m->n_BYTES) || !run_ok(m->USERS[i].groups, m->n_NUMBERS))
+        if (!run_ok(m->USERS[i].name, m->n_BYTES) || !groups_ok(m, m->USERS[i].groups, &budget))
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_ATTRS; i++) {
+        if (!groups_ok(m, m->ATTRS[i].numbers, &budget))
             return false;
     }
     for (uint32_t i = 0; i < m->n_LISTS; i++) {
@@ -109,12 +133,75 @@ static bool maps_ok(const struct image *m)
     return true;
 }
 
+/* ---- time ---- */
+
+static bool shifts_ok(const struct image *m, struct img_run r)
+{
+    if (!run_ok(r, m->n_SHIFTS) || r.n == 0)
+        return false;
+    for (uint32_t i = r.at; i < r.at + r.n; i++) {
+        const struct img_shift *s = &m->SHIFTS[i];
+        if (s->offset_s < -MOST_OFFSET_S || s->offset_s > MOST_OFFSET_S || (i > r.at && s->at <= s[-1].at))
+            return false;
+    }
+    return true;
+}
+
+static bool slot_ok(const struct img_slot *s)
+{
+    if (s->weekly)
+        return s->from >= 0 && s->from < WEEK_MIN && s->to > s->from && s->to <= 2 * WEEK_MIN;
+    return s->from >= -(int64_t)IMG_MINUTE_BIAS && s->to > s->from && s->to <= (int64_t)IMG_MINUTE_BIAS;
+}
+
+/* Numbers in these lists are schedules of this part. */
+static bool times_ok(const struct image *m)
+{
+    if (m->n_SCHEDULES > LIM_POLICY_SCHEDULES || m->n_TZONES > LIM_POLICY_TIME_ZONES)
+        return false;
+    for (uint32_t i = 0; i < m->n_TZONES; i++) {
+        const struct img_tzone *z = &m->TZONES[i];
+        if (!run_ok(z->name, m->n_BYTES) || !shifts_ok(m, z->shifts) ||
+            !ranges_ok(m, z->weekly, m->n_LISTS) || !ranges_ok(m, z->dated, m->n_LISTS) ||
+            !ranges_ok(m, z->except, m->n_LISTS))
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_SCHEDULES; i++) {
+        const struct img_schedule *s = &m->SCHEDULES[i];
+        if (!run_ok(s->name, m->n_BYTES) || !run_ok(s->slots, m->n_SLOTS) || s->tzone >= m->n_TZONES)
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_SLOTS; i++) {
+        if (!slot_ok(&m->SLOTS[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- rules ---- */
+
+static bool rule_ok(const struct image *m, const struct img_rule *r)
+{
+    const struct img_run texts[] = {r->text, r->name, r->file, r->reason, r->owner, r->ticket, r->purpose};
+    if (!texts_ok(m, texts, N_ELEMS(texts)) || !run_ok(r->mods, m->n_MODS) ||
+        !run_ok(r->schedules, m->n_NUMBERS) || r->schedules.n > LIM_POLICY_SCHEDULES || r->verb > VERB_N ||
+        r->table > TABLE_N || r->answer >= ANSWER_N)
+        return false;
+    for (uint32_t i = 0; i < r->schedules.n; i++) {
+        if (m->NUMBERS[r->schedules.at + i] >= m->n_SCHEDULES)
+            return false;
+    }
+    return true;
+}
+
 static bool rules_ok(const struct image *m)
 {
     for (uint32_t i = 0; i < m->n_RULES; i++) {
-        const struct img_rule *r = &m->RULES[i];
-        if (!texts_ok(m, (struct img_run[]){r->text, r->name, r->file, r->reason, r->owner, r->ticket}, 6) ||
-            r->verb >= VERB_N || r->table >= TABLE_N || r->answer >= ANSWER_N)
+        if (!rule_ok(m, &m->RULES[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < m->n_MODS; i++) {
+        if (!run_ok(m->MODS[i].value, m->n_BYTES) || m->MODS[i].kind >= MOD_N)
             return false;
     }
     return true;
@@ -149,10 +236,10 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     return true;
 }
 
-static bool dim_ok(const struct image *m, const struct img_table *t, const struct img_dim *d,
-                   uint64_t budget[2])
+static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, uint64_t budget[2])
 {
-    if (!d->asked)
+    const struct img_dim *d = &t->dim[dim];
+    if (!(t->asked >> dim & 1))
         return d->tokens.n == 0;
     if (t->n_words == 0 || !bits_ok(m, t, d->dont_care) || !bits_ok(m, t, d->free) ||
         !run_ok(d->tokens, m->n_TOKENS) || d->tokens.n > budget[1])
@@ -166,24 +253,46 @@ static bool dim_ok(const struct image *m, const struct img_table *t, const struc
     return true;
 }
 
+/* Beginnings and ends in order, and a bit set every so many of them. */
+static bool dates_ok(const struct image *m, const struct img_table *t, uint64_t *budget)
+{
+    if (!run_ok(t->dates, m->n_DATES) || t->dates.n > *budget)
+        return false;
+    *budget -= t->dates.n;
+    for (uint32_t i = 0; i < t->dates.n; i++) {
+        const struct img_date *d = &m->DATES[t->dates.at + i];
+        if (d->rule >= t->rules.n || (i && d->at < d[-1].at))
+            return false;
+        if (i % IMG_DATE_STEP == 0 && !bits_ok(m, t, t->date_bits + i / IMG_DATE_STEP * t->n_words))
+            return false;
+    }
+    return bits_ok(m, t, t->date_bits + t->dates.n / IMG_DATE_STEP * t->n_words);
+}
+
+static bool table_ok(const struct image *m, const struct img_table *t, uint32_t first)
+{
+    return t->rules.at == first && run_ok(t->rules, m->n_RULES) && t->rules.n <= LIM_POLICY_RULES &&
+           t->n_words == img_words(t->rules.n) && bits_ok(m, t, t->all) && bits_ok(m, t, t->forbids) &&
+           bits_ok(m, t, t->timed) && t->lead <= t->rules.n && t->asked < UINT32_C(1) << DIM_N;
+}
+
 static bool tables_ok(const struct image *m)
 {
-    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS};
+    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS}, dates = m->n_DATES;
     uint32_t rules = 0;
     if (m->n_TABLES != TABLE_N)
         return false;
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
-        if (t->rules.at != rules || !run_ok(t->rules, m->n_RULES) || t->rules.n > LIM_POLICY_RULES ||
-            t->n_words != img_words(t->rules.n) || !bits_ok(m, t, t->all))
+        if (!table_ok(m, t, rules) || !dates_ok(m, t, &dates))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {
-            if (!dim_ok(m, t, &t->dim[d], budget))
+            if (!dim_ok(m, t, d, budget))
                 return false;
         }
     }
-    return rules == m->n_RULES;
+    return true;
 }
 
 /* Start of section `s`, or NULL. */
@@ -214,8 +323,8 @@ enum rc image_open(span part, struct image *out)
     if (out->n_SETTINGS != 1)
         return RC_BAD;
     out->set = out->SETTINGS;
-    bool ok =
-        settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && rules_ok(out) && tables_ok(out);
+    bool ok = settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) &&
+              rules_ok(out) && tables_ok(out);
     return ok ? RC_OK : RC_BAD;
 }
 
@@ -258,6 +367,25 @@ uint32_t image_hash(span key)
     for (size_t i = key.n; i-- > 0;)
         h = image_hash_byte(h, key.p[i]);
     return image_hash_end(h);
+}
+
+uint32_t image_hash_forward(span key)
+{
+    uint64_t h = IMG_HASH_START;
+    for (size_t i = 0; i < key.n; i++)
+        h = image_hash_byte(h, key.p[i]);
+    return image_hash_end(h);
+}
+
+bool image_in_set(const struct image *m, struct img_run set, uint32_t rule)
+{
+    if (set.n == IMG_DENSE)
+        return m->BITS[set.at + rule / 64] >> (rule % 64) & 1;
+    for (uint32_t i = 0; i < set.n; i++) {
+        if (m->NUMBERS[set.at + i] >= rule)
+            return m->NUMBERS[set.at + i] == rule;
+    }
+    return false;
 }
 
 uint32_t image_find(const struct image *m, enum img_strings which, span key, uint32_t hash)

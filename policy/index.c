@@ -2,6 +2,9 @@
  * index_dim. */
 #include "policy/index.h"
 
+#include <stdlib.h>
+
+#include "policy/attr.h"
 #include "policy/index_dim.h"
 #include "policy/ranges.h"
 
@@ -42,9 +45,13 @@ static enum rc put_settings(const struct tree *t, struct part *p)
 
 static enum rc put_zone(struct part *p, const struct zone_decl *z)
 {
-    struct img_zone o = {.ca_none = z->ca_none, .internet = z->internet, .source_keep = z->source_keep};
+    struct img_zone o = {.ca_none = z->ca_none,
+                         .internet = z->internet,
+                         .source_keep = z->source_keep,
+                         .vpn_remote = z->vpn_remote};
     TRY(part_text(p, z->name.text, &o.name));
     TRY(part_text(p, z->interface.text, &o.interface));
+    TRY(part_text(p, z->vpn.text, &o.vpn));
     o.networks.at = part_count(p, SECT_NETWORKS);
     for (const struct value *v = z->networks; v; v = v->next) {
         struct img_addr net = addr_of(&v->prefix.a, v->prefix.bits);
@@ -59,12 +66,17 @@ static enum rc put_zone(struct part *p, const struct zone_decl *z)
 static enum rc put_names(const struct tree *t, struct part *p)
 {
     struct img_run name;
+    uint32_t n_stale = 0;
     for (const struct zone_decl *z = t->zones.first; z; z = z->next)
         TRY(put_zone(p, z));
     for (const struct group_decl *g = t->groups.first; g; g = g->next) {
-        TRY(part_text(p, g->name.text, &name));
-        TRY(part_put(p, SECT_GROUPS, &name, NULL));
+        struct img_group o = {.stale_s = g->stale_s};
+        TRY(part_text(p, g->name.text, &o.name));
+        TRY(part_put(p, SECT_GROUPS, &o, NULL));
+        n_stale += g->stale_s != 0;
     }
+    if (n_stale > LIM_POLICY_STALE_GROUPS)
+        return RC_LIMIT;
     for (const struct category_decl *c = t->categories.first; c; c = c->next) {
         TRY(part_text(p, c->name.text, &name));
         TRY(part_put(p, SECT_CATS, &name, NULL));
@@ -72,14 +84,17 @@ static enum rc put_names(const struct tree *t, struct part *p)
     return RC_OK;
 }
 
-/* Users with the groups that name them. */
+/* Users with the groups that name them, those without `stale` first. */
 static enum rc put_users(const struct tree *t, struct part *p)
 {
     struct index_lists groups = {0};
     enum rc rc = index_lists_init(&groups, t->users.n);
-    for (const struct group_decl *g = t->groups.first; g && rc == RC_OK; g = g->next) {
-        for (const struct value *v = g->users; v && rc == RC_OK; v = v->next)
-            rc = index_lists_add(&groups, v->id, g->id);
+    for (unsigned stale = 0; stale < 2; stale++) {
+        for (const struct group_decl *g = t->groups.first; g && rc == RC_OK; g = g->next) {
+            for (const struct value *v = g->users; v && rc == RC_OK && (g->stale_s != 0) == stale;
+                 v = v->next)
+                rc = index_lists_add(&groups, v->id, g->id);
+        }
     }
     uint32_t i = 0;
     for (const struct user_decl *u = t->users.first; u && rc == RC_OK; u = u->next, i++) {
@@ -103,8 +118,86 @@ static enum rc put_user_strings(const struct tree *t, struct part *p)
         rc = index_strings_add(&users, u->name.text, &id);
     }
     if (rc == RC_OK)
-        rc = index_strings_emit(&users, p, &p->set.strings[STRINGS_USER]);
+        rc = index_strings_emit(&users, image_hash, p, &p->set.strings[STRINGS_USER]);
     index_strings_fini(&users);
+    return rc;
+}
+
+/* VPNs by name. The strings are numbered as they come, zones without a VPN in between: so each is put under
+ * its zone's number. */
+static enum rc put_vpns(const struct tree *t, struct part *p)
+{
+    uint32_t n = 4;
+    while (n < t->zones.n * 2)
+        n *= 2;
+    struct img_bucket *b = calloc(n, sizeof *b);
+    enum rc rc = b ? RC_OK : RC_NOMEM;
+    for (const struct zone_decl *z = t->zones.first; z && rc == RC_OK; z = z->next) {
+        uint32_t at = image_hash(z->vpn.text) & (n - 1);
+        if (z->vpn.text.n == 0)
+            continue;
+        while (b[at].key.n)
+            at = (at + 1) & (n - 1);
+        b[at].value = z->id;
+        rc = part_text(p, z->vpn.text, &b[at].key);
+    }
+    p->set.strings[STRINGS_VPN] = (struct img_run){part_count(p, SECT_BUCKETS), n};
+    if (rc == RC_OK)
+        rc = buf_put(&p->sect[SECT_BUCKETS], span_of(b, n * sizeof *b));
+    free(b);
+    return rc;
+}
+
+/* ---- groups by what directories say ---- */
+
+struct attrs {
+    struct index_strings text;
+    struct index_lists groups; /* by number of the text */
+};
+
+static enum rc number_attr(struct tree *t, struct attrs *x, const struct value *v, uint32_t *id)
+{
+    uint8_t norm[ATTR_MOST];
+    size_t n = attr_normalise(v->w.text, norm);
+    if (n == 0)
+        return RC_LIMIT;
+    span keep = arena_dup(&t->mem, span_of(norm, n));
+    return keep.p ? index_strings_add(&x->text, keep, id) : RC_NOMEM;
+}
+
+static enum rc collect_attrs(struct tree *t, struct attrs *x)
+{
+    uint32_t id;
+    for (const struct group_decl *g = t->groups.first; g; g = g->next) {
+        for (const struct value *v = g->attrs; v; v = v->next)
+            TRY(number_attr(t, x, v, &id));
+    }
+    TRY(index_lists_init(&x->groups, x->text.n));
+    for (unsigned stale = 0; stale < 2; stale++) {
+        for (const struct group_decl *g = t->groups.first; g; g = g->next) {
+            for (const struct value *v = g->attrs; v && (g->stale_s != 0) == stale; v = v->next) {
+                TRY(number_attr(t, x, v, &id));
+                TRY(index_lists_add(&x->groups, id, g->id));
+            }
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc put_attrs(struct tree *t, struct part *p)
+{
+    struct attrs x = {0};
+    enum rc rc = collect_attrs(t, &x);
+    for (uint32_t i = 0; i < x.text.n && rc == RC_OK; i++) {
+        struct img_list o = {{part_count(p, SECT_NUMBERS), x.groups.v[i].n}};
+        rc = buf_put(&p->sect[SECT_NUMBERS], span_of(x.groups.v[i].v, o.numbers.n * sizeof(uint32_t)));
+        if (rc == RC_OK)
+            rc = part_put(p, SECT_ATTRS, &o, NULL);
+    }
+    if (rc == RC_OK)
+        rc = index_strings_emit(&x.text, attr_hash, p, &p->set.strings[STRINGS_ATTR]);
+    index_strings_fini(&x.text);
+    index_lists_fini(&x.groups);
     return rc;
 }
 
@@ -151,44 +244,132 @@ static enum rc put_map(const struct tree *t, struct part *p, enum img_map map)
 
 /* ---- rules ---- */
 
-enum table index_table(const struct rule *r)
+static bool about_certificates(const struct rule *r)
 {
-    if (r->block == BLOCK_WEB)
-        return TABLE_WEB;
-    if (r->block == BLOCK_ON)
-        return TABLE_ON;
     for (const struct cond *c = r->conds; c; c = c->next) {
         if (c->noun == NOUN_CERTIFICATE && !c->except)
-            return TABLE_CERT;
+            return true;
     }
-    return TABLE_TLS;
+    return false;
 }
 
-static enum rc put_rule(const struct tree *t, struct part *p, const struct rule *r, enum table table)
+enum table index_table(const struct rule *r)
 {
+    if (r->verb == VERB_LOG)
+        return TABLE_LOG;
+    if (r->verb == VERB_SET)
+        return TABLE_SET;
+    if (r->verb == VERB_MASQUERADE)
+        return TABLE_N;
+    switch (r->block) {
+    case BLOCK_WEB: return TABLE_WEB;
+    case BLOCK_ON: return TABLE_ON;
+    case BLOCK_FIREWALL: return TABLE_FIREWALL;
+    case BLOCK_CONTENT: return TABLE_CONTENT;
+    case BLOCK_DNS: return TABLE_DNS;
+    case BLOCK_TLS: return about_certificates(r) ? TABLE_CERT : TABLE_TLS;
+    default: return TABLE_N;
+    }
+}
+
+/* Rules of delegated files stand ahead of the main policy's, but what they set counts after it. */
+static void order_table(const struct tree *t, enum table table, struct index_order *o)
+{
+    for (unsigned pass = 0; pass < 2; pass++) {
+        bool delegated = (pass == 0) == (table == TABLE_WEB);
+        for (const struct rule *r = t->rules.first; r; r = r->next) {
+            if (index_table(r) == table && (r->delegate != NULL) == delegated)
+                o->items[o->n++].rule = r;
+        }
+        if (table == TABLE_WEB && pass == 0)
+            o->lead = o->n - o->first[table];
+    }
+    for (const struct observe_decl *w = table == TABLE_OBSERVE ? t->observes.first : NULL; w; w = w->next)
+        o->items[o->n++].observe = w;
+}
+
+static enum rc order_rules(const struct tree *t, struct index_order *o)
+{
+    o->items = calloc((size_t)t->rules.n + t->observes.n + 1, sizeof *o->items);
+    if (!o->items)
+        return RC_NOMEM;
+    for (unsigned table = 0; table <= TABLE_N; table++) {
+        o->first[table] = o->n;
+        order_table(t, table, o);
+    }
+    return RC_OK;
+}
+
+static enum rc put_mods(struct part *p, const struct rule *r, struct img_run *out)
+{
+    out->at = part_count(p, SECT_MODS);
+    for (const struct set_part *s = r->sets; s; s = s->next) {
+        struct img_mod o = {.kind = s->kind, .limit_s = s->limit_s};
+        TRY(part_text(p, s->value.text, &o.value));
+        TRY(part_put(p, SECT_MODS, &o, NULL));
+        out->n++;
+    }
+    return RC_OK;
+}
+
+static enum rc put_observe(const struct tree *t, struct part *p, const struct index_item *i)
+{
+    const struct observe_decl *w = i->observe;
+    struct img_rule o = {.line = w->pos.line,
+                         .verb = VERB_N,
+                         .table = TABLE_OBSERVE,
+                         .block = BLOCK_OBSERVE,
+                         .key = i->key,
+                         .since = INT64_MIN,
+                         .until = w->until,
+                         .observe_until = INT64_MIN,
+                         .schedules = i->schedules};
+    TRY(part_text(p, w->text, &o.text));
+    TRY(part_text(p, t->files[w->pos.file]->path, &o.file));
+    return part_put(p, SECT_RULES, &o, NULL);
+}
+
+static enum rc put_rule(const struct tree *t, struct part *p, const struct index_item *i)
+{
+    const struct rule *r = i->rule;
     struct img_rule o = {.line = r->pos.line,
                          .verb = (uint8_t)r->verb,
-                         .table = (uint8_t)table,
+                         .table = (uint8_t)index_table(r),
+                         .block = (uint16_t)r->block,
                          .log = r->log,
-                         .answer = (uint8_t)r->answer};
+                         .answer = (uint8_t)r->answer,
+                         .exempt_s = r->exempt_s,
+                         .quic_refuse = r->quic_refuse,
+                         .delegated = r->delegate != NULL,
+                         .key = i->key,
+                         .since = r->has_since ? r->since : INT64_MIN,
+                         .until = r->has_until ? r->until : INT64_MAX,
+                         .observe_until = r->has_observe ? r->observe_until : INT64_MIN,
+                         .schedules = i->schedules};
     TRY(part_text(p, r->text, &o.text));
     TRY(part_text(p, r->name.text, &o.name));
     TRY(part_text(p, t->files[r->pos.file]->path, &o.file));
     TRY(part_text(p, r->reason.text, &o.reason));
     TRY(part_text(p, r->owner.text, &o.owner));
     TRY(part_text(p, r->ticket.text, &o.ticket));
+    TRY(part_text(p, r->purpose.text, &o.purpose));
+    TRY(put_mods(p, r, &o.mods));
+    p->set.has_firewall |= r->block == BLOCK_FIREWALL;
     return part_put(p, SECT_RULES, &o, NULL);
 }
 
-static enum rc put_rules(const struct tree *t, struct part *p)
+static enum rc put_rules(struct tree *t, struct part *p)
 {
-    for (unsigned table = 0; table < TABLE_N; table++) {
-        for (const struct rule *r = t->rules.first; r; r = r->next) {
-            if (index_table(r) == table)
-                TRY(put_rule(t, p, r, table));
-        }
-    }
-    return RC_OK;
+    struct index_order o = {0};
+    enum rc rc = order_rules(t, &o);
+    if (rc == RC_OK)
+        rc = index_keys(&o);
+    if (rc == RC_OK)
+        rc = index_tables(t, &o, p);
+    for (uint32_t i = 0; i < o.n && rc == RC_OK; i++)
+        rc = o.items[i].rule ? put_rule(t, p, &o.items[i]) : put_observe(t, p, &o.items[i]);
+    free(o.items);
+    return rc;
 }
 
 enum rc index_build(struct tree *t, struct part *p)
@@ -197,10 +378,12 @@ enum rc index_build(struct tree *t, struct part *p)
     TRY(put_names(t, p));
     TRY(put_users(t, p));
     TRY(put_user_strings(t, p));
+    TRY(put_vpns(t, p));
+    TRY(put_attrs(t, p));
     TRY(put_map(t, p, MAP_ZONE));
     TRY(put_map(t, p, MAP_USER));
     TRY(put_map(t, p, MAP_GROUP));
+    TRY(index_schedules(t, p));
     TRY(put_rules(t, p));
-    TRY(index_tables(t, p));
     return part_put(p, SECT_SETTINGS, &p->set, NULL);
 }

@@ -6,6 +6,7 @@
 
 #include "gw/base/array.h"
 #include "gw/base/limits.h"
+#include "gw/base/obj.h"
 #include "policy/ranges.h"
 
 /* ---- lists and strings ---- */
@@ -55,7 +56,8 @@ enum rc index_strings_add(struct index_strings *s, span text, uint32_t *id)
     return map_put(&s->ids, text, (void *)((uintptr_t)*id + 1));
 }
 
-enum rc index_strings_emit(const struct index_strings *s, struct part *p, struct img_run *out)
+enum rc index_strings_emit(const struct index_strings *s, index_hash hash, struct part *p,
+                           struct img_run *out)
 {
     uint32_t n = 4;
     while (n < s->n * 2)
@@ -63,7 +65,7 @@ enum rc index_strings_emit(const struct index_strings *s, struct part *p, struct
     struct img_bucket *b = calloc(n, sizeof *b);
     enum rc rc = b ? RC_OK : RC_NOMEM;
     for (uint32_t i = 0; i < s->n && rc == RC_OK; i++) {
-        uint32_t at = image_hash(s->v[i]) & (n - 1);
+        uint32_t at = hash(s->v[i]) & (n - 1);
         while (b[at].key.n)
             at = (at + 1) & (n - 1);
         b[at].value = i;
@@ -90,10 +92,23 @@ static const enum dim noun_dim[] = {
 #undef N
 };
 
+/* Dimensions that share their values with another one. */
+static enum dim values_of(enum dim d)
+{
+    switch (d) {
+    case DIM_FROM2: return DIM_FROM;
+    case DIM_FOR2: return DIM_FOR;
+    case DIM_CATEGORY2: return DIM_CATEGORY;
+    case DIM_DOMAIN2: return DIM_DOMAIN;
+    default: return d;
+    }
+}
+
 struct indexer {
     struct tree *t;
     struct part *p;
-    struct index_strings atoms[DIM_N]; /* FROM, TO, PORT: different intervals; DOMAIN, METHOD: strings */
+    struct index_order *o;
+    struct index_strings atoms[DIM_N]; /* FROM, TO, PORT: different intervals; others: strings */
     struct intervals v4[DIM_N], v6[DIM_N];
     /* of the table at hand */
     uint32_t n_rules, n_words;
@@ -105,18 +120,18 @@ struct indexer {
 };
 
 /* Number of an interval; a new one is remembered for the range map. */
-static enum rc atom(struct indexer *x, enum dim d, const struct prefix *p, uint16_t lo, uint16_t hi,
+static enum rc atom(struct indexer *x, enum dim d, const struct prefix *p, uint32_t lo, uint32_t hi,
                     uint32_t *id)
 {
-    uint8_t key[24] = {0};
+    uint8_t key[26] = {0};
     uint32_t before = x->atoms[d].n;
     if (p) {
         key[0] = p->a.family;
         key[1] = p->bits;
         memcpy(key + 2, p->a.b, 16);
     }
-    memcpy(key + 18, &lo, 2);
-    memcpy(key + 20, &hi, 2);
+    memcpy(key + 18, &lo, 4);
+    memcpy(key + 22, &hi, 4);
     char *keep = arena_str(&x->t->mem, span_of(key, sizeof key));
     if (!keep)
         return RC_NOMEM;
@@ -138,19 +153,25 @@ static enum rc place_tokens(struct indexer *x, enum dim d, const struct value *v
         return fn(x, d, v->id, arg);
     for (const struct value *m = v->kind == VALUE_HOST ? v->members : v; m;
          m = v->kind == VALUE_HOST ? m->next : NULL) {
-        TRY(atom(x, d, &m->prefix, 0, 0, &id));
+        TRY(atom(x, values_of(d), &m->prefix, 0, 0, &id));
         TRY(fn(x, d, id + x->t->zones.n, arg));
     }
     return RC_OK;
 }
 
-static enum rc port_tokens(struct indexer *x, enum dim d, const struct value *v, token_fn fn, void *arg)
+/* A port with its protocol before it; what speaks no TCP, UDP or ICMP has no rule. */
+static enum rc port_token(struct indexer *x, enum dim d, unsigned proto, struct img_run ports, token_fn fn,
+                          void *arg)
 {
     uint32_t id;
-    for (const struct value *m = v->members ? v->members : v; m; m = v->members ? m->next : NULL) {
-        TRY(atom(x, d, NULL, m->lo, m->hi, &id));
-        TRY(fn(x, d, id, arg));
-    }
+    TRY(atom(x, d, NULL, img_port(proto, ports.at), img_port(proto, ports.n), &id));
+    return fn(x, d, id, arg);
+}
+
+static enum rc port_tokens(struct indexer *x, enum dim d, const struct value *v, token_fn fn, void *arg)
+{
+    for (const struct value *m = v->members ? v->members : v; m; m = v->members ? m->next : NULL)
+        TRY(port_token(x, d, m->proto ? m->proto : IMG_TCP, (struct img_run){m->lo, m->hi}, fn, arg));
     return RC_OK;
 }
 
@@ -162,42 +183,68 @@ static enum rc person_token(struct indexer *x, enum dim d, const struct value *v
     return fn(x, d, v->kind == VALUE_USER ? groups + v->id : v->id, arg);
 }
 
+static enum rc severity_tokens(struct indexer *x, enum dim d, const struct value *v, token_fn fn, void *arg)
+{
+    for (uint32_t severity = v->lo; severity <= v->hi && severity < IMG_SEVERITIES; severity++)
+        TRY(fn(x, d, severity, arg));
+    return RC_OK;
+}
+
 /* Calls fn for every token that the value stands for. */
 static enum rc value_tokens(struct indexer *x, enum dim d, const struct value *v, token_fn fn, void *arg)
 {
     uint32_t id;
-    switch (d) {
+    switch (values_of(d)) {
     case DIM_FROM:
     case DIM_TO: return place_tokens(x, d, v, fn, arg);
     case DIM_FOR: return person_token(x, d, v, fn, arg);
     case DIM_PORT: return port_tokens(x, d, v, fn, arg);
     case DIM_CATEGORY: return fn(x, d, v->kind == VALUE_NONE ? x->t->categories.n : v->id, arg);
     case DIM_DOMAIN:
-    case DIM_METHOD: TRY(index_strings_add(&x->atoms[d], v->w.text, &id)); return fn(x, d, id, arg);
+    case DIM_METHOD:
+    case DIM_PATH:
+    case DIM_TYPE:
+    case DIM_PATTERN:
+    case DIM_APPLICATION:
+        TRY(index_strings_add(&x->atoms[values_of(d)], v->w.text, &id));
+        return fn(x, d, id, arg);
+    case DIM_SCHEDULE:
     case DIM_DEFECT: return fn(x, d, v->id, arg);
-    case DIM_UPLOAD:
-    case DIM_EVENT:
-    case DIM_N: break;
+    case DIM_SIGNATURE: return severity_tokens(x, d, v, fn, arg);
+    default: return RC_BUG;
     }
-    return RC_BUG;
 }
 
 static uint32_t n_tokens(const struct indexer *x, enum dim d)
 {
-    switch (d) {
+    switch (values_of(d)) {
     case DIM_FROM:
-    case DIM_TO: return x->t->zones.n + x->atoms[d].n;
+    case DIM_TO: return x->t->zones.n + x->atoms[values_of(d)].n;
     case DIM_FOR: return img_token_unidentified(x->t->groups.n, x->t->users.n) + 1;
-    case DIM_PORT:
-    case DIM_DOMAIN:
-    case DIM_METHOD: return x->atoms[d].n;
     case DIM_CATEGORY: return x->t->categories.n + 1;
-    case DIM_UPLOAD: return 1;
+    case DIM_SCHEDULE: return x->t->schedules.n;
+    case DIM_UPLOAD:
+    case DIM_VIRUS: return 1;
+    case DIM_SIGNATURE: return IMG_SEVERITIES;
     case DIM_DEFECT: return 32;
     case DIM_EVENT: return ON_N;
-    case DIM_N: break;
+    default: return x->atoms[values_of(d)].n;
     }
-    return 0;
+}
+
+/* Every token of a condition; those of nouns without a value too. */
+static enum rc cond_tokens(struct indexer *x, enum dim d, const struct cond *c, token_fn fn, void *arg)
+{
+    struct img_run all = {0, UINT16_MAX};
+    if (c->noun == NOUN_UPLOAD || c->noun == NOUN_VIRUS)
+        return fn(x, d, 0, arg);
+    if (c->noun == NOUN_ICMP) {
+        TRY(port_token(x, d, IMG_ICMP, all, fn, arg));
+        return port_token(x, d, IMG_ICMP6, all, fn, arg);
+    }
+    for (const struct value *v = c->vals; v; v = v->next)
+        TRY(value_tokens(x, d, v, fn, arg));
+    return RC_OK;
 }
 
 /* ---- one table ---- */
@@ -224,32 +271,63 @@ static enum rc add_token(struct indexer *x, enum dim d, uint32_t token, void *ar
     return index_lists_add(a->except ? &x->except[d] : &x->accept[d], token, a->rule);
 }
 
-static enum rc add_cond(struct indexer *x, const struct cond *c, uint32_t rule)
+static enum rc add_cond(struct indexer *x, enum dim d, const struct cond *c, uint32_t rule)
 {
-    enum dim d = noun_dim[c->noun];
     struct adding a = {rule, c->except};
     x->asked[d] = true;
     set_bit(x->touched[d], rule);
     if (!c->except)
         set_bit(x->conditioned[d], rule);
-    if (d == DIM_UPLOAD)
-        return add_token(x, d, 0, &a);
-    for (const struct value *v = c->vals; v; v = v->next)
-        TRY(value_tokens(x, d, v, add_token, &a));
+    return cond_tokens(x, d, c, add_token, &a);
+}
+
+/* Dimension of a condition that a delegated file's rules get. */
+static enum dim second_dim(const struct cond *c)
+{
+    switch (noun_dim[c->noun]) {
+    case DIM_FROM: return DIM_FROM2;
+    case DIM_FOR: return DIM_FOR2;
+    case DIM_CATEGORY: return DIM_CATEGORY2;
+    case DIM_DOMAIN: return DIM_DOMAIN2;
+    default: return DIM_N;
+    }
+}
+
+typedef enum rc (*cond_fn)(struct indexer *x, enum dim d, const struct cond *c, uint32_t rule);
+
+static enum rc second_conds(struct indexer *x, const struct cond *c, uint32_t rule, cond_fn fn)
+{
+    for (; c; c = c->next) {
+        if (second_dim(c) == DIM_N)
+            return RC_BUG;
+        TRY(fn(x, second_dim(c), c, rule));
+    }
     return RC_OK;
 }
 
-static enum rc add_rule(struct indexer *x, const struct rule *r, uint32_t rule)
+/* Calls fn for all conditions of an item, its delegate's too. A ceiling is about what is granted: to block or
+ * to warn of is within every one. */
+static enum rc item_conds(struct indexer *x, const struct index_item *i, uint32_t rule, cond_fn fn)
+{
+    const struct rule *r = i->rule;
+    for (const struct cond *c = index_own(i); c; c = c->next)
+        TRY(fn(x, noun_dim[c->noun], c, rule));
+    if (!r || !r->delegate)
+        return RC_OK;
+    TRY(second_conds(x, r->delegate->who, rule, fn));
+    return r->verb == VERB_ALLOW ? second_conds(x, r->delegate->ceiling, rule, fn) : RC_OK;
+}
+
+static enum rc add_rule(struct indexer *x, const struct index_item *i, uint32_t rule)
 {
     struct adding a = {rule, false};
-    for (const struct cond *c = r->conds; c; c = c->next)
-        TRY(add_cond(x, c, rule));
-    if (r->block != BLOCK_ON)
+    TRY(item_conds(x, i, rule, add_cond));
+    if (!i->rule || i->rule->block != BLOCK_ON)
         return RC_OK;
     x->asked[DIM_EVENT] = true;
     set_bit(x->touched[DIM_EVENT], rule);
     set_bit(x->conditioned[DIM_EVENT], rule);
-    return add_token(x, DIM_EVENT, r->event, &a);
+    return add_token(x, DIM_EVENT, i->rule->event, &a);
 }
 
 /* ~bits, without the bits behind the last rule. */
@@ -293,7 +371,7 @@ static enum rc put_set(struct indexer *x, const struct index_list *l, const uint
 
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 {
-    *out = (struct img_dim){.asked = x->asked[d], .tokens = {part_count(x->p, SECT_TOKENS), 0}};
+    *out = (struct img_dim){.tokens = {part_count(x->p, SECT_TOKENS), 0}};
     if (!x->asked[d])
         return RC_OK;
     TRY(put_clear(x, x->conditioned[d], &out->dont_care));
@@ -310,9 +388,7 @@ static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 
 static enum rc table_start(struct indexer *x, enum table table)
 {
-    x->n_rules = 0;
-    for (const struct rule *r = x->t->rules.first; r; r = r->next)
-        x->n_rules += index_table(r) == table;
+    x->n_rules = x->o->first[table + 1] - x->o->first[table];
     x->n_words = img_words(x->n_rules);
     for (unsigned d = 0; d < DIM_N; d++) {
         x->asked[d] = false;
@@ -337,33 +413,135 @@ static void table_end(struct indexer *x)
     }
 }
 
-static enum rc table_build(struct indexer *x, enum table table, uint32_t first)
+/* ---- time ---- */
+
+struct span_of_time {
+    int64_t since, until;
+};
+
+static struct span_of_time holds(const struct index_item *i)
 {
-    struct img_table o = {.rules = {first, x->n_rules}, .n_words = x->n_words};
-    uint32_t rule = 0;
-    for (const struct rule *r = x->t->rules.first; r; r = r->next) {
-        if (index_table(r) == table)
-            TRY(add_rule(x, r, rule++));
+    const struct rule *r = i->rule;
+    if (!r)
+        return (struct span_of_time){INT64_MIN, i->observe->until};
+    return (struct span_of_time){r->has_since ? r->since : INT64_MIN, r->has_until ? r->until : INT64_MAX};
+}
+
+static int by_date(const void *a, const void *b)
+{
+    const struct img_date *x = a, *y = b;
+    return x->at != y->at ? (x->at < y->at ? -1 : 1) : x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+/* Beginnings and ends of the table's rules; those that hold from the beginning of time on in x->scratch. */
+static uint32_t collect_dates(struct indexer *x, const struct index_item *items, struct img_date *out)
+{
+    uint32_t n = 0;
+    memset(x->scratch, 0, sizeof x->scratch);
+    complement(x, x->scratch, x->scratch);
+    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
+        struct span_of_time t = holds(&items[rule]);
+        if (t.since != INT64_MIN)
+            x->scratch[rule / 64] &= ~(UINT64_C(1) << (rule % 64));
+        if (t.since >= t.until)
+            continue;
+        if (t.since != INT64_MIN)
+            out[n++] = (struct img_date){t.since, rule, 1};
+        if (t.until != INT64_MAX)
+            out[n++] = (struct img_date){t.until, rule, 0};
     }
+    qsort(out, n, sizeof *out, by_date);
+    return n;
+}
+
+static enum rc put_dates(struct indexer *x, const struct index_item *items, struct img_table *o)
+{
+    struct img_date *dates = calloc((size_t)x->n_rules * 2 + 1, sizeof *dates);
+    uint32_t n = dates ? collect_dates(x, items, dates) : 0, at;
+    enum rc rc = dates ? RC_OK : RC_NOMEM;
+    o->dates = (struct img_run){part_count(x->p, SECT_DATES), n};
+    o->date_bits = part_count(x->p, SECT_BITS);
+    for (uint32_t i = 0; i <= n && rc == RC_OK; i++) {
+        if (i % IMG_DATE_STEP == 0)
+            rc = put_bits(x, x->scratch, &at);
+        if (i == n || rc != RC_OK)
+            break;
+        x->scratch[dates[i].rule / 64] ^= UINT64_C(1) << (dates[i].rule % 64);
+        rc = part_put(x->p, SECT_DATES, &dates[i], NULL);
+    }
+    free(dates);
+    return rc;
+}
+
+/* Numbers of the schedules that a rule names, so that it can be asked when it begins or ends. */
+static enum rc put_schedules(struct indexer *x, struct index_item *i)
+{
+    i->schedules = (struct img_run){part_count(x->p, SECT_NUMBERS), 0};
+    for (const struct cond *c = index_own(i); c; c = c->next) {
+        for (const struct value *v = c->noun == NOUN_DURING ? c->vals : NULL; v; v = v->next) {
+            TRY(part_put(x->p, SECT_NUMBERS, &v->id, NULL));
+            i->schedules.n++;
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc put_timed(struct indexer *x, struct index_item *items, struct img_table *o)
+{
+    memset(x->scratch, 0, sizeof x->scratch);
+    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
+        struct span_of_time t = holds(&items[rule]);
+        TRY(put_schedules(x, &items[rule]));
+        if (items[rule].schedules.n || t.since != INT64_MIN || t.until != INT64_MAX)
+            set_bit(x->scratch, rule);
+    }
+    return put_bits(x, x->scratch, &o->timed);
+}
+
+static enum rc put_forbids(struct indexer *x, const struct index_item *items, struct img_table *o)
+{
+    memset(x->scratch, 0, sizeof x->scratch);
+    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
+        if (items[rule].rule && items[rule].rule->verb == VERB_FORBID)
+            set_bit(x->scratch, rule);
+    }
+    return put_bits(x, x->scratch, &o->forbids);
+}
+
+static enum rc table_build(struct indexer *x, enum table table)
+{
+    struct index_item *items = x->o->items + x->o->first[table];
+    struct img_table o = {.rules = {x->o->first[table], x->n_rules},
+                          .n_words = x->n_words,
+                          .lead = table == TABLE_WEB ? x->o->lead : 0};
+    for (uint32_t rule = 0; rule < x->n_rules; rule++)
+        TRY(add_rule(x, &items[rule], rule));
     memset(x->scratch, 0, sizeof x->scratch);
     complement(x, x->scratch, x->scratch);
     TRY(put_bits(x, x->scratch, &o.all));
-    for (unsigned d = 0; d < DIM_N; d++)
+    TRY(put_forbids(x, items, &o));
+    TRY(put_timed(x, items, &o));
+    TRY(put_dates(x, items, &o));
+    for (unsigned d = 0; d < DIM_N; d++) {
+        o.asked |= (uint32_t)x->asked[d] << d;
         TRY(put_dim(x, d, &o.dim[d]));
+    }
     return part_put(x->p, SECT_TABLES, &o, NULL);
 }
 
 /* ---- all of them ---- */
 
+static enum rc number_cond(struct indexer *x, enum dim d, const struct cond *c, uint32_t rule)
+{
+    (void)rule;
+    return cond_tokens(x, d, c, number_token, NULL);
+}
+
 /* Numbers every interval and string first, so that each table knows how many tokens there are. */
 static enum rc number_all(struct indexer *x)
 {
-    for (const struct rule *r = x->t->rules.first; r; r = r->next) {
-        for (const struct cond *c = r->conds; c; c = c->next) {
-            for (const struct value *v = c->vals; v; v = v->next)
-                TRY(value_tokens(x, noun_dim[c->noun], v, number_token, NULL));
-        }
-    }
+    for (uint32_t i = 0; i < x->o->first[TABLE_N]; i++)
+        TRY(item_conds(x, &x->o->items[i], 0, number_cond));
     return RC_OK;
 }
 
@@ -374,28 +552,48 @@ static enum rc put_maps(struct indexer *x)
     TRY(ranges_emit(x->p, &x->v6[DIM_FROM], RANGE_ALL, &s->map_v6[MAP_FROM]));
     TRY(ranges_emit(x->p, &x->v4[DIM_TO], RANGE_ALL, &s->map_v4[MAP_TO]));
     TRY(ranges_emit(x->p, &x->v6[DIM_TO], RANGE_ALL, &s->map_v6[MAP_TO]));
-    TRY(ranges_emit(x->p, &x->v4[DIM_PORT], RANGE_ALL, &s->map_v4[MAP_PORT]));
-    TRY(index_strings_emit(&x->atoms[DIM_DOMAIN], x->p, &s->strings[STRINGS_DOMAIN]));
-    return index_strings_emit(&x->atoms[DIM_METHOD], x->p, &s->strings[STRINGS_METHOD]);
+    return ranges_emit(x->p, &x->v4[DIM_PORT], RANGE_ALL, &s->map_v4[MAP_PORT]);
 }
 
-enum rc index_tables(struct tree *t, struct part *p)
+static enum rc put_strings(struct indexer *x)
+{
+    static const struct {
+        enum dim dim;
+        enum img_strings strings;
+        index_hash hash;
+    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},     {DIM_METHOD, STRINGS_METHOD, image_hash},
+               {DIM_PATH, STRINGS_PATH, image_hash_forward}, {DIM_TYPE, STRINGS_TYPE, image_hash},
+               {DIM_PATTERN, STRINGS_PATTERN, image_hash},   {DIM_APPLICATION, STRINGS_APP, image_hash}};
+    struct img_settings *s = &x->p->set;
+    for (size_t i = 0; i < N_ELEMS(all); i++)
+        TRY(index_strings_emit(&x->atoms[all[i].dim], all[i].hash, x->p, &s->strings[all[i].strings]));
+    for (uint32_t i = 0; i < x->atoms[DIM_PATH].n; i++) {
+        uint32_t n = (uint32_t)x->atoms[DIM_PATH].v[i].n;
+        if (n > LIM_POLICY_PATH_BYTES)
+            return RC_LIMIT;
+        s->path_most = n > s->path_most ? n : s->path_most;
+    }
+    return RC_OK;
+}
+
+enum rc index_tables(struct tree *t, struct index_order *o, struct part *p)
 {
     struct indexer *x = calloc(1, sizeof *x);
     enum rc rc = x ? RC_OK : RC_NOMEM;
-    uint32_t first = 0;
     if (!x)
         return rc;
     x->t = t;
     x->p = p;
+    x->o = o;
     rc = number_all(x);
     if (rc == RC_OK)
         rc = put_maps(x);
+    if (rc == RC_OK)
+        rc = put_strings(x);
     for (unsigned table = 0; table < TABLE_N && rc == RC_OK; table++) {
         rc = table_start(x, table);
         if (rc == RC_OK)
-            rc = table_build(x, table, first);
-        first += x->n_rules;
+            rc = table_build(x, table);
         table_end(x);
     }
     for (unsigned d = 0; d < DIM_N; d++) {

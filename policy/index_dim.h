@@ -1,4 +1,6 @@
-/* Bit sets, token lists and hashed strings of the tables; see image.h for what they are. */
+/* What the files of the index share: index.c (declarations, rules), index_dim.c (bit sets, token lists and
+ * hashed strings of the tables), index_time.c (schedules), index_key.c (keys of rules). See image.h for what
+ * they make. */
 #ifndef POLICY_INDEX_DIM_H
 #define POLICY_INDEX_DIM_H
 
@@ -26,10 +28,36 @@ struct index_strings {
     size_t cap;
 };
 enum rc index_strings_add(struct index_strings *s, span text, uint32_t *id) MUST_USE;
-enum rc index_strings_emit(const struct index_strings *s, struct part *p, struct img_run *out) MUST_USE;
+typedef uint32_t (*index_hash)(span text);
+enum rc index_strings_emit(const struct index_strings *s, index_hash hash, struct part *p,
+                           struct img_run *out) MUST_USE;
 void index_strings_fini(struct index_strings *s);
 
-/* All tables of the rules. */
-enum rc index_tables(struct tree *t, struct part *p) MUST_USE;
+/* All rules in the order of the part: table by table, then those of no table. */
+struct index_item {
+    const struct rule *rule; /* NULL: an `observe` statement */
+    const struct observe_decl *observe;
+    uint64_t key;
+    struct img_run schedules; /* numbers of the schedules it names, of NUMBERS */
+};
+struct index_order {
+    struct index_item *items;
+    uint32_t n;
+    uint32_t first[TABLE_N + 1]; /* of each table; the last one: of those in none */
+    uint32_t lead;               /* rules of delegated files at the beginning of `web` */
+};
+
+/* Conditions of an item that are not its own: for whom a delegated file is, and within which ceiling. */
+static inline const struct cond *index_own(const struct index_item *i)
+{
+    return i->rule ? i->rule->conds : i->observe->conds;
+}
+
+/* Keys of all items; no two are the same. */
+enum rc index_keys(struct index_order *o) MUST_USE;
+/* Bit sets of all tables; fills in the items' schedules. */
+enum rc index_tables(struct tree *t, struct index_order *o, struct part *p) MUST_USE;
+/* Schedules with their time zones. RC_NOTFOUND: the system does not know one. */
+enum rc index_schedules(const struct tree *t, struct part *p) MUST_USE;
 
 #endif

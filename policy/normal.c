@@ -2,6 +2,7 @@
 #include "policy/normal.h"
 
 #include "policy/diag.h"
+#include "policy/tz.h"
 
 static enum rc put_quoted(struct buf *b, span s)
 {
@@ -36,6 +37,40 @@ static enum rc put_values(struct buf *b, const char *before, const struct value 
     return RC_OK;
 }
 
+/* Seconds in the largest unit that fits. */
+static enum rc put_duration(struct buf *b, const char *before, uint32_t s)
+{
+    if (s == 0)
+        return RC_OK;
+    return s % 604800 == 0  ? buf_printf(b, "%s%uw", before, s / 604800)
+           : s % 86400 == 0 ? buf_printf(b, "%s%ud", before, s / 86400)
+           : s % 3600 == 0  ? buf_printf(b, "%s%uh", before, s / 3600)
+                            : buf_printf(b, "%s%um", before, s / 60);
+}
+
+static span folder_of(span path)
+{
+    while (path.n && path.p[path.n - 1] != '/')
+        path.n--;
+    return path;
+}
+
+/* A path as it would be written in the main file. */
+static enum rc put_path(const struct tree *t, struct buf *b, const struct word *w)
+{
+    span main = folder_of(t->files[0]->path), own = folder_of(t->files[w->pos.file]->path);
+    if (w->text.n && w->text.p[0] == '/')
+        return put_quoted(b, w->text);
+    struct buf path = {0};
+    enum rc rc = buf_put(&path, span_has_prefix(own, main) ? span_cut(own, main.n, own.n) : own);
+    if (rc == RC_OK)
+        rc = buf_put(&path, w->text);
+    if (rc == RC_OK)
+        rc = put_quoted(b, buf_span(&path));
+    buf_fini(&path);
+    return rc;
+}
+
 /* ---- settings ---- */
 
 static enum rc put_listen(struct buf *b, const struct set_listen *l)
@@ -65,9 +100,10 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));
-    TRY(put_label(b, "\nlists ", &s->lists));
-    if (s->telephone.text.n || s->mail.text.n)
-        TRY(buf_put_str(b, "\nhelp"));
+    TRY(buf_put_str(b, s->lists.text.n ? "\nlists " : "\n# lists: none"));
+    TRY(put_label(b, "", &s->lists));
+    TRY(put_label(b, "\ntime-zone ", &s->time_zone));
+    TRY(buf_put_str(b, s->telephone.text.n || s->mail.text.n ? "\nhelp" : "\n# help: none"));
     TRY(put_label(b, " telephone ", &s->telephone));
     TRY(put_label(b, " mail ", &s->mail));
     return buf_put_str(b, "\n");
@@ -75,13 +111,42 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
 
 /* ---- names ---- */
 
+/* Whether the zone has its interface from a `node` block. */
+static bool by_node(const struct tree *t, const struct zone_decl *z)
+{
+    for (const struct node_decl *n = t->nodes.first; n; n = n->next) {
+        for (const struct node_zone *nz = n->zones; nz; nz = nz->next) {
+            if (nz->interface.pos.file == z->interface.pos.file &&
+                nz->interface.pos.off == z->interface.pos.off)
+                return true;
+        }
+    }
+    return false;
+}
+
+static enum rc put_nodes(const struct tree *t, struct buf *b)
+{
+    for (const struct node_decl *n = t->nodes.first; n; n = n->next) {
+        TRY(put_word(b, "node ", &n->name));
+        TRY(buf_put_str(b, span_eq(n->name.text, t->node) ? " { # this machine\n" : " {\n"));
+        for (const struct node_zone *nz = n->zones; nz; nz = nz->next) {
+            TRY(put_word(b, "    zone ", &nz->zone));
+            TRY(put_word(b, " interface ", &nz->interface));
+            TRY(buf_put_str(b, "\n"));
+        }
+        TRY(buf_put_str(b, "}\n"));
+    }
+    return RC_OK;
+}
+
 static enum rc put_zones(const struct tree *t, struct buf *b)
 {
     for (const struct zone_decl *z = t->zones.first; z; z = z->next) {
         TRY(put_word(b, "zone ", &z->name));
-        if (z->interface.text.n)
+        if (z->interface.text.n && !by_node(t, z))
             TRY(put_word(b, " interface ", &z->interface));
         TRY(put_values(b, " network ", z->networks));
+        TRY(put_label(b, z->vpn_remote ? " vpn remote " : " vpn site ", &z->vpn));
         TRY(buf_printf(b, "%s%s%s\n",
                        z->internet && !span_eq(z->name.text, SPAN("internet")) ? " internet" : "",
                        z->ca_none ? " ca none" : "", z->source_keep ? " source keep" : ""));
@@ -97,9 +162,23 @@ static enum rc put_categories(const struct tree *t, struct buf *b)
         for (const struct category_source *s = c->sources; s; s = s->next) {
             TRY(buf_put_str(b, s->except ? " except" : ""));
             TRY(buf_put_str(b, kinds[s->kind]));
-            TRY(put_quoted(b, s->w.text));
+            TRY(s->kind == CAT_FILE ? put_path(t, b, &s->w) : put_quoted(b, s->w.text));
         }
         TRY(buf_put_str(b, "\n"));
+    }
+    return RC_OK;
+}
+
+/* " ldap "DN", "DN"" without what marks them in the tree. */
+static enum rc put_attrs(struct buf *b, const char *before, span mark, const struct value *v)
+{
+    bool first = true;
+    for (; v; v = v->next) {
+        if (!span_has_prefix(v->w.text, mark))
+            continue;
+        TRY(buf_put_str(b, first ? before : ", "));
+        TRY(put_quoted(b, span_cut(v->w.text, mark.n, v->w.text.n)));
+        first = false;
     }
     return RC_OK;
 }
@@ -117,6 +196,9 @@ static enum rc put_people(const struct tree *t, struct buf *b)
         TRY(put_word(b, "group ", &g->name));
         TRY(put_values(b, " network ", g->networks));
         TRY(put_values(b, " user ", g->users));
+        TRY(put_attrs(b, " ldap ", SPAN("ldap:"), g->attrs));
+        TRY(put_attrs(b, " radius class ", SPAN("radius:class="), g->attrs));
+        TRY(put_duration(b, " stale ", g->stale_s));
         TRY(buf_put_str(b, "\n"));
     }
     return RC_OK;
@@ -138,25 +220,103 @@ static enum rc put_things(const struct tree *t, struct buf *b)
     return RC_OK;
 }
 
+/* ---- schedules ---- */
+
+static enum rc put_date(struct buf *b, const char *before, int32_t days)
+{
+    int y, m, d;
+    tz_date(days, &y, &m, &d);
+    return buf_printf(b, "%s%04d-%02d-%02d", before, y, m, d);
+}
+
+static enum rc put_dates(struct buf *b, const char *before, const struct slot *s)
+{
+    TRY(put_date(b, before, s->first));
+    return s->last == s->first ? RC_OK : put_date(b, "..", s->last);
+}
+
+/* Days of a slot are in a row, perhaps over Sunday. */
+static enum rc put_days(struct buf *b, uint8_t days)
+{
+    static const char *const names[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
+    unsigned from = 0, n = 1;
+    while (from < 6 && (!(days >> from & 1) || (days >> (from + 6) % 7 & 1)))
+        from++;
+    if (days == 0x7f)
+        from = 0;
+    while (n < 7 && (days >> (from + n) % 7 & 1))
+        n++;
+    return n == 1 ? buf_printf(b, " %s", names[from])
+                  : buf_printf(b, " %s-%s", names[from], names[(from + n - 1) % 7]);
+}
+
+static enum rc put_schedules(const struct tree *t, struct buf *b)
+{
+    for (const struct schedule_decl *s = t->schedules.first; s; s = s->next) {
+        TRY(put_word(b, "schedule ", &s->name));
+        for (const struct slot *i = s->slots; i; i = i->next) {
+            TRY(i->days ? put_days(b, i->days) : put_dates(b, " ", i));
+            TRY(buf_printf(b, " %02u:%02u-%02u:%02u", i->from_min / 60, i->from_min % 60, i->to_min / 60,
+                           i->to_min % 60));
+        }
+        for (const struct slot *i = s->except; i; i = i->next)
+            TRY(put_dates(b, i == s->except ? " except " : ", ", i));
+        TRY(put_label(b, " zone ", &s->zone));
+        TRY(buf_put_str(b, "\n"));
+    }
+    return RC_OK;
+}
+
 /* ---- rules ---- */
 
-static enum rc put_block(const struct tree *t, struct buf *b, enum block block, const char *name)
+static enum rc put_line(struct buf *b, const char *before, span text)
 {
-    TRY(buf_printf(b, "%s {\n", name));
+    TRY(buf_put_str(b, before));
+    TRY(buf_put(b, text));
+    return buf_put_str(b, "\n");
+}
+
+/* A block with what holds behind its last rule. `absent`: what holds where there is none of it. */
+static enum rc put_block(const struct tree *t, struct buf *b, enum block block, const char *otherwise,
+                         const char *absent)
+{
+    bool first = true;
     for (const struct rule *r = t->rules.first; r; r = r->next) {
-        if (r->block == block)
-            TRY(buf_printf(b, "    %.*s\n", (int)r->text.n, (const char *)r->text.p));
+        if (r->block != block || r->delegate)
+            continue;
+        if (first)
+            TRY(buf_printf(b, "%s {\n", (const char *)block_word(block).p));
+        first = false;
+        TRY(put_line(b, "    ", r->text));
     }
-    return buf_put_str(b, block == BLOCK_TLS
-                              ? "    # default: inspect any; a certificate defect is blocked\n}\n"
-                              : "    # default: block any\n}\n");
+    if (!first)
+        return buf_printf(b, "    # default: %s\n}\n", otherwise);
+    return absent
+               ? buf_printf(b, "# %s: %s\n", (const char *)block_word(block).p, absent)
+               : buf_printf(b, "%s {\n    # default: %s\n}\n", (const char *)block_word(block).p, otherwise);
+}
+
+/* Each delegate, and as comments what its owner wrote. */
+static enum rc put_delegates(const struct tree *t, struct buf *b)
+{
+    for (const struct delegate_decl *d = t->delegates.first; d; d = d->next) {
+        TRY(buf_put_str(b, "delegate "));
+        TRY(put_path(t, b, &d->file));
+        TRY(put_label(b, " to ", &d->name));
+        TRY(put_line(b, " ", d->may));
+        for (const struct rule *r = t->rules.first; r; r = r->next) {
+            if (r->delegate == d)
+                TRY(put_line(b, "#   web: ", r->text));
+        }
+    }
+    return RC_OK;
 }
 
 /* One line an answer; what is not said, by its default. */
 static enum rc put_on(const struct tree *t, struct buf *b)
 {
     static const char *const defaults[] = {
-#define O(id, word, answers, lacks, def) def,
+#define O(id, word, answers, def) def,
 #include "policy/event.tbl"
 #undef O
     };
@@ -183,14 +343,24 @@ static enum rc put_on(const struct tree *t, struct buf *b)
 enum rc policy_normal(const struct tree *t, struct buf *b)
 {
     TRY(put_settings(&t->set, b));
+    TRY(put_nodes(t, b));
     TRY(put_zones(t, b));
     TRY(put_things(t, b));
     TRY(put_people(t, b));
     TRY(put_categories(t, b));
-    TRY(put_block(t, b, BLOCK_TLS, "tls"));
-    TRY(put_block(t, b, BLOCK_WEB, "web"));
+    TRY(put_schedules(t, b));
+    TRY(put_block(t, b, BLOCK_FIREWALL, "block any", "none: what other programs forward is not judged"));
+    TRY(put_block(t, b, BLOCK_TLS, "inspect any; a certificate defect is blocked", NULL));
+    TRY(put_block(t, b, BLOCK_WEB, "block any", NULL));
+    TRY(put_block(t, b, BLOCK_CONTENT, "allow any", NULL));
+    TRY(put_block(t, b, BLOCK_DNS, "allow any", NULL));
+    TRY(put_delegates(t, b));
     TRY(put_on(t, b));
-    for (const struct expect *e = t->expects.first; e; e = e->next)
-        TRY(buf_printf(b, "%.*s\n", (int)e->text.n, (const char *)e->text.p));
+    for (const struct observe_decl *o = t->observes.first; o; o = o->next)
+        TRY(put_line(b, "", o->text));
+    for (const struct expect *e = t->expects.first; e; e = e->next) {
+        if (!t->files[e->pos.file]->delegated)
+            TRY(put_line(b, "", e->text));
+    }
     return RC_OK;
 }

@@ -47,34 +47,13 @@ bool p_expected(struct parser *p, const char *what)
     return false;
 }
 
-const char *p_future(span word)
-{
-    static const struct {
-        const char *word, *what;
-    } later[] = {
-#define F(word, what) {word, what},
-#include "policy/future.tbl"
-#undef F
-    };
-    for (size_t i = 0; i < N_ELEMS(later); i++) {
-        if (span_eq(word, span_str(later[i].word)))
-            return later[i].what;
-    }
-    return NULL;
-}
-
 bool p_unknown(struct parser *p, const char *what, struct suggest *among)
 {
     const struct word *w = &p->lx.word;
     if (p->lx.tok != TOK_WORD)
         return p_expected(p, what);
-    const char *later = p_future(w->text);
-    if (later)
-        diag_error(p->d, w->pos, "take the line out, or put `#` before it",
-                   "`%.*s` (%s) is not available in this version", SHOW(w->text), later);
-    else
-        diag_error(p->d, w->pos, among ? suggest_hint(p->d, among) : NULL, "expected %s, not `%.*s`", what,
-                   SHOW(w->text));
+    diag_error(p->d, w->pos, among ? suggest_hint(p->d, among) : NULL, "expected %s, not `%.*s`", what,
+               SHOW(w->text));
     return false;
 }
 
@@ -217,6 +196,11 @@ static bool rule_block(struct parser *p, struct pos at, enum block block)
     return true;
 }
 
+static bool p_firewall(struct parser *p, struct pos at)
+{
+    return rule_block(p, at, BLOCK_FIREWALL);
+}
+
 static bool p_tls(struct parser *p, struct pos at)
 {
     return rule_block(p, at, BLOCK_TLS);
@@ -227,9 +211,17 @@ static bool p_web(struct parser *p, struct pos at)
     return rule_block(p, at, BLOCK_WEB);
 }
 
-/* ---- statements ---- */
+static bool p_content(struct parser *p, struct pos at)
+{
+    return rule_block(p, at, BLOCK_CONTENT);
+}
 
-static void parse_file(struct diag *d, uint32_t file, bool in_memory);
+static bool p_dns(struct parser *p, struct pos at)
+{
+    return rule_block(p, at, BLOCK_DNS);
+}
+
+/* ---- statements ---- */
 
 static bool p_include(struct parser *p, struct pos at)
 {
@@ -249,7 +241,7 @@ static bool p_include(struct parser *p, struct pos at)
         diag_error(p->d, pattern.pos, NULL, "there is no such file: %s", path ? path : "?");
     for (size_t i = 0; rc == 0 && i < found.gl_pathc; i++) {
         if (source_load(p->d, found.gl_pathv[i], &pattern.pos))
-            parse_file(p->d, p->t->n_files - 1, false);
+            p_file(p->d, p->t->n_files - 1, false, p->delegate);
     }
     globfree(&found);
     return true;
@@ -265,6 +257,7 @@ static const struct statement statements[] = {
     {"crl", p_crl},
     {"lists", p_lists},
     {"help", p_help},
+    {"time-zone", p_time_zone},
     {"node", p_node},
     {"zone", p_zone},
     {"host", p_host},
@@ -272,10 +265,16 @@ static const struct statement statements[] = {
     {"group", p_group},
     {"user", p_user},
     {"category", p_category},
+    {"schedule", p_schedule},
+    {"firewall", p_firewall},
     {"tls", p_tls},
     {"web", p_web},
+    {"content", p_content},
+    {"dns", p_dns},
     {"on", p_on},
+    {"observe", p_observe},
     {"include", p_include},
+    {"delegate", p_delegate},
     {"expect", p_expect},
 };
 
@@ -285,10 +284,20 @@ static bool verb_outside(struct parser *p)
     for (unsigned v = 0; v < VERB_N; v++) {
         if (!span_eq(p->lx.word.text, verb_word(v)))
             continue;
-        diag_error(p->d, p->lx.word.pos, "write `web { ... }` or `tls { ... }` around it",
+        diag_error(p->d, p->lx.word.pos, "write `web { ... }` (or firewall, tls, content, dns) around it",
                    "a rule stands in a block");
         return true;
     }
+    return false;
+}
+
+/* A delegated file holds rules of its owner, and nothing that is everybody's. */
+static bool allowed_in_file(struct parser *p, const struct statement *s, struct pos at)
+{
+    if (!p->delegate || s->parse == p_web || s->parse == p_expect)
+        return true;
+    diag_error(p->d, at, "it holds `web { ... }` and `expect` lines", "`%s` cannot stand in a delegated file",
+               s->word);
     return false;
 }
 
@@ -298,7 +307,7 @@ static bool statement(struct parser *p)
     for (size_t i = 0; i < N_ELEMS(statements); i++) {
         struct pos at = p->lx.word.pos;
         if (p_take(p, statements[i].word))
-            return statements[i].parse(p, at);
+            return allowed_in_file(p, &statements[i], at) && statements[i].parse(p, at);
         suggest_add(&near, span_str(statements[i].word));
     }
     if (p->lx.tok == TOK_CLOSE) {
@@ -311,9 +320,9 @@ static bool statement(struct parser *p)
     return p_unknown(p, "a setting, a name or a block", &near);
 }
 
-static void parse_file(struct diag *d, uint32_t file, bool in_memory)
+void p_file(struct diag *d, uint32_t file, bool in_memory, const struct delegate_decl *delegate)
 {
-    struct parser p = {.d = d, .t = d->tree, .in_memory = in_memory};
+    struct parser p = {.d = d, .t = d->tree, .in_memory = in_memory, .delegate = delegate};
     lex_start(&p.lx, d, file);
     while (p.lx.tok != TOK_END) {
         if (p.lx.tok == TOK_LINE)
@@ -326,11 +335,11 @@ static void parse_file(struct diag *d, uint32_t file, bool in_memory)
 void policy_parse(struct diag *d, const char *path)
 {
     if (source_load(d, path, NULL))
-        parse_file(d, 0, false);
+        p_file(d, 0, false, NULL);
 }
 
 void policy_parse_text(struct diag *d, const char *name, span text)
 {
     if (source_text(d, name, text))
-        parse_file(d, d->tree->n_files - 1, true);
+        p_file(d, d->tree->n_files - 1, true, NULL);
 }

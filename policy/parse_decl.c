@@ -3,6 +3,8 @@
  * the name. */
 #include "policy/parser.h"
 
+#include "gw/base/obj.h"
+
 /* ---- node ---- */
 
 static bool node_zone(struct parser *p, struct node_zone ***last)
@@ -49,6 +51,17 @@ bool p_node(struct parser *p, struct pos at)
 
 /* ---- zone ---- */
 
+/* vpn site "NAME", vpn remote "NAME" */
+static bool zone_vpn(struct parser *p, struct zone_decl *z)
+{
+    if (z->vpn.text.n)
+        return p_expected(p, "one `vpn` for a zone");
+    z->vpn_remote = p_take(p, "remote");
+    if (!z->vpn_remote && !p_take(p, "site"))
+        return p_expected(p, "`site` or `remote`");
+    return p_string(p, "the name of a VPN", &z->vpn);
+}
+
 static bool zone_part(struct parser *p, struct zone_decl *z)
 {
     struct value **last = &z->networks;
@@ -62,6 +75,8 @@ static bool zone_part(struct parser *p, struct zone_decl *z)
         return z->internet = true;
     if (p_take(p, "ca"))
         return (z->ca_none = p_take(p, "none")) || p_expected(p, "`none`");
+    if (p_take(p, "vpn"))
+        return zone_vpn(p, z);
     if (p_take(p, "source"))
         return (z->source_keep = p_take(p, "keep")) || p_expected(p, "`keep`");
     struct suggest near = suggest_for(p->lx.word.text);
@@ -69,7 +84,8 @@ static bool zone_part(struct parser *p, struct zone_decl *z)
     suggest_add(&near, SPAN("network"));
     suggest_add(&near, SPAN("internet"));
     suggest_add(&near, SPAN("source"));
-    return p_unknown(p, "`interface`, `network`, `internet`, `ca none` or `source keep`", &near);
+    suggest_add(&near, SPAN("vpn"));
+    return p_unknown(p, "`interface`, `network`, `vpn`, `internet`, `ca none` or `source keep`", &near);
 }
 
 bool p_zone(struct parser *p, struct pos at)
@@ -113,10 +129,10 @@ bool p_service(struct parser *p, struct pos at)
     struct value **tcp = &s->tcp, **udp = &s->udp;
     do {
         if (p_take(p, "tcp")) {
-            if (!p_ports(p, &tcp))
+            if (!p_ports(p, 6, &tcp))
                 return false;
         } else if (p_take(p, "udp")) {
-            if (!p_ports(p, &udp))
+            if (!p_ports(p, 17, &udp))
                 return false;
         } else {
             return p_expected(p, "`tcp PORT, ...` or `udp PORT, ...`");
@@ -127,6 +143,90 @@ bool p_service(struct parser *p, struct pos at)
 
 /* ---- group, user ---- */
 
+/* A name in a directory as it is compared: lower case, no blanks around `,` and `=`. */
+static span dn_normal(struct tree *t, span s)
+{
+    uint8_t *out = arena_alloc(&t->mem, s.n + 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        uint8_t c = ascii_lower(s.p[i]);
+        bool mark = c == ',' || c == '=';
+        bool after = n > 0 && (out[n - 1] == ',' || out[n - 1] == '=');
+        while (mark && n > 0 && out[n - 1] == ' ')
+            n--;
+        if (c != ' ' || (n > 0 && !after))
+            out[n++] = c;
+    }
+    return span_trim(span_of(out, n));
+}
+
+/* What a source of identities says of a member: "ldap:DN", "radius:class=VALUE". */
+static bool group_attrs(struct parser *p, const char *source, const char *what, struct value ***last)
+{
+    do {
+        struct value *v;
+        bool dn = span_eq(span_str(source), SPAN("ldap:"));
+        if (!p_new(p, sizeof *v, &v) || !p_string(p, what, &v->w))
+            return false;
+        span text = dn ? dn_normal(p->t, v->w.text) : v->w.text;
+        if (text.n == 0 || (dn && span_find(text, '=', 0) == SIZE_MAX)) {
+            diag_error(p->d, v->w.pos, dn ? "write \"cn=agents,ou=groups,dc=province,dc=example\"" : NULL,
+                       "\"%.*s\" is not %s", SHOW(v->w.text), what);
+            return false;
+        }
+        size_t n = strlen(source);
+        uint8_t *attr;
+        if (!p_new(p, n + text.n, &attr))
+            return false;
+        memcpy(attr, source, n);
+        memcpy(attr + n, text.p, text.n);
+        v->w.text = span_of(attr, n + text.n);
+        **last = v;
+        *last = &v->next;
+    } while (p_take_comma(p));
+    return true;
+}
+
+static bool group_radius(struct parser *p, struct value ***last)
+{
+    if (!p_take(p, "class"))
+        return p_expected(p, "`class \"...\"`");
+    return group_attrs(p, "radius:class=", "a class", last);
+}
+
+static bool group_stale(struct parser *p, struct group_decl *g)
+{
+    if (g->stale_s)
+        return p_expected(p, "one `stale` for a group");
+    return p_duration(p, &g->stale_s);
+}
+
+static bool group_part(struct parser *p, struct group_decl *g)
+{
+    static const char *const words[] = {"network", "user", "ldap", "radius", "stale"};
+    struct value **networks = &g->networks, **users = &g->users, **attrs = &g->attrs;
+    struct suggest near = suggest_for(p->lx.word.text);
+    for (size_t i = 0; i < N_ELEMS(words); i++)
+        suggest_add(&near, span_str(words[i]));
+    while (*networks)
+        networks = &(*networks)->next;
+    while (*users)
+        users = &(*users)->next;
+    while (*attrs)
+        attrs = &(*attrs)->next;
+    if (p_take(p, "network"))
+        return p_networks(p, &networks);
+    if (p_take(p, "user"))
+        return p_strings(p, "a user", &users);
+    if (p_take(p, "ldap"))
+        return group_attrs(p, "ldap:", "the name of a group in the directory", &attrs);
+    if (p_take(p, "radius"))
+        return group_radius(p, &attrs);
+    if (p_take(p, "stale"))
+        return group_stale(p, g);
+    return p_unknown(p, "`network`, `user`, `ldap`, `radius class` or `stale`", &near);
+}
+
 bool p_group(struct parser *p, struct pos at)
 {
     struct group_decl *g;
@@ -134,20 +234,9 @@ bool p_group(struct parser *p, struct pos at)
     if (!p_new(p, sizeof *g, &g) || !p_word(p, "a name", &g->name))
         return false;
     P_APPEND(p->t->groups, g);
-    struct value **networks = &g->networks, **users = &g->users;
     do {
-        struct suggest near = suggest_for(p->lx.word.text);
-        suggest_add(&near, SPAN("network"));
-        suggest_add(&near, SPAN("user"));
-        if (p_take(p, "network")) {
-            if (!p_networks(p, &networks))
-                return false;
-        } else if (p_take(p, "user")) {
-            if (!p_strings(p, "a user", &users))
-                return false;
-        } else {
-            return p_unknown(p, "`network` or `user`", &near);
-        }
+        if (!group_part(p, g))
+            return false;
     } while (!p_at_end(p));
     return true;
 }

@@ -10,6 +10,8 @@
 
 #include "gw/base/obj.h"
 #include "policy/image.h"
+#include "policy/schedule.h"
+#include "policy/words.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
@@ -100,6 +102,8 @@ static enum rc fill_zones(struct snapshot *s)
         const struct img_zone *z = &m->ZONES[i];
         s->zones[i] = (struct set_zone){.name = image_bytes(m, z->name),
                                         .interface = image_bytes(m, z->interface),
+                                        .vpn = image_bytes(m, z->vpn),
+                                        .vpn_remote = z->vpn_remote != 0,
                                         .ca_none = z->ca_none != 0,
                                         .internet = z->internet != 0,
                                         .source_keep = z->source_keep != 0,
@@ -242,6 +246,12 @@ struct set_prefix snapshot_zone_network(const struct snapshot *s, uint16_t zone,
     return (struct set_prefix){addr_from(a), a->bits};
 }
 
+uint16_t snapshot_zone_of_vpn(const struct snapshot *s, span vpn)
+{
+    uint32_t zone = image_string(&s->img, STRINGS_VPN, vpn);
+    return zone < s->img.n_ZONES ? (uint16_t)zone : ZONE_NONE;
+}
+
 uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src)
 {
     uint32_t zone = image_addr(&s->img, MAP_ZONE, src);
@@ -275,6 +285,7 @@ struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule)
     if (rule >= m->n_RULES)
         return (struct rule_info){0};
     const struct img_rule *r = &m->RULES[rule];
+    bool statement = r->verb == VERB_N;
     return (struct rule_info){.text = image_bytes(m, r->text),
                               .name = image_bytes(m, r->name),
                               .file = image_bytes(m, r->file),
@@ -282,10 +293,58 @@ struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule)
                               .reason = image_bytes(m, r->reason),
                               .owner = image_bytes(m, r->owner),
                               .ticket = image_bytes(m, r->ticket),
-                              .log = r->log != 0};
+                              .log = r->log != 0,
+                              .key = r->key,
+                              .since = r->since,
+                              .until = r->until,
+                              .purpose = image_bytes(m, r->purpose),
+                              .observe_until = r->observe_until,
+                              .verb = statement ? SPAN("observe") : verb_word((enum verb)r->verb),
+                              .block = block_word((enum block)r->block),
+                              .quic_refuse = r->quic_refuse != 0,
+                              .delegated = r->delegated != 0,
+                              .exempt_s = r->exempt_s};
+}
+
+uint32_t snapshot_rule_find(const struct snapshot *s, uint64_t key)
+{
+    for (uint32_t i = 0; i < s->img.n_RULES; i++) {
+        if (s->img.RULES[i].key == key)
+            return i;
+    }
+    return RULE_NONE;
 }
 
 span snapshot_category_name(const struct snapshot *s, uint16_t category)
 {
     return category < s->img.n_CATS ? image_bytes(&s->img, s->img.CATS[category]) : SPAN_NONE;
+}
+
+uint32_t snapshot_n_groups(const struct snapshot *s)
+{
+    return s->img.n_GROUPS;
+}
+
+span snapshot_group_name(const struct snapshot *s, uint32_t group)
+{
+    return group < s->img.n_GROUPS ? image_bytes(&s->img, s->img.GROUPS[group].name) : SPAN_NONE;
+}
+
+uint32_t snapshot_n_schedules(const struct snapshot *s)
+{
+    return s->img.n_SCHEDULES;
+}
+
+span snapshot_schedule_name(const struct snapshot *s, uint32_t schedule)
+{
+    return schedule < s->img.n_SCHEDULES ? image_bytes(&s->img, s->img.SCHEDULES[schedule].name) : SPAN_NONE;
+}
+
+bool snapshot_schedule_active(const struct snapshot *s, uint32_t schedule, int64_t time_s, int64_t *until)
+{
+    *until = INT64_MAX;
+    if (schedule >= s->img.n_SCHEDULES)
+        return false;
+    *until = schedule_next(&s->img, schedule, time_s);
+    return schedule_active(&s->img, schedule, time_s);
 }

@@ -34,7 +34,7 @@ struct set_listen {
     uint16_t port;
 };
 enum on_event {
-#define O(id, word, answers, lacks, def) ON_##id,
+#define O(id, word, answers, def) ON_##id,
 #include "policy/event.tbl"
 #undef O
     ON_N
@@ -46,6 +46,7 @@ enum on_answer {
     ANSWER_ALLOW,
     ANSWER_CLOSED,
     ANSWER_OPEN,
+    ANSWER_EXEMPT, /* for the time that the rule says */
     ANSWER_N
 };
 
@@ -55,7 +56,9 @@ struct set_prefix {
 };
 struct set_zone {
     span name;
-    span interface; /* empty: by network alone */
+    span interface;  /* empty: by network alone */
+    span vpn;        /* of the VPN whose tunnels lead here; empty: by network */
+    bool vpn_remote; /* people's devices rather than a site */
     bool ca_none, internet, source_keep;
     uint16_t n_networks;
 };
@@ -76,10 +79,14 @@ const struct set_zone *snapshot_zone(const struct snapshot *s, uint16_t zone);
 struct set_prefix snapshot_zone_network(const struct snapshot *s, uint16_t zone, uint16_t i);
 /* Without `f` (nobody's flow) only lines without a condition count. */
 enum on_answer snapshot_on(const struct snapshot *s, enum on_event ev, const struct facts *f);
+/* The line that answers, as a rule, or RULE_NONE. */
+uint32_t snapshot_on_rule(const struct snapshot *s, enum on_event ev, const struct facts *f);
 
 /* ---- facts that the snapshot knows ---- */
 /* Zone of a client by longest matching network; ZONE_NONE. */
 uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src);
+/* Zone that a VPN's tunnels lead to; ZONE_NONE. */
+uint16_t snapshot_zone_of_vpn(const struct snapshot *s, span vpn);
 /* User whom the policy itself ties to an address (`user NAME address A`); empty: unidentified. */
 span snapshot_user_of(const struct snapshot *s, const struct addr *src);
 /* Fills f->cats and n_cats from f->name (every parent domain counts) or f->dst for an address literal. */
@@ -95,11 +102,35 @@ struct rule_info {
     bool log;
     uint64_t key; /* of its name, or else of what it matches: the same after any reload that keeps it so;
                      never 0. Counters, click-throughs and grants know a rule by it */
-    int64_t since, until; /* UTC seconds, [since, until); INT64_MIN and INT64_MAX: always */
-    span purpose;         /* of a `log` rule */
+    int64_t since, until;  /* UTC seconds, [since, until); INT64_MIN and INT64_MAX: always */
+    span purpose;          /* of a `log` rule */
+    int64_t observe_until; /* until then it is recorded and not enforced; INT64_MIN: not said */
+    span verb, block;      /* "allow", "web"; of an `observe` statement "observe" and "observe" */
+    bool quic_refuse, delegated;
+    uint32_t exempt_s; /* of `on broken exempt for` */
 };
 uint32_t snapshot_n_rules(const struct snapshot *s);
 struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule);
+/* Rule with that key, or RULE_NONE. Slow: goes through all of them. */
+uint32_t snapshot_rule_find(const struct snapshot *s, uint64_t key);
 span snapshot_category_name(const struct snapshot *s, uint16_t category);
+uint32_t snapshot_n_groups(const struct snapshot *s);
+span snapshot_group_name(const struct snapshot *s, uint32_t group);
+uint32_t snapshot_n_schedules(const struct snapshot *s);
+span snapshot_schedule_name(const struct snapshot *s, uint32_t schedule);
+/* Whether the moment is in the schedule, and until when that stays so at least. False for no schedule. */
+bool snapshot_schedule_active(const struct snapshot *s, uint32_t schedule, int64_t time_s, int64_t *until);
+
+/* Groups that hold the user of these facts, and why. Returns how many there are; at most `most` are written.
+ */
+enum group_by { GROUP_BY_USER, GROUP_BY_NETWORK, GROUP_BY_ATTR };
+struct group_hit {
+    uint32_t group;
+    enum group_by by;
+    uint16_t attr; /* number of the attribute in the facts, with GROUP_BY_ATTR */
+    bool stale;    /* the identity is too old for it: it does not count */
+};
+unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out,
+                            unsigned most);
 
 #endif

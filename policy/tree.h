@@ -3,81 +3,10 @@
 #ifndef POLICY_TREE_H
 #define POLICY_TREE_H
 
-#include "gw/base/addr.h"
 #include "gw/base/arena.h"
 #include "gw/base/limits.h"
 #include "gw/base/map.h"
-#include "policy/snapshot.h"
-#include "policy/words.h"
-
-/* A place: byte offset `off` of file `file`. */
-struct pos {
-    uint32_t file, line, off;
-};
-
-struct word {
-    span text; /* without quotes, escapes resolved */
-    struct pos pos;
-    bool quoted;
-};
-
-/* What stands before a value: `host resolver`, `user "durand"`. */
-enum value_kind {
-    VALUE_BARE,
-    VALUE_ZONE,
-    VALUE_HOST,
-    VALUE_NETWORK,
-    VALUE_GROUP,
-    VALUE_USER,
-    VALUE_UNIDENTIFIED,
-    VALUE_NONE,
-};
-
-struct value {
-    struct word w;
-    enum value_kind kind;
-    uint32_t id;                 /* zone, group, user, category, defect or service number: by check */
-    struct prefix prefix;        /* networks and hosts */
-    uint16_t lo, hi;             /* ports */
-    const struct value *members; /* what a host or service stands for */
-    struct value *next;
-};
-
-struct cond {
-    enum noun noun;
-    bool except;
-    struct pos pos;
-    struct value *vals;
-    struct cond *next;
-};
-
-/* What a `set` rule sets: word and value as in struct verdict_mod. */
-struct set_part {
-    enum modifier kind;
-    struct word value; /* "strict"; "1h per user per day"; "Name: text" */
-    uint32_t limit_s;  /* of a quota, per day */
-    struct set_part *next;
-};
-
-struct rule {
-    enum verb verb;
-    enum block block;
-    struct pos pos;
-    bool any, log;
-    struct cond *conds;
-    struct word name, owner, ticket, reason, purpose;
-    bool has_since, has_until;
-    struct pos since_pos, until_pos;
-    int64_t since, until;                 /* [since, until) in UTC seconds; without `has_` undefined */
-    bool quic_refuse;                     /* `firewall` rules */
-    struct set_part *sets;                /* `set` rules */
-    const struct delegate_decl *delegate; /* of the file it stands in; NULL: the main policy */
-    span text;                            /* as written, one space between words */
-    span part;                            /* `on` rules: this answer with its conditions */
-    enum on_event event;                  /* `on` rules */
-    enum on_answer answer;                /* `on` rules */
-    struct rule *next;
-};
+#include "policy/tree_rule.h"
 
 /* One stretch of a schedule in local time. Weekly: `days` is a set of weekdays (bit 0 Monday), from_min to
  * to_min minutes of the day (to_min <= from_min: over midnight). Dated: days 0, first to last as days since
@@ -104,6 +33,7 @@ struct delegate_decl {
     struct cond *who;     /* FROM and FOR conditions that every rule of the file gets */
     struct cond *ceiling; /* CATEGORY and DOMAIN conditions that it may allow; NULL: it may only narrow */
     struct pos pos;
+    span may; /* for whom, and its ceiling, as written */
     uint32_t id;
     struct delegate_decl *next;
 };
@@ -111,8 +41,9 @@ struct delegate_decl {
 /* `observe from ZONE, ... [for ...] until DATE`. */
 struct observe_decl {
     struct pos pos;
-    struct cond *conds;
+    struct cond *conds; /* NULL: of everybody */
     int64_t until;
+    span text; /* as written, one space between words */
     struct observe_decl *next;
 };
 
@@ -158,6 +89,7 @@ struct host_decl {
 struct service_decl {
     struct word name;
     struct value *tcp, *udp;
+    struct value *ports; /* both, by check */
     struct service_decl *next;
 };
 
@@ -179,17 +111,6 @@ struct node_decl {
     struct node_decl *next;
 };
 
-struct expect {
-    struct pos pos;
-    struct word outcome, method, url, certificate;
-    struct value *from, *who; /* at most one each */
-    int64_t at;               /* UTC seconds; 0: now */
-    bool upload;
-    uint32_t defect;
-    span text;
-    struct expect *next;
-};
-
 /* A setting that may be given once: where, for "first given at". */
 struct once {
     bool given;
@@ -204,7 +125,8 @@ struct settings_decl {
     uint32_t workers;
     bool private_block;
     struct word trust, crl, lists, telephone, mail, time_zone;
-    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_help, once_divert;
+    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_help, once_divert,
+        once_time_zone;
 };
 
 /* A file of the policy. */
@@ -213,6 +135,7 @@ struct source {
     span text;  /* NUL-terminated */
     int parent; /* number of the file that includes it, or -1 */
     uint64_t dev, ino;
+    bool delegated; /* its rules are its owner's */
     struct pos included_at;
 };
 

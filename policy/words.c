@@ -25,10 +25,10 @@ span noun_word(enum noun n)
 
 span block_word(enum block b)
 {
-    return b == BLOCK_TLS   ? SPAN("tls")
-           : b == BLOCK_WEB ? SPAN("web")
-           : b == BLOCK_ON  ? SPAN("on")
-                            : SPAN("expect");
+    static const char *const words[] = {"tls",     "web", "on",      "expect",   "firewall",
+                                        "content", "dns", "observe", "delegate", "delegate"};
+    unsigned bit = (unsigned)__builtin_ctz(b | 1u << N_ELEMS(words));
+    return span_str(bit < N_ELEMS(words) ? words[bit] : NULL);
 }
 
 span defect_word(unsigned bit)
@@ -41,10 +41,30 @@ span defect_word(unsigned bit)
     return span_str(bit < N_ELEMS(words) ? words[bit] : NULL);
 }
 
+span type_word(unsigned i)
+{
+    static const char *const words[] = {
+#define T(word, text) word,
+#include "policy/type.tbl"
+#undef T
+    };
+    return span_str(i < N_ELEMS(words) ? words[i] : NULL);
+}
+
+span pattern_word(unsigned i)
+{
+    static const char *const words[] = {
+#define P(word, text) word,
+#include "policy/pattern.tbl"
+#undef P
+    };
+    return span_str(i < N_ELEMS(words) ? words[i] : NULL);
+}
+
 span event_word(enum on_event e)
 {
     static const char *const words[] = {
-#define O(id, word, answers, lacks, def) word,
+#define O(id, word, answers, def) word,
 #include "policy/event.tbl"
 #undef O
     };
@@ -53,10 +73,8 @@ span event_word(enum on_event e)
 
 span answer_word(enum on_answer a)
 {
-    static const char *const words[ANSWER_N] = {[ANSWER_HOLD] = "hold",
-                                                [ANSWER_BLOCK] = "block",
-                                                [ANSWER_ALLOW] = "allow",
-                                                [ANSWER_CLOSED] = "closed",
-                                                [ANSWER_OPEN] = "open"};
+    static const char *const words[ANSWER_N] = {
+        [ANSWER_HOLD] = "hold",     [ANSWER_BLOCK] = "block", [ANSWER_ALLOW] = "allow",
+        [ANSWER_CLOSED] = "closed", [ANSWER_OPEN] = "open",   [ANSWER_EXEMPT] = "exempt"};
     return span_str((unsigned)a < ANSWER_N ? words[a] : NULL);
 }

@@ -59,11 +59,17 @@ enum limits {
     LIM_POLICY_DEPTH = 16, /* files including files */
     LIM_POLICY_TREE_BYTES = 1073741824,
     LIM_POLICY_RULES = 65536, /* in one kind of block */
+    LIM_POLICY_SCHEDULES = 128,
+    LIM_POLICY_TIME_ZONES = 16,    /* that schedules are told in */
+    LIM_POLICY_STALE_GROUPS = 128, /* groups with `stale` */
+    LIM_POLICY_PATH_BYTES = 512,   /* of a rule */
     LIM_POLICY_PART_BYTES = 268435456,
     LIM_LIST_BYTES = 1073741824,  /* one list file */
     LIM_CLIENTS_SHARED = 65536,   /* clients whose share of new leaves is counted */
     LIM_CLIENT_MINT_RATE = 50,    /* new leaves a second for one client ... */
     LIM_CLIENT_MINT_BURST = 1000, /* ... after so many at once */
+    LIM_CLIENT_FLOWS = 4096,      /* open flows of one address in a worker; a school behind NAT is one */
+    LIM_NETWORK_FLOWS = 50000,    /* ... of one /24 or, in IPv6, /64: the others always have as many */
     /* deadlines, milliseconds */
     LIM_HELLO_MS = 10000, /* from accept to a whole hello or first request line */
     LIM_RESOLVE_MS = 5000,

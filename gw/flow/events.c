@@ -71,7 +71,7 @@ static void fill_id(const struct flow *f, struct event_flow_id *id)
 static const char *flow_action(const struct flow *f)
 {
     if (f->reason == REASON_POLICY || f->reason == REASON_NO_ZONE || f->reason == REASON_CERTIFICATE ||
-        f->refused)
+        f->reason == REASON_CLIENT_FLOWS || f->refused)
         return "block";
     return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
 }
@@ -107,7 +107,7 @@ void event_of_flow(struct flow *f)
     ev.perron.t_upstream = f->t_upstream;
     ev.perron.t_mint = f->t_mint;
     ev.perron.t_client_tls = f->t_client;
-    ev.perron.t_total = (uint32_t)(clock_mono_us() - f->start_us);
+    ev.perron.t_total = (uint64_t)(clock_mono_us() - f->start_us);
     if (event_flow_json(&f->e->line, &ev) == RC_OK)
         engine_event(f->e);
 }
@@ -142,7 +142,7 @@ void event_of_txn(struct flow *f, enum reason why, span detail)
     ev.perron.reason = reason_name(why);
     ev.perron.detail = detail;
     ev.perron.t_decide = x->t_decide;
-    ev.perron.t_total = (uint32_t)(clock_mono_us() - x->start_us);
+    ev.perron.t_total = (uint64_t)(clock_mono_us() - x->start_us);
     if (event_http_json(&f->e->line, &ev) == RC_OK)
         engine_event(f->e);
 }

@@ -125,6 +125,12 @@ void flow_accept(struct engine *e, const struct accepted *a, bool explicit_proxy
     const struct set_zone *zone = f->zone == ZONE_NONE ? NULL : snapshot_zone(f->snap, f->zone);
     struct grant exempt;
     f->no_ca = zone && (zone->ca_none || snapshot_exempt(f->snap, f->zone, clock_wall_s(), &exempt));
+    f->entered = share_enter(&e->share, &f->src);
+    if (!f->entered) {
+        e->n.client_flows++;
+        flow_end(f, REASON_CLIENT_FLOWS, SPAN_NONE);
+        return;
+    }
     flow_deadline(f, LIM_HELLO_MS);
     step_start(f);
     if (!f->ended && stream_watch(&f->client) != RC_OK)
@@ -323,6 +329,8 @@ void flow_end(struct flow *f, enum reason why, span detail)
     let_go(f);
     list_drop(&f->link);
     f->e->n.flows_open--;
+    if (f->entered)
+        share_leave(&f->e->share, &f->src);
     ev_defer(f->e->ev, &f->reap);
 }
 

@@ -39,7 +39,8 @@ struct flow {
     enum state state;
     enum mode mode;
     enum reason reason;
-    span detail; /* more precise reason; literal or in the arena */
+    span detail;  /* more precise reason; literal or in the arena */
+    bool entered; /* counted among its client's open flows */
     bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
     bool refused;      /* decided: every request is answered by us */
     bool client_quiet; /* close without close_notify: what was relayed was cut short */

@@ -90,7 +90,7 @@ void control_grants(struct client *c, json_t *request)
         client_done(c, "that is too long");
         return;
     }
-    const struct asking as = {.line = on_line, .done = on_done, .token = c->id};
+    const struct question as = {.line = on_line, .done = on_done, .token = c->id};
     enum rc rc = grants_ask(m, span_str(words), &as);
     if (rc == RC_OK)
         m->wish = wish_of(request);

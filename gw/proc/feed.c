@@ -217,6 +217,11 @@ static enum rc feed_signer(struct child *c)
     AUTO_CLOSE int key = -1;
     span url = snapshot_settings(m->policy.snap)->crl;
     enum rc rc = open_ca(m, &key, &err);
+    if (rc == RC_OK && !span_eq(url, buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
+        buf_clear(&m->crl_url);
+        m->ca_generation++;
+        rc = buf_put(&m->crl_url, url);
+    }
     if (rc != RC_OK)
         log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
     if (rc == RC_OK)

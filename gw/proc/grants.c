@@ -20,16 +20,16 @@ enum { GRANTS_MS = 10000, ANSWER_HEAD = 8 };
 
 static void finish(struct master *m)
 {
-    struct asking was = m->asking;
+    struct question was = m->asking;
     ev_timer_stop(m->ev, &m->asking.late);
-    m->asking = (struct asking){.id = was.id};
+    m->asking = (struct question){.id = was.id};
     was.done(m, was.token, was.rc, buf_span(&was.text));
     buf_fini(&was.text);
 }
 
 static void maybe_over(struct master *m)
 {
-    struct asking *a = &m->asking;
+    struct question *a = &m->asking;
     bool spread = a->rc != RC_OK || !a->changed || m->phase != PHASE_RUNNING || force_everywhere(m);
     if (a->running && a->settled && m->single[ROLE_GRANTER].state == CHILD_DOWN && spread)
         finish(m);
@@ -42,7 +42,7 @@ void grants_confirmed(struct master *m)
 
 static void settle(struct master *m, enum rc rc, const char *sentence)
 {
-    struct asking *a = &m->asking;
+    struct question *a = &m->asking;
     a->settled = true;
     a->rc = rc;
     if (sentence && buf_put_str(&a->text, sentence) != RC_OK)
@@ -60,7 +60,7 @@ void grants_granter_ended(struct master *m)
 
 static void on_late(struct ev_timer *t)
 {
-    struct asking *a = CONTAINER_OF(t, struct asking, late);
+    struct question *a = CONTAINER_OF(t, struct question, late);
     struct master *m = CONTAINER_OF(a, struct master, asking);
     child_kill(&m->single[ROLE_GRANTER]);
     if (a->settled)
@@ -86,7 +86,7 @@ static bool take_part(struct master *m, int fd)
 static void on_granted(struct master *m, span payload, const int *fds, size_t n_fds)
 {
     struct rd r = rd_of(payload);
-    struct asking *a = &m->asking;
+    struct question *a = &m->asking;
     enum rc rc = (enum rc)rd_u32(&r);
     a->id = rd_u32(&r);
     span text = rd_bytes(&r, rd_left(&r));
@@ -146,9 +146,9 @@ static enum rc ask_granter(struct master *m, span words, int dir)
     return rc;
 }
 
-enum rc grants_ask(struct master *m, span words, const struct asking *as)
+enum rc grants_ask(struct master *m, span words, const struct question *as)
 {
-    struct asking *a = &m->asking;
+    struct question *a = &m->asking;
     if (a->running)
         return RC_AGAIN;
     AUTO_CLOSE int dir = store_dir(m);

@@ -64,7 +64,7 @@ struct master {
     struct role_config config;
     struct policy policy;
     struct grants_part grants;
-    struct asking asking;
+    struct question asking;
     struct grant_wish wish;
     unsigned n_exempt; /* zones' exemptions that held when it was last looked at */
     struct kept kept;
@@ -77,6 +77,7 @@ struct master {
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
+    struct buf crl_url; /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
     uint8_t secret[STATE_SECRET];
     uint32_t day;

@@ -27,7 +27,7 @@ struct grants_part {
 typedef void (*reload_done)(struct master *m, uint64_t token, enum rc rc, span diag);
 
 /* A question to the granter that is under way. */
-struct asking {
+struct question {
     /* The asker's: lines of the answer as they come (may be NULL), and the end: text is why not, or what was
      * done. */
     void (*line)(struct master *m, uint64_t token, span json);
@@ -85,7 +85,7 @@ enum rc force_grants(struct master *m) MUST_USE;
 
 /* ---- grants.c ---- */
 /* Asks the granter; `as` says whom to tell (its first three fields). AGAIN: another question is under way. */
-enum rc grants_ask(struct master *m, span words, const struct asking *as) MUST_USE;
+enum rc grants_ask(struct master *m, span words, const struct question *as) MUST_USE;
 void grants_on_msg(struct child *granter, enum msg_type t, span payload, int *fds, size_t n_fds);
 void grants_granter_ended(struct master *m);
 void grants_confirmed(struct master *m);

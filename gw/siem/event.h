@@ -47,7 +47,8 @@ struct event_perron {
     uint64_t boot,
         seq; /* always there, at the line's end: (boot, worker, seq) is unique and the logger sees to it */
     /* microseconds spent, 0: stage not reached */
-    uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls, t_total;
+    uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls;
+    uint64_t t_total; /* a tunnel may be open for longer than 32 bits can tell */
 };
 
 struct event_http {

@@ -23,6 +23,8 @@ static void print(const char *text, struct compiled *out)
 {
     struct compile_opts opts = {.time_s = 1, .print = true};
     compile_bytes(span_str(text), &opts, out);
+    if (out->rc != RC_OK)
+        print_error("%s", out->diag);
     assert_int_equal(out->rc, RC_OK);
 }
 

@@ -301,6 +301,20 @@ static void an_exchange_says_what_eve_says(void **state)
     buf_fini(&b);
 }
 
+/* A tunnel may be open for days: 32 bits of microseconds are 71 minutes. */
+static void a_long_flow_says_how_long(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    struct event_flow e = flow_event();
+    e.perron.t_total = UINT64_C(86400000000) * 30;
+    assert_int_equal(event_flow_json(&b, &e), RC_OK);
+    json_t *j = parsed(&b), *times = json_object_get(json_object_get(j, "perron"), "times_us");
+    assert_true(json_integer_value(json_object_get(times, "total")) == 86400000000 * 30);
+    json_decref(j);
+    buf_fini(&b);
+}
+
 static void the_end_of_a_flow_says_how_it_ended(void **state)
 {
     (void)state;
@@ -543,6 +557,7 @@ int main(void)
         cmocka_unit_test(a_lines_end_names_its_writer),
         cmocka_unit_test(an_exchange_says_what_eve_says),
         cmocka_unit_test(the_end_of_a_flow_says_how_it_ended),
+        cmocka_unit_test(a_long_flow_says_how_long),
         cmocka_unit_test(the_least_event_is_still_a_line),
         cmocka_unit_test(every_field_of_the_table_is_written),
         cmocka_unit_test(times_are_those_of_the_calendar),

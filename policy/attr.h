@@ -1,0 +1,16 @@
+/* What directories and RADIUS say of a user ("ldap:cn=agents,dc=province", "radius:class=eleve"), made
+ * comparable: ASCII letters lower, no space beside `,` and `=`, none at either end. The policy's spellings
+ * are made so when it is compiled, those of facts when they are looked up. */
+#ifndef POLICY_ATTR_H
+#define POLICY_ATTR_H
+
+#include "gw/base/buf.h"
+
+enum { ATTR_MOST = 1024 };
+
+/* Normalised into `out`, its length returned; 0 when it is empty or longer than ATTR_MOST. */
+size_t attr_normalise(span in, uint8_t out[ATTR_MOST]);
+/* Of a normalised one. */
+uint32_t attr_hash(span attr);
+
+#endif

@@ -1,0 +1,164 @@
+/* Where the order in which a policy is written and the order in which it is asked differ; see checker.h.
+ * `web` is asked before `tls` on what a name settles, and again per request, which an exempt connection and a
+ * zone without our CA never show. Only what is certain is said. */
+#include "policy/checker.h"
+
+/* Whether the rule waits for a request, or for what one carries. */
+static bool needs_request(const struct rule *r)
+{
+    return r->verb == VERB_SET || r->block == BLOCK_CONTENT || check_find(r, NOUN_METHOD, false) ||
+           check_find(r, NOUN_UPLOAD, false) || check_find(r, NOUN_PATH, false);
+}
+
+/* ---- zones without our CA ---- */
+
+static bool zone_has_ca(const struct tree *t, uint32_t id)
+{
+    const struct zone_decl *z = t->zones.first;
+    while (z && z->id != id)
+        z = z->next;
+    return !z || !z->ca_none;
+}
+
+/* Whether the rule can only come from zones where nothing is intercepted. */
+static bool only_without_ca(const struct tree *t, const struct rule *r)
+{
+    const struct cond *from = check_find(r, NOUN_FROM, false);
+    for (const struct value *v = from ? from->vals : NULL; v; v = v->next) {
+        if (v->kind != VALUE_ZONE || zone_has_ca(t, v->id))
+            return false;
+    }
+    return from != NULL;
+}
+
+static void check_without_ca(struct diag *d)
+{
+    for (const struct rule *r = d->tree->rules.first; r; r = r->next) {
+        if (!only_without_ca(d->tree, r))
+            continue;
+        if (r->verb == VERB_INSPECT || (r->block == BLOCK_TLS && check_is_certificate(r)))
+            diag_warn(d, r->pos, NULL,
+                      "this rule can never match: its zone has `ca none`, nothing is intercepted there");
+        else if (r->verb == VERB_WARN)
+            diag_warn(
+                d, r->pos, "write `block` where that is meant",
+                "its zone has `ca none`: no warning can be shown there, encrypted requests are blocked");
+        else if (needs_request(r))
+            diag_warn(d, r->pos, NULL,
+                      "this rule can match only unencrypted requests: its zone has `ca none`");
+    }
+}
+
+/* ---- one rule takes all of another ---- */
+
+static bool domain_below(span name, span parent)
+{
+    return span_eq(name, parent) ||
+           (name.n > parent.n && span_has_suffix(name, parent) && name.p[name.n - parent.n - 1] == '.');
+}
+
+static bool value_below(enum noun noun, const struct value *v, const struct cond *c)
+{
+    for (const struct value *x = c->vals; x; x = x->next) {
+        if (noun == NOUN_DOMAIN ? domain_below(v->w.text, x->w.text)
+                                : v->kind == x->kind && span_eq(v->w.text, x->w.text))
+            return true;
+    }
+    return false;
+}
+
+/* Whether the rule asks for names and categories alone, at any time. */
+static bool names_alone(const struct rule *r)
+{
+    for (const struct cond *c = r->conds; c; c = c->next) {
+        if (c->except || (c->noun != NOUN_CATEGORY && c->noun != NOUN_DOMAIN))
+            return false;
+    }
+    return !r->has_since && !r->has_until && !r->has_observe && !r->delegate;
+}
+
+/* Whether `wide` matches whatever `narrow` matches. */
+static bool covers(const struct rule *wide, const struct rule *narrow)
+{
+    if (!names_alone(wide))
+        return false;
+    for (const struct cond *c = wide->conds; c; c = c->next) {
+        const struct cond *own = check_find(narrow, c->noun, false);
+        if (!own)
+            return false;
+        for (const struct value *v = own->vals; v; v = v->next) {
+            if (!value_below(c->noun, v, c))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- what `tls` exempts is seen by name alone ---- */
+
+static void check_exempted(struct diag *d, const struct rule *r, const struct rule *exempt)
+{
+    const char *where = diag_at(d, "it is exempted at", exempt->pos);
+    if (r->verb == VERB_WARN)
+        diag_warn(d, r->pos, where,
+                  "no warning can be shown: `tls` exempts these, and encrypted requests are blocked instead");
+    else
+        diag_warn(d, r->pos, where,
+                  "this rule can match only unencrypted requests: `tls` exempts them before");
+}
+
+static void check_behind_tls(struct diag *d)
+{
+    for (const struct rule *e = d->tree->rules.first; e; e = e->next) {
+        if (e->block != BLOCK_TLS || check_is_certificate(e))
+            continue;
+        if (e->verb != VERB_EXEMPT)
+            return; /* it may take some of them: what follows is not certain */
+        for (const struct rule *r = d->tree->rules.first; r; r = r->next) {
+            bool late = (r->block == BLOCK_WEB || r->block == BLOCK_CONTENT) && r->verb != VERB_LOG &&
+                        (r->verb == VERB_WARN || needs_request(r));
+            if (late && !only_without_ca(d->tree, r) && covers(e, r))
+                check_exempted(d, r, e);
+        }
+    }
+}
+
+/* ---- what `web` blocks by name never comes to `tls` ---- */
+
+/* The first rule of `web` that blocks all that `e` is about, or NULL when one before it may let some through.
+ */
+static const struct rule *blocked_before(const struct tree *t, const struct rule *e)
+{
+    for (const struct rule *r = t->rules.first; r; r = r->next) {
+        if (r->block != BLOCK_WEB || r->verb == VERB_SET || r->verb == VERB_LOG)
+            continue;
+        if (r->verb != VERB_BLOCK && r->verb != VERB_FORBID)
+            return NULL;
+        if (covers(r, e))
+            return r;
+    }
+    return NULL;
+}
+
+static void check_before_tls(struct diag *d)
+{
+    for (const struct delegate_decl *del = d->tree->delegates.first; del; del = del->next) {
+        if (del->ceiling)
+            return; /* an owner may allow what the main policy blocks */
+    }
+    for (const struct rule *e = d->tree->rules.first; e; e = e->next) {
+        if (e->block != BLOCK_TLS || e->verb != VERB_EXEMPT)
+            continue;
+        const struct rule *r = blocked_before(d->tree, e);
+        if (r)
+            diag_warn(d, e->pos, diag_at(d, "it is blocked at", r->pos),
+                      "this rule never matters: `web` blocks by name before `tls` is asked");
+    }
+}
+
+void check_layers(struct diag *d)
+{
+    check_without_ca(d);
+    check_behind_tls(d);
+    check_before_tls(d);
+}

@@ -1,0 +1,128 @@
+/* Local time and slots; see schedule.h. */
+#include "policy/schedule.h"
+
+/* Beyond these years nothing of the calendar is told apart, so that no sum below overflows. */
+enum { YEAR_S = 31556952 };
+#define FAR ((int64_t)YEAR_S * 10000)
+
+static int64_t near_time(int64_t t)
+{
+    return t < -FAR ? -FAR : t > FAR ? FAR : t;
+}
+
+int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_t *until)
+{
+    struct img_run r = m->TZONES[tzone].shifts;
+    const struct img_shift *s = &m->SHIFTS[r.at];
+    uint32_t a = 1, b = r.n; /* shifts before a begin at or before t */
+    while (a < b) {
+        uint32_t mid = a + (b - a) / 2;
+        if (s[mid].at <= t)
+            a = mid + 1;
+        else
+            b = mid;
+    }
+    *until = a < r.n ? s[a].at : INT64_MAX;
+    return s[a - 1].offset_s;
+}
+
+/* Local minute since 1970, rounded down. */
+static int64_t local_minute(int64_t t, int32_t offset_s)
+{
+    int64_t s = t + offset_s;
+    return s >= 0 ? s / 60 : -((59 - s) / 60);
+}
+
+/* 1970 began on a Thursday. */
+static int64_t minute_of_week(int64_t minute)
+{
+    int64_t w = (minute + 3 * 1440) % WEEK_MIN;
+    return w < 0 ? w + WEEK_MIN : w;
+}
+
+static bool slot_has(const struct img_slot *s, int64_t minute)
+{
+    if (!s->weekly)
+        return minute >= s->from && minute < s->to;
+    int64_t w = minute_of_week(minute);
+    return (w >= s->from && w < s->to) || w + WEEK_MIN < s->to;
+}
+
+static bool active_at(const struct image *m, const struct img_schedule *s, int64_t minute)
+{
+    bool active = false;
+    for (uint32_t i = 0; i < s->slots.n; i++) {
+        const struct img_slot *slot = &m->SLOTS[s->slots.at + i];
+        if (!slot_has(slot, minute))
+            continue;
+        if (slot->except)
+            return false;
+        active = true;
+    }
+    return active;
+}
+
+bool schedule_active(const struct image *m, uint32_t schedule, int64_t t)
+{
+    int64_t until;
+    const struct img_schedule *s = &m->SCHEDULES[schedule];
+    t = near_time(t);
+    return active_at(m, s, local_minute(t, schedule_offset(m, s->tzone, t, &until)));
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The next minute after this one that has that place in the week. */
+static int64_t next_weekly(int64_t minute, int64_t place)
+{
+    int64_t ahead = (place - minute_of_week(minute)) % WEEK_MIN;
+    return minute + (ahead <= 0 ? ahead + WEEK_MIN : ahead);
+}
+
+/* The next minute at which a slot begins or ends; INT64_MAX. */
+static int64_t next_end(const struct image *m, const struct img_schedule *s, int64_t minute)
+{
+    int64_t next = INT64_MAX;
+    for (uint32_t i = 0; i < s->slots.n; i++) {
+        const struct img_slot *slot = &m->SLOTS[s->slots.at + i];
+        if (slot->weekly)
+            next = sooner(next, sooner(next_weekly(minute, slot->from), next_weekly(minute, slot->to)));
+        else if (slot->from > minute)
+            next = sooner(next, slot->from);
+        else if (slot->to > minute)
+            next = sooner(next, slot->to);
+    }
+    return next;
+}
+
+int64_t schedule_next(const struct image *m, uint32_t schedule, int64_t t)
+{
+    const struct img_schedule *s = &m->SCHEDULES[schedule];
+    int64_t until, at = near_time(t);
+    bool now = schedule_active(m, schedule, at);
+    for (unsigned i = 0; i < SCHEDULE_TRIES; i++) {
+        int32_t offset = schedule_offset(m, s->tzone, at, &until);
+        int64_t end = next_end(m, s, local_minute(at, offset));
+        at = sooner(until, end == INT64_MAX ? INT64_MAX : end * 60 - offset);
+        if (at == INT64_MAX || schedule_active(m, schedule, at) != now)
+            return at;
+    }
+    return at;
+}
+
+struct schedule_lists schedule_lists(const struct image *m, uint32_t tzone, int64_t t)
+{
+    const struct img_tzone *z = &m->TZONES[tzone];
+    int64_t until;
+    t = near_time(t);
+    int64_t minute = local_minute(t, schedule_offset(m, tzone, t, &until));
+    uint64_t dated = (uint64_t)minute + IMG_MINUTE_BIAS;
+    return (struct schedule_lists){
+        .weekly = image_range(m, z->weekly, 0, (uint64_t)minute_of_week(minute)),
+        .dated = image_range(m, z->dated, 0, dated),
+        .except = image_range(m, z->except, 0, dated),
+    };
+}

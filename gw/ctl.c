@@ -7,9 +7,9 @@
 
 #define STATE_DIR "/var/lib/perron"
 
-static const struct ctl_command *const commands[] = {&ctl_check,  &ctl_reload,   &ctl_show,
-                                                     &ctl_ca,     &ctl_simulate, &ctl_grant,
-                                                     &ctl_grants, &ctl_revoke,   &ctl_exempt};
+static const struct ctl_command *const commands[] = {&ctl_check,    &ctl_reload, &ctl_show,   &ctl_ca,
+                                                     &ctl_simulate, &ctl_grant,  &ctl_grants, &ctl_revoke,
+                                                     &ctl_exempt,   &ctl_journal};
 
 int ctl_usage(const struct ctl_command *c)
 {

@@ -330,18 +330,21 @@ enum rc image_open(span part, struct image *out)
 
 /* ---- look-ups ---- */
 
+/* Halving without a branch on the key: which half it is in cannot be foretold, and to guess wrong costs more
+ * than all the rest. */
 uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uint64_t lo)
 {
     const struct img_range *r = &m->RANGES[map.at];
-    uint32_t a = 0, b = map.n; /* ranges before a begin at or below the key */
-    while (a < b) {
-        uint32_t mid = a + (b - a) / 2;
-        if (r[mid].hi < hi || (r[mid].hi == hi && r[mid].lo <= lo))
-            a = mid + 1;
-        else
-            b = mid;
+    uint32_t n = map.n;
+    if (n == 0)
+        return UINT32_MAX;
+    while (n > 1) {
+        uint32_t half = n / 2;
+        bool at_or_before = (r[half].hi < hi) | ((r[half].hi == hi) & (r[half].lo <= lo));
+        r += at_or_before ? half : 0;
+        n -= half;
     }
-    return a ? r[a - 1].value : UINT32_MAX;
+    return r->hi < hi || (r->hi == hi && r->lo <= lo) ? r->value : UINT32_MAX;
 }
 
 static uint64_t load_be(const uint8_t *p, unsigned n)
@@ -396,7 +399,7 @@ uint32_t image_find(const struct image *m, enum img_strings which, span key, uin
         const struct img_bucket *at = &b[(hash + i) & (r.n - 1)];
         if (at->key.n == 0)
             return UINT32_MAX;
-        if (at->key.n == key.n && memcmp(m->BYTES + at->key.at, key.p, key.n) == 0)
+        if (at->hash == hash && at->key.n == key.n && memcmp(m->BYTES + at->key.at, key.p, key.n) == 0)
             return at->value;
     }
     return UINT32_MAX;

@@ -133,12 +133,13 @@ static enum rc put_vpns(const struct tree *t, struct part *p)
     struct img_bucket *b = calloc(n, sizeof *b);
     enum rc rc = b ? RC_OK : RC_NOMEM;
     for (const struct zone_decl *z = t->zones.first; z && rc == RC_OK; z = z->next) {
-        uint32_t at = image_hash(z->vpn.text) & (n - 1);
+        uint32_t hash = image_hash(z->vpn.text), at = hash & (n - 1);
         if (z->vpn.text.n == 0)
             continue;
         while (b[at].key.n)
             at = (at + 1) & (n - 1);
         b[at].value = z->id;
+        b[at].hash = hash;
         rc = part_text(p, z->vpn.text, &b[at].key);
     }
     p->set.strings[STRINGS_VPN] = (struct img_run){part_count(p, SECT_BUCKETS), n};

@@ -65,10 +65,11 @@ enum rc index_strings_emit(const struct index_strings *s, index_hash hash, struc
     struct img_bucket *b = calloc(n, sizeof *b);
     enum rc rc = b ? RC_OK : RC_NOMEM;
     for (uint32_t i = 0; i < s->n && rc == RC_OK; i++) {
-        uint32_t at = hash(s->v[i]) & (n - 1);
+        uint32_t h = hash(s->v[i]), at = h & (n - 1);
         while (b[at].key.n)
             at = (at + 1) & (n - 1);
         b[at].value = i;
+        b[at].hash = h;
         rc = part_text(p, s->v[i], &b[at].key);
     }
     *out = (struct img_run){part_count(p, SECT_BUCKETS), n};

@@ -109,7 +109,7 @@ struct img_list {
 
 struct img_bucket {
     struct img_run key; /* of BYTES; n == 0: free */
-    uint32_t value;
+    uint32_t value, hash;
 };
 
 struct img_user {

@@ -18,7 +18,7 @@ struct ctl_command {
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 };
 extern const struct ctl_command ctl_check, ctl_reload, ctl_show, ctl_ca, ctl_simulate, ctl_grant, ctl_grants,
-    ctl_revoke, ctl_exempt;
+    ctl_revoke, ctl_exempt, ctl_journal;
 
 /* "perronctl: ..." and a newline; returns 1. */
 int ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

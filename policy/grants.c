@@ -188,6 +188,7 @@ enum rc grants_open(span part, struct grants *out)
         if (!sound(&one) || (i > 0 && full_cmp(&before, &one) >= 0))
             return RC_BAD;
         g.n_exempt += one.kind == GRANT_EXEMPT;
+        g.n_urls += one.kind == GRANT_URL;
         before = one;
     }
     *out = g;
@@ -298,12 +299,31 @@ static bool for_whom(const struct grants *g, const struct grants_query *q, const
     return false;
 }
 
+/* The user is not known by name, but which grant was his. */
+static bool was_granted(const struct grants *g, const struct grants_query *q, const struct targets *t,
+                        struct grant *out)
+{
+    for (size_t i = 0; i < t->n && q->granted; i++) {
+        const struct grant key = {.kind = t->v[i].kind, .target = t->v[i].text};
+        for (uint32_t k = first_of(g, &key); k < g->n; k++) {
+            struct grant at = grants_at(g, k);
+            if (at.kind != key.kind || !span_eq(at.target, key.target) || at.scope != GRANT_FOR_USER)
+                break;
+            if (at.id == q->granted && at.since_s <= q->time_s && q->time_s < at.until_s) {
+                *out = at;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static bool narrowest(const struct grants *g, const struct grants_query *q, const struct targets *t,
                       struct grant *out)
 {
     if (t->n == 0)
         return false;
-    if (for_whom(g, q, t, GRANT_FOR_USER, q->user, out) ||
+    if (for_whom(g, q, t, GRANT_FOR_USER, q->user, out) || was_granted(g, q, t, out) ||
         for_whom(g, q, t, GRANT_FOR_ADDRESS, q->address, out))
         return true;
     for (size_t i = 0; i < q->n_groups && i < GRANTS_GROUPS; i++) {

@@ -43,7 +43,7 @@ struct grant_rec;
 /* An open part; borrows its bytes. */
 struct grants {
     const struct grant_rec *v;
-    uint32_t n, n_exempt;
+    uint32_t n, n_exempt, n_urls;
     const uint8_t *bytes;
 };
 
@@ -59,6 +59,7 @@ enum { GRANTS_GROUPS = 64, GRANTS_CATS = 64 };
 /* Who asks for what, and when. */
 struct grants_query {
     span user, address, zone; /* empty: nobody, none */
+    uint32_t granted;         /* in place of a user: the number of a grant for one that counts; 0: none */
     span group[GRANTS_GROUPS];
     size_t n_groups;
     span name; /* or the address as text */

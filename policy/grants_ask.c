@@ -29,7 +29,8 @@ enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f
     if (s->grants.n == s->grants.n_exempt)
         return GRANTS_NO;
     memset(&q, 0, sizeof q);
-    q.user = f->user;
+    q.user = f->regroup ? SPAN_NONE : f->user;
+    q.granted = f->regroup ? f->granted : 0;
     q.address = span_str(addr_text(&f->src, src));
     q.zone = zone_name(s, f->zone);
     q.name = f->name.n || !f->dst.family ? f->name : span_str(addr_text(&f->dst, dst));

@@ -8,13 +8,23 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/ctl/ctl.h"
 #include "gw/ctl/moment.h"
+#include "gw/ctl/touch.h"
+#include "gw/proc/grants_check.h"
+#include "gw/siem/code.h"
 
 /* What the words of a command said. */
 struct wish {
-    const char *what, *scope, *who, *until, *reason, *by;
+    const char *what, *scope, *who, *until, *reason, *by, *journal;
     bool yes, all;
+    char name[LIM_NAME_BYTES + 1], person[RECORD_TEXT + 1]; /* what a decision code stands for */
+};
+
+/* An answer on its way to the terminal; `shown`: the grant in it is wanted back. */
+struct answering {
+    const struct ctl *ctl;
+    json_t *shown;
+    bool keep;
 };
 
 static const char *text_of(json_t *o, const char *key)
@@ -45,21 +55,28 @@ static void print_grant(json_t *g)
 
 static void on_line(json_t *answer, void *arg)
 {
-    const struct ctl *ctl = arg;
+    struct answering *a = arg;
     json_t *g = json_object_get(answer, "grant");
-    if (ctl->json)
+    if (g && a->keep) {
+        json_decref(a->shown);
+        a->shown = json_incref(g);
+    }
+    if (a->ctl->json)
         ctl_print_json(answer);
     else if (g)
         print_grant(g);
 }
 
-static int ask(const struct ctl *ctl, json_t *request)
+static int ask(const struct ctl *ctl, json_t *request, json_t **shown)
 {
-    struct ctl copy = *ctl;
+    struct answering a = {.ctl = ctl, .keep = shown != NULL};
     if (!request)
         return ctl_fail("a word that is not UTF-8 cannot be sent");
     json_object_set_new(request, "cmd", json_string("grants"));
-    return ctl_ask(ctl, request, on_line, &copy);
+    int status = ctl_ask(ctl, request, on_line, &a);
+    if (shown)
+        *shown = a.shown;
+    return status;
 }
 
 /* ---- words ---- */
@@ -70,7 +87,8 @@ static bool take_option(struct wish *w, int *i, int argc, char **argv)
     const struct {
         const char *name;
         const char **to;
-    } options[] = {{"--until", &w->until}, {"--reason", &w->reason}, {"--by", &w->by}};
+    } options[] = {
+        {"--until", &w->until}, {"--reason", &w->reason}, {"--by", &w->by}, {"--journal", &w->journal}};
     for (size_t k = 0; k < N_ELEMS(options); k++) {
         if (strcmp(argv[*i], options[k].name) != 0)
             continue;
@@ -82,23 +100,16 @@ static bool take_option(struct wish *w, int *i, int argc, char **argv)
     return false;
 }
 
-static bool needs_name(const char *scope)
-{
-    return strcmp(scope, "all") != 0;
-}
-
-/* --for SCOPE [NAME] */
+/* --for SCOPE [NAME]; a decision code knows the name where there is none. */
 static bool take_for(struct wish *w, int *i, int argc, char **argv)
 {
     if (*i + 1 >= argc || argv[*i + 1][0] == '-')
         return false;
     w->scope = argv[++*i];
     w->who = "";
-    if (!needs_name(w->scope))
-        return true;
-    if (*i + 1 >= argc || argv[*i + 1][0] == '-')
-        return false;
-    w->who = argv[++*i];
+    bool alone = strcmp(w->scope, "all") == 0 || strcmp(w->scope, "me") == 0;
+    if (!alone && *i + 1 < argc && argv[*i + 1][0] != '-')
+        w->who = argv[++*i];
     return true;
 }
 
@@ -111,7 +122,8 @@ static const char *read_word(struct wish *w, int *i, int argc, char **argv)
     else if (strcmp(argv[*i], "--for") == 0)
         return take_for(w, i, argc, argv)
                    ? NULL
-                   : "--for wants user NAME, address ADDRESS, group NAME, zone NAME, or all";
+                   : "--for wants user NAME, address ADDRESS, group NAME, zone NAME, or all; with a decision "
+                     "code me too";
     else if (argv[*i][0] == '-')
         return take_option(w, i, argc, argv) ? NULL : "an option is unknown or lacks its value; see --help";
     else if (w->what)
@@ -146,12 +158,75 @@ static int confirm(const struct wish *w)
 
 /* ---- grant ---- */
 
+/* "A7K-2Q9F-XM4", also where a character is mistyped. */
+static bool is_code(const char *what)
+{
+    if (strlen(what) != CODE_TEXT - 1)
+        return false;
+    for (size_t i = 0; what[i]; i++) {
+        bool hyphen = i == 3 || i == 8;
+        bool letter = (what[i] >= 'A' && what[i] <= 'Z') || (what[i] >= '0' && what[i] <= '9');
+        if (hyphen ? what[i] != '-' : !letter)
+            return false;
+    }
+    return true;
+}
+
 static const char *kind_of(const char *what)
 {
     span s = span_str(what);
     if (span_has_prefix(s, SPAN("https://")) || span_has_prefix(s, SPAN("http://")))
         return "url";
     return strchr(what, '.') || strchr(what, ':') ? "name" : "category";
+}
+
+static void copy(char *out, size_t cap, span s)
+{
+    size_t n = s.n < cap ? s.n : cap - 1;
+    if (n)
+        memcpy(out, s.p, n);
+    out[n] = '\0';
+}
+
+/* The person of the record, in the scope that was asked for: a record has a pseudonym in place of a user, so
+ * `me` is the device. */
+static bool person_of(struct wish *w, const struct record *r)
+{
+    char text[ADDR_TEXT];
+    if (strcmp(w->scope, "me") == 0) {
+        w->scope = "address";
+        copy(w->person, sizeof w->person, span_str(addr_text(&r->facts.src, text)));
+    } else if (strcmp(w->scope, "zone") == 0 && !*w->who) {
+        copy(w->person, sizeof w->person, r->zone);
+    } else if (strcmp(w->scope, "group") == 0 && !*w->who && r->facts.n_groups == 1) {
+        copy(w->person, sizeof w->person, r->groups[0]);
+    } else {
+        return *w->who || strcmp(w->scope, "all") == 0;
+    }
+    w->who = w->person;
+    return true;
+}
+
+/* A code stands for the host that was stopped, and for who asked. */
+static int take_code(const struct ctl *ctl, struct wish *w)
+{
+    static struct record r;
+    struct buf bytes = {0};
+    char text[ADDR_TEXT];
+    AUTO_CLOSE int dir = journal_open_dir(ctl, w->journal);
+    int status = dir < 0 || !touch_find(dir, w->what, &bytes, &r);
+    if (status == 0 && r.verdict.forbid)
+        status = ctl_fail("%s was stopped by a `forbid` rule, which no grant lifts: %.*s", w->what,
+                          (int)r.rule.n, (const char *)r.rule.p);
+    if (status == 0 && !person_of(w, &r))
+        status = ctl_fail("--for %s: which one? The decision does not say", w->scope);
+    copy(w->name, sizeof w->name,
+         r.facts.name.n || !r.facts.dst.family ? r.facts.name : span_str(addr_text(&r.facts.dst, text)));
+    if (status == 0 && !w->name[0])
+        status = ctl_fail("the decision %s was about no host", w->what);
+    w->what = w->name;
+    buf_fini(&bytes);
+    return status;
 }
 
 static json_t *request_of(const struct wish *w, const char *kind, int64_t until, bool dry)
@@ -161,13 +236,30 @@ static json_t *request_of(const struct wish *w, const char *kind, int64_t until,
                      w->reason, "by", w->by, "dry", dry);
 }
 
+/* Whom it would touch, for a person who is to say yes. */
+static void show_touched(const struct ctl *ctl, const struct wish *w, json_t *shown)
+{
+    struct grant g = {
+        .id = 1, .target = span_str(text_of(shown, "target")), .who = span_str(text_of(shown, "who"))};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/journal", ctl->dir);
+    AUTO_CLOSE int dir = !w->journal && access(path, F_OK) != 0 ? -1 : journal_open_dir(ctl, w->journal);
+    if (dir >= 0 && grant_kind_of(text_of(shown, "kind"), &g.kind) &&
+        grant_scope_of(text_of(shown, "scope"), &g.scope))
+        touch_show(dir, &g);
+}
+
 /* Shown, asked about, done. */
 static int add(const struct ctl *ctl, const struct wish *w, const char *kind, int64_t until)
 {
-    int status = ask(ctl, request_of(w, kind, until, true));
+    json_t *shown = NULL;
+    int status = ask(ctl, request_of(w, kind, until, true), &shown);
+    if (status == 0 && !w->yes)
+        show_touched(ctl, w, shown);
+    json_decref(shown);
     if (status == 0)
         status = confirm(w);
-    return status ? status : ask(ctl, request_of(w, kind, until, false));
+    return status ? status : ask(ctl, request_of(w, kind, until, false), NULL);
 }
 
 static int run_grant(const struct ctl *ctl, int argc, char **argv)
@@ -182,6 +274,10 @@ static int run_grant(const struct ctl *ctl, int argc, char **argv)
             "grant wants WHAT --for ... --until TIME --reason TEXT --by WHO; perronctl grant --help");
     if (!moment_parse(w.until, clock_wall_s(), &until))
         return ctl_fail("--until %s: " MOMENT_FORMS, w.until);
+    if (is_code(w.what))
+        return take_code(ctl, &w) ? 1 : add(ctl, &w, kind_of(w.what), until);
+    if (strcmp(w.scope, "me") == 0)
+        return ctl_fail("--for me goes with a decision code: from it one knows who asked");
     return add(ctl, &w, kind_of(w.what), until);
 }
 
@@ -190,7 +286,7 @@ static int run_grants(const struct ctl *ctl, int argc, char **argv)
     struct wish w = {0};
     if (read_words(&w, argc, argv) || argc > w.all)
         return ctl_fail("grants: --all, or nothing more");
-    return ask(ctl, json_pack("{s:s, s:b}", "op", "list", "all", w.all));
+    return ask(ctl, json_pack("{s:s, s:b}", "op", "list", "all", w.all), NULL);
 }
 
 static int run_revoke(const struct ctl *ctl, int argc, char **argv)
@@ -204,8 +300,10 @@ static int run_revoke(const struct ctl *ctl, int argc, char **argv)
         return ctl_fail("revoke wants the number of a grant; perronctl grants lists them");
     if (!w.by || !w.reason)
         return ctl_fail("revoke wants --by WHO --reason TEXT");
-    return ask(ctl, json_pack("{s:s, s:I, s:s, s:s}", "op", "revoke", "id", (json_int_t)id, "by", w.by,
-                              "reason", w.reason));
+    return ask(ctl,
+               json_pack("{s:s, s:I, s:s, s:s}", "op", "revoke", "id", (json_int_t)id, "by", w.by, "reason",
+                         w.reason),
+               NULL);
 }
 
 /* ---- exempt ---- */
@@ -219,8 +317,8 @@ static void on_exempt(json_t *answer, void *arg)
 
 static int list_exempt(const struct ctl *ctl)
 {
-    struct ctl copy = *ctl;
-    return ctl_ask(ctl, json_pack("{s:s, s:s}", "cmd", "grants", "op", "list"), on_exempt, &copy);
+    struct answering a = {.ctl = ctl};
+    return ctl_ask(ctl, json_pack("{s:s, s:s}", "cmd", "grants", "op", "list"), on_exempt, &a);
 }
 
 /* exempt zone X for 1h ... | exempt end zone X ... | exempt */
@@ -246,19 +344,21 @@ static int run_exempt(const struct ctl *ctl, int argc, char **argv)
     if (!w.by || !w.reason)
         return ctl_fail("exempt wants --by WHO --reason TEXT");
     if (end)
-        return ask(ctl, json_pack("{s:s, s:s, s:s, s:s}", "op", "revoke", "zone", zone, "by", w.by, "reason",
-                                  w.reason));
+        return ask(
+            ctl,
+            json_pack("{s:s, s:s, s:s, s:s}", "op", "revoke", "zone", zone, "by", w.by, "reason", w.reason),
+            NULL);
     if (!w.until || !moment_parse(w.until, clock_wall_s(), &until))
         return ctl_fail("exempt zone %s for how long? " MOMENT_FORMS, zone);
     w.what = w.who = zone;
-    return ask(ctl, request_of(&w, "exempt", until, false));
+    return ask(ctl, request_of(&w, "exempt", until, false), NULL);
 }
 
 const struct ctl_command ctl_grant = {
     .name = "grant",
     .usage =
-        "  grant URL|NAME|CATEGORY --for user|address|group|zone NAME | --for all\n"
-        "        --until TIME --reason TEXT --by WHO [--yes]\n"
+        "  grant CODE|URL|NAME|CATEGORY --for user|address|group|zone NAME | --for me|all\n"
+        "        --until TIME --reason TEXT --by WHO [--yes] [--journal DIR]\n"
         "                             lets these people past `block` and `warn`, behind every `forbid`\n",
     .run = run_grant,
 };

@@ -2,6 +2,7 @@
 until they are taken back. And the emergency lever: a zone in which nothing is intercepted for a while."""
 import json
 import os
+import pty
 import signal
 import subprocess
 import time
@@ -89,6 +90,48 @@ def test_live_within_a_second_and_named(lab, own_gateway):
     assert granted(gw) == [] and granted(gw, "--all")[0]["revoked_by"] == "Mme Renard"
     assert gw.ctl_run("reload", "--to", first[:16])[0] == 0
     assert lab.curl("pupil", VIDEO).status == 403, "going back gives no revoked grant new life"
+
+
+def at_terminal(gw, answer, *words):
+    """(exit status, what was said) of perronctl with a person in front of it."""
+    master, slave = pty.openpty()
+    cmd = gw.lab.gateway_space.enter(BUILD / "perronctl", "-d", gw.state, *words)
+    proc = subprocess.Popen(cmd, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    os.close(slave)
+    os.write(master, answer)
+    out = proc.communicate(timeout=30)[0].decode()
+    os.close(master)
+    return proc.returncode, out
+
+
+def test_a_code_and_whom_it_would_touch(lab, own_gateway):
+    gw = own_gateway()
+    codes = [lab.curl("pupil", VIDEO).code for _ in range(3)]
+    gw.by_code(codes[-1])
+    words = ("grant", codes[0], "--for", "me", "--until", "1h", *WHO)
+    status, out = at_terminal(gw, b"n\n", *words)
+    assert status == 1 and "nothing was changed" in out, out
+    assert "of 1 people" in out and "video.example" in out and "10.32.1.10" in out, out
+    assert granted(gw, "--all") == [] and lab.curl("pupil", VIDEO).status == 403
+    status, out = at_terminal(gw, b"y\n", *words)
+    assert status == 0, out
+    one = granted(gw)[0]
+    assert (one["kind"], one["target"], one["scope"], one["who"]) == ("name", "video.example", "address", "10.32.1.10")
+    assert lab.curl("pupil", VIDEO).status == 200
+    # The record of what it let through names it, and so does the next decision made from it.
+    assert gw.event(event_type="http", perron__grant=one["id"])
+    # For a group the code knows which one; nobody else was stopped there.
+    status, out = at_terminal(gw, b"n\n", "grant", codes[1], "--for", "group", "--until", "1h", *WHO)
+    assert "group pupils" in out, out
+    status, out = at_terminal(gw, b"n\n", "grant", "social", "--for", "all", "--until", "1h", *WHO)
+    assert "would have let nothing through" in out, out
+    casino = lab.curl("agent", CASINO).code
+    gw.by_code(casino)
+    for what, said in ((casino, "which no grant lifts"), ("A7K-2Q9F-XM4", "no decision")):
+        status, _, err = gw.ctl_run("grant", what, "--for", "me", "--until", "1h", *WHO, "--yes")
+        assert status == 1 and said in err and err.count("\n") == 1, err
+    status, _, err = gw.ctl_run("grant", "streaming", "--for", "me", "--until", "1h", *WHO, "--yes")
+    assert status == 1 and "decision code" in err, err
 
 
 def test_narrow_scopes(lab, own_gateway):

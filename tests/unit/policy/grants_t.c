@@ -183,6 +183,28 @@ static void the_narrowest_counts(void **state)
     assert_int_equal(find(&g, (struct grants_query){.name = SPAN("10.1.1.1")}), 9);
 }
 
+/* A record knows no user, but which grant was his. */
+static void what_was_granted_is_granted_again(void **state)
+{
+    struct grants g = open_some();
+    (void)state;
+    struct grants_query q = {.name = SPAN("www.casino.test"), .granted = 2};
+    assert_int_equal(find(&g, q), 2);
+    q.name = SPAN("other.example"); /* not by that one */
+    assert_int_equal(find(&g, q), 0);
+    q.granted = 8;
+    q.name = SPAN("other.test");
+    assert_int_equal(find(&g, q), 8);
+    q.time_s = 2000;
+    assert_int_equal(find(&g, q), 0);
+    q.time_s = 0;
+    q.name = SPAN("casino.test");
+    q.granted = 1; /* for all: found as such */
+    assert_int_equal(find(&g, q), 1);
+    q.granted = 99;
+    assert_int_equal(find(&g, q), 1);
+}
+
 static void a_page_waits_for_its_path(void **state)
 {
     struct grants g = open_some();
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(who_is_not_meant_gets_nothing),
         cmocka_unit_test(only_in_its_time),
         cmocka_unit_test(the_narrowest_counts),
+        cmocka_unit_test(what_was_granted_is_granted_again),
         cmocka_unit_test(a_page_waits_for_its_path),
         cmocka_unit_test(a_grant_lifts_a_block_and_is_named),
         cmocka_unit_test(no_grant_lifts_a_forbid),

@@ -349,7 +349,8 @@ static enum outcome behind_paths(enum paths paths, enum tcp tcp, bool (*attempt)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        _exit(sandbox_paths(&p, paths == PATHS_WRITE_GIVEN ? scratch_fd : -1, -1) == RC_OK && attempt() ? 0 : 1);
+        _exit(sandbox_paths(&p, paths == PATHS_WRITE_GIVEN ? scratch_fd : -1, -1) == RC_OK && attempt() ? 0
+                                                                                                        : 1);
     }
     assert_true(waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : REFUSED;

@@ -1,6 +1,6 @@
 /* What the files of the checker share: check.c (declarations), check_value.c (names in rules), check_rule.c
- * (rules), check_time.c, check_deleg.c, check_order.c (what is never reached), check_layer.c (what another
- * layer settles before), check_crl.c (where clients fetch our CRL). */
+ * (rules), check_time.c, check_deleg.c, check_order.c, check_reach.c (what is never reached), check_layer.c
+ * (what another layer settles before), check_crl.c (where clients fetch our CRL). */
 #ifndef POLICY_CHECKER_H
 #define POLICY_CHECKER_H
 

@@ -118,6 +118,8 @@ static void a_warning_is_shown_until_it_is_clicked(void **state)
     v = ask(s, &f);
     EXPECT(v, ACT_WARN, WHY_RULE, 3);
     f.clicked[1] = key_of_line(s, 3);
+    v = ask(s, &f); /* of which one counts */
+    EXPECT(v, ACT_WARN, WHY_RULE, 3);
     f.n_clicked = 2;
     v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_CLICKED, 3);
@@ -480,12 +482,54 @@ static void groups_come_from_names_networks_and_directories(void **state)
     snapshot_put(s);
 }
 
+/* More values met in one dimension than are joined block by block: short lists and long ones, exceptions too.
+ */
+static void who_is_in_many_groups_is_found_by_each(void **state)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"%s\n", i,
+                              i % 2 ? ", \"marie\"" : "");
+    n += (size_t)snprintf(
+        text + n, sizeof text - n,
+        "web {\n block domain \"free.example\" except for g38\n allow domain \"path.example\" path \"/a\"\n");
+    for (unsigned i = 0; i < 40; i++) {
+        for (unsigned k = 0; k <= (i % 3 ? 0u : 4u); k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, " block domain \"d%u-%u.example\" for g%u\n", i,
+                                  k, i);
+    }
+    snprintf(text + n, sizeof text - n, " allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    unsigned line = 44;
+    for (unsigned i = 0; i < 40; i++) {
+        for (unsigned k = 0; k <= (i % 3 ? 0u : 4u); k++, line++) {
+            char name[32];
+            snprintf(name, sizeof name, "d%u-%u.example", i, k);
+            struct facts f = request(s, "10.1.1.1", "jean", name, "GET");
+            struct verdict v = ask(s, &f);
+            EXPECT(v, ACT_BLOCK, WHY_RULE, line);
+            f.user = SPAN("marie");
+            v = ask(s, &f);
+            assert_int_equal(v.action, i % 2 ? ACT_BLOCK : ACT_ALLOW);
+        }
+    }
+    struct facts f = request(s, "10.1.1.1", "jean", "free.example", "GET");
+    struct verdict v = ask(s, &f);
+    assert_int_equal(v.action, ACT_ALLOW);
+    f.user = SPAN("marie");
+    v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 42);
+    snapshot_put(s);
+}
+
 static void a_record_brings_its_groups_and_what_it_lost(void **state)
 {
-    struct snapshot *s =
-        snap_of("group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
-                "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
-                " allow any\n}\n");
+    struct snapshot *s = snap_of(
+        "group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
+        "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
+        " allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
     f.regroup = true;
@@ -642,6 +686,7 @@ int main(void)
         cmocka_unit_test(a_site_that_asks_for_a_client_certificate_is_exempted_by_rule_alone),
         cmocka_unit_test(content_waits_for_what_may_still_be_found),
         cmocka_unit_test(groups_come_from_names_networks_and_directories),
+        cmocka_unit_test(who_is_in_many_groups_is_found_by_each),
         cmocka_unit_test(a_record_brings_its_groups_and_what_it_lost),
         cmocka_unit_test(a_tunnel_names_its_zone),
         cmocka_unit_test(a_rule_keeps_its_key_when_it_is_moved),

@@ -141,7 +141,7 @@ static void on_hold_over(struct hold *h)
 {
     struct flow *f = CONTAINER_OF(h, struct flow, hold);
     if (f->state == ST_HOLD)
-        step_decided(f);
+        step_held(f);
     else
         txn_resume(f);
 }
@@ -325,6 +325,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     f->e->n.bytes_down += f->client.n_out;
     flow_goto(f, ST_CLOSED);
     let_go(f);
+    again_forget(f);
     list_drop(&f->link);
     f->e->n.flows_open--;
     if (f->entered)

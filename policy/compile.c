@@ -3,11 +3,13 @@
 #include "policy/compile.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "policy/check.h"
 #include "policy/expect.h"
 #include "policy/index.h"
+#include "policy/lists_digest.h"
 #include "policy/normal.h"
 #include "policy/parse.h"
 #include "policy/source.h"
@@ -20,26 +22,10 @@ struct job {
     struct catc *lists;
     struct category_source **file_of; /* source of the n-th list file */
     size_t n_files, done, total;
+    struct compile_made made;
 };
 
 /* ---- categories ---- */
-
-static const char *list_path(struct job *j, const struct category_source *s)
-{
-    struct tree *t = j->d->tree;
-    if (s->kind == CAT_FILE)
-        return source_beside(t, s->w.pos.file, s->w.text);
-    const char *dir = source_beside(t, t->set.lists.pos.file, t->set.lists.text);
-    char *path = dir ? arena_alloc(&t->mem, strlen(dir) + s->w.text.n + sizeof "//domains") : NULL;
-    if (!path)
-        return NULL;
-    size_t n = strlen(dir);
-    memcpy(path, dir, n);
-    path[n++] = '/';
-    memcpy(path + n, s->w.text.p, s->w.text.n);
-    memcpy(path + n + s->w.text.n, "/domains", sizeof "/domains");
-    return path;
-}
 
 /* Names of lists beside the missing one. */
 static const char *near_list(struct job *j, const struct category_source *s)
@@ -80,7 +66,7 @@ static enum rc add_source(struct job *j, const struct category_decl *c, struct c
         diag_error(j->d, s->w.pos, "use `file` for a path", "this is not the name of a list");
         return RC_OK;
     }
-    const char *path = list_path(j, s);
+    const char *path = lists_path(j->d->tree, s);
     enum rc rc = path ? catc_add_file(j->lists, path, (uint16_t)c->id) : RC_NOMEM;
     if (rc == RC_OK)
         j->file_of[j->n_files++] = s;
@@ -165,30 +151,124 @@ static enum rc seal_policy(struct job *j, int *fd)
     return rc;
 }
 
-/* What was built must open, and do what the policy expects of it. */
-static enum rc prove(struct job *j, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH])
+/* What was built must open, and do what the policy expects of it. No grant takes part: an expectation is
+ * about the policy alone. */
+static enum rc prove(struct job *j, const int fds[SNAP_PARTS], const struct manifest *m)
 {
     struct snapshot *snap;
-    enum rc rc = snapshot_open(fds, NULL, &snap);
+    enum rc rc = snapshot_open_as(m, fds, NULL, &snap);
     if (rc == RC_BAD)
         return RC_BUG;
     TRY(rc);
-    memcpy(hash, snapshot_hash(snap), SNAP_HASH);
     policy_expect(j->d, snap, j->opts->time_s);
     snapshot_put(snap);
     return j->d->errors ? RC_CONFIG : RC_OK;
 }
 
-static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS], uint8_t hash[SNAP_HASH])
+/* ---- lists that are not built anew, or are built and held back ---- */
+
+/* Where the diagnostics stood, so that a failure that is mended does not count. */
+struct mark {
+    unsigned errors, warnings;
+    size_t w;
+};
+
+static struct mark mark_of(const struct diag *d)
+{
+    return (struct mark){d->errors, d->warnings, d->out->w};
+}
+
+static void forget_since(struct diag *d, struct mark m)
+{
+    d->errors = m.errors;
+    d->warnings = m.warnings;
+    d->out->w = m.w;
+}
+
+/* The lists in force serve the declarations of this policy as well. */
+static bool prev_fits(const struct job *j)
+{
+    const struct compile_prev *p = j->opts->prev;
+    return p && memcmp(p->lists.shape, j->made.lists.shape, SNAP_HASH) == 0;
+}
+
+static enum rc take_prev(struct job *j, int fds[SNAP_PARTS], enum lists_outcome outcome)
+{
+    const struct compile_prev *p = j->opts->prev;
+    for (unsigned i = PART_LISTS; i <= PART_LISTS_TEXT; i++) {
+        int fd = fcntl(p->fds[i], F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            return RC_IO;
+        if (fds[i] >= 0)
+            close(fds[i]);
+        fds[i] = fd;
+        j->made.manifest.part[i] = p->manifest.part[i];
+    }
+    j->made.lists = p->lists;
+    j->made.outcome = outcome;
+    return RC_OK;
+}
+
+/* The errors stay readable, but they are not the policy's: it goes into force without the new lists. */
+static enum rc hold_back(struct job *j, int fds[SNAP_PARTS], struct mark before, const char *why)
+{
+    j->d->errors = before.errors;
+    TRY(take_prev(j, fds, LISTS_HELD));
+    diag_warn(j->d, j->d->tree->categories.first->name.pos, NULL,
+              "the new lists are held back, those in force stay: %s", why);
+    return RC_OK;
+}
+
+static enum rc make_lists(struct job *j, int fds[SNAP_PARTS])
+{
+    struct mark before = mark_of(j->d);
+    TRY(lists_identify(j->d->tree, &j->made.lists));
+    if (prev_fits(j) && memcmp(&j->opts->prev->lists, &j->made.lists, sizeof j->made.lists) == 0)
+        return take_prev(j, fds, LISTS_SAME);
+    enum rc rc = seal_lists(j, &fds[PART_LISTS]);
+    if (rc == RC_CONFIG && prev_fits(j))
+        return hold_back(j, fds, before, "a list cannot be read");
+    TRY(rc);
+    TRY(part_seal("perron-lists-text", SPAN_NONE, &fds[PART_LISTS_TEXT]));
+    TRY(part_identify(fds[PART_LISTS], &j->made.manifest.part[PART_LISTS]));
+    return part_identify(fds[PART_LISTS_TEXT], &j->made.manifest.part[PART_LISTS_TEXT]);
+}
+
+/* Do the lists in force do what new ones fail to do? Then the new ones are held back. */
+static enum rc prove_or_hold(struct job *j, int fds[SNAP_PARTS])
+{
+    struct mark before = mark_of(j->d);
+    enum rc rc = prove(j, fds, &j->made.manifest);
+    if (rc != RC_CONFIG || j->made.outcome != LISTS_BUILT || !prev_fits(j))
+        return rc;
+    struct mark failed = mark_of(j->d);
+    struct manifest with_old = j->made.manifest;
+    int tried[SNAP_PARTS];
+    memcpy(tried, fds, sizeof tried);
+    for (unsigned i = PART_LISTS; i <= PART_LISTS_TEXT; i++) {
+        with_old.part[i] = j->opts->prev->manifest.part[i];
+        tried[i] = j->opts->prev->fds[i];
+    }
+    j->d->errors = before.errors;
+    rc = prove(j, tried, &with_old);
+    forget_since(j->d, failed);
+    return rc == RC_OK ? hold_back(j, fds, before, "with them this policy does not do what it expects")
+                       : RC_CONFIG;
+}
+
+static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS])
 {
     policy_parse(j->d, path);
     if (j->d->tree->n_files)
         policy_check(j->d, j->opts);
     if (j->d->errors)
         return RC_CONFIG;
-    TRY(seal_lists(j, &fds[1]));
-    TRY(seal_policy(j, &fds[0]));
-    TRY(prove(j, fds, hash));
+    TRY(make_lists(j, fds));
+    TRY(seal_policy(j, &fds[PART_POLICY]));
+    TRY(part_identify(fds[PART_POLICY], &j->made.manifest.part[PART_POLICY]));
+    TRY(part_seal("perron-grants", SPAN_NONE, &fds[PART_GRANTS]));
+    TRY(part_identify(fds[PART_GRANTS], &j->made.manifest.part[PART_GRANTS]));
+    TRY(prove_or_hold(j, fds));
     return j->opts->print ? policy_normal(j->d->tree, j->d->out) : RC_OK;
 }
 
@@ -204,7 +284,11 @@ enum rc policy_compile(const char *path, const struct compile_opts *opts, int fd
     if (!tree)
         return RC_NOMEM;
     tree_init(tree);
-    enum rc rc = compile_tree(&job, path, fds, hash);
+    enum rc rc = compile_tree(&job, path, fds);
+    if (rc == RC_OK)
+        rc = manifest_name(&job.made.manifest, hash);
+    if (opts->made)
+        *opts->made = job.made;
     if (rc != RC_OK && rc != RC_CONFIG)
         diag_file(&d, path, rc_text(rc));
     diag_end(&d);

@@ -5,7 +5,33 @@
 #ifndef POLICY_COMPILE_H
 #define POLICY_COMPILE_H
 
-#include "policy/snapshot.h"
+#include "policy/manifest.h"
+
+/* What the lists of a snapshot were made of (policy/lists_digest.h). */
+struct lists_id {
+    uint8_t shape[SNAP_HASH], content[SNAP_HASH];
+};
+
+/* The parts in force: lists that have not changed are taken from here, and lists that make an `expect` fail,
+ * or of which a file is missing, do not replace these. Borrowed; fds of other parts may be -1. */
+struct compile_prev {
+    int fds[SNAP_PARTS];
+    struct manifest manifest;
+    struct lists_id lists;
+};
+
+enum lists_outcome {
+    LISTS_BUILT,
+    LISTS_SAME, /* taken from `prev` */
+    LISTS_HELD, /* the new ones were held back, those of `prev` stay; diagnostics say why */
+};
+
+/* What came out besides the parts. */
+struct compile_made {
+    struct manifest manifest;
+    struct lists_id lists; /* of the part that was taken */
+    enum lists_outcome outcome;
+};
 
 struct compile_opts {
     bool check_only;  /* -n: make no part (fds are -1), a missing interface is a warning */
@@ -16,6 +42,8 @@ struct compile_opts {
      * itself). */
     bool (*has_interface)(const char *name);
     void (*progress)(const char *what, unsigned long done, unsigned long total);
+    const struct compile_prev *prev; /* NULL: nothing is in force */
+    struct compile_made *made;       /* filled where not NULL */
 };
 
 /* fds receives SNAP_PARTS sealed memfds (caller closes). */

@@ -10,7 +10,7 @@
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
 
-#include "policy/snapshot.h"
+#include "policy/manifest.h"
 #include "signatures/catdb.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
@@ -251,13 +251,20 @@ struct image {
 #undef S
 };
 
+/* A mapped part; snapshots with the same part share it. */
+struct mapping {
+    unsigned refs;
+    span bytes;
+};
+
 struct snapshot {
     unsigned refs;
     struct image img;
     struct catdb cats;
     struct settings settings;
     struct set_zone *zones;
-    span part[SNAP_PARTS]; /* the mappings */
+    struct mapping *part[SNAP_PARTS];
+    struct manifest manifest;
     uint8_t hash[SNAP_HASH];
     char text[13];
 };

@@ -4,42 +4,60 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "gw/base/obj.h"
-#include "gw/base/sha256.h"
 #include "policy/image.h"
 #include "policy/schedule.h"
 #include "policy/words.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
+static const bool may_be_empty[SNAP_PARTS] = {
+#define P(id, name, kept, may_be_empty, text) may_be_empty,
+#include "policy/part.tbl"
+#undef P
+};
+
 /* Maps a memfd that nobody can change any more. */
-static enum rc map_part(int fd, span *out)
+static enum rc map_part(enum snap_part p, int fd, uint64_t size, struct mapping **out)
 {
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || st.st_size <= 0)
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || (uint64_t)st.st_size != size ||
+        (size == 0 && !may_be_empty[p]))
         return RC_BAD;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
-    if (p == MAP_FAILED)
+    struct mapping *m = calloc(1, sizeof *m);
+    if (!m)
+        return RC_NOMEM;
+    m->refs = 1;
+    *out = m;
+    if (size == 0)
+        return RC_OK;
+    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    if (bytes == MAP_FAILED)
         return errno == ENOMEM ? RC_NOMEM : RC_BAD;
-    *out = span_of(p, (size_t)st.st_size);
+    m->bytes = span_of(bytes, (size_t)size);
     return RC_OK;
+}
+
+static void mapping_put(struct mapping *m)
+{
+    if (!m || --m->refs > 0)
+        return;
+    if (m->bytes.p)
+        munmap((void *)(uintptr_t)m->bytes.p, m->bytes.n);
+    free(m);
 }
 
 static enum rc name_it(struct snapshot *s)
 {
-    uint8_t hashes[SNAP_PARTS][SHA256_BYTES];
-    span all = span_of(hashes, sizeof hashes);
-    for (unsigned i = 0; i < SNAP_PARTS; i++)
-        TRY(sha256(&s->part[i], 1, hashes[i]));
-    TRY(sha256(&all, 1, s->hash));
-    for (unsigned i = 0; i < 6; i++)
-        snprintf(s->text + 2 * i, 3, "%02x", s->hash[i]);
+    char text[MANIFEST_TEXT];
+    TRY(manifest_name(&s->manifest, s->hash));
+    hash_text(s->hash, text);
+    memcpy(s->text, text, sizeof s->text - 1);
     return RC_OK;
 }
 
@@ -94,34 +112,90 @@ static enum rc fill_zones(struct snapshot *s)
     return RC_OK;
 }
 
-static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH])
+/* True: the part is there already, in the other snapshot's mapping, and was checked there. */
+static bool shares(const struct snapshot *s, const struct snapshot *other, enum snap_part p)
 {
-    for (unsigned i = 0; i < SNAP_PARTS; i++)
-        TRY(map_part(fds[i], &s->part[i]));
+    return other && part_same(&s->manifest.part[p], &other->manifest.part[p]);
+}
+
+static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
+{
+    if (!s->part[PART_LISTS])
+        s->cats = (struct catdb){.n_categories = (uint16_t)s->img.n_CATS}; /* nothing asks it */
+    else if (shares(s, other, PART_LISTS))
+        s->cats = other->cats;
+    else
+        TRY(catdb_open(s->part[PART_LISTS]->bytes, &s->cats));
+    return s->cats.n_categories == s->img.n_CATS ? RC_OK : RC_BAD;
+}
+
+static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const struct snapshot *other,
+                          bool with_lists)
+{
+    for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        if (!with_lists && (i == PART_LISTS || i == PART_LISTS_TEXT))
+            continue;
+        if (shares(s, other, i)) {
+            s->part[i] = other->part[i];
+            s->part[i]->refs++;
+        } else {
+            TRY(map_part(i, fds[i], s->manifest.part[i].size, &s->part[i]));
+        }
+    }
     TRY(name_it(s));
-    if (want && memcmp(want, s->hash, SNAP_HASH) != 0)
-        return RC_BAD;
-    TRY(image_open(s->part[0], &s->img));
-    TRY(catdb_open(s->part[1], &s->cats));
-    if (s->cats.n_categories != s->img.n_CATS)
-        return RC_BAD;
+    if (shares(s, other, PART_POLICY))
+        s->img = other->img;
+    else
+        TRY(image_open(s->part[PART_POLICY]->bytes, &s->img));
+    TRY(open_lists(s, other));
     fill_settings(s);
     return fill_zones(s);
 }
 
-enum rc snapshot_open(const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH], struct snapshot **out)
+static enum rc open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
+                       bool with_lists, struct snapshot **out)
 {
     struct snapshot *s = calloc(1, sizeof *s);
     *out = NULL;
     if (!s)
         return RC_NOMEM;
     s->refs = 1;
-    enum rc rc = open_parts(s, fds, want);
+    s->manifest = *m;
+    enum rc rc = open_parts(s, fds, share, with_lists);
     if (rc == RC_OK)
         *out = s;
     else
         snapshot_put(s);
     return rc;
+}
+
+enum rc snapshot_open_as(const struct manifest *m, const int fds[SNAP_PARTS], const struct snapshot *share,
+                         struct snapshot **out)
+{
+    return open_as(m, fds, share, true, out);
+}
+
+enum rc snapshot_open_old(const struct manifest *m, const int fds[SNAP_PARTS], struct snapshot **out)
+{
+    return open_as(m, fds, NULL, false, out);
+}
+
+enum rc snapshot_open(const int fds[SNAP_PARTS], const uint8_t want[SNAP_HASH], struct snapshot **out)
+{
+    struct manifest m;
+    *out = NULL;
+    TRY(manifest_of(fds, &m));
+    TRY(snapshot_open_as(&m, fds, NULL, out));
+    if (!want || memcmp(want, (*out)->hash, SNAP_HASH) == 0)
+        return RC_OK;
+    snapshot_put(*out);
+    *out = NULL;
+    return RC_BAD;
+}
+
+const struct manifest *snapshot_manifest(const struct snapshot *s)
+{
+    return &s->manifest;
 }
 
 struct snapshot *snapshot_get(struct snapshot *s)
@@ -134,10 +208,8 @@ void snapshot_put(struct snapshot *s)
 {
     if (!s || --s->refs > 0)
         return;
-    for (unsigned i = 0; i < SNAP_PARTS; i++) {
-        if (s->part[i].p)
-            munmap((void *)(uintptr_t)s->part[i].p, s->part[i].n);
-    }
+    for (unsigned i = 0; i < SNAP_PARTS; i++)
+        mapping_put(s->part[i]);
     free(s->zones);
     free(s);
 }
@@ -194,7 +266,8 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
     span name = f->name;
     if (name.n == 0 && f->dst.family)
         name = span_str(addr_text(&f->dst, text));
-    f->n_cats = name.n ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
+    f->n_cats =
+        name.n && s->part[PART_LISTS] ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
 }
 
 uint32_t snapshot_n_rules(const struct snapshot *s)

@@ -1,13 +1,19 @@
 /* An immutable policy snapshot: what the compiler made of policy file and lists, as position-independent
- * parts in sealed memory (memfds), mapped read-only. Parts: 0 = policy (settings, zones, rules, texts), 1 =
- * categories. The hash of the parts' hashes is the snapshot's name. Reference-counted: whoever keeps it
+ * parts in sealed memory (memfds), mapped read-only. Which parts there are: part.tbl. The hash of the
+ * manifest that names them (policy/manifest.h) is the snapshot's name. Reference-counted: whoever keeps it
  * across turns holds one. */
 #ifndef POLICY_SNAPSHOT_H
 #define POLICY_SNAPSHOT_H
 
 #include "policy/decide.h"
 
-enum { SNAP_PARTS = 2, SNAP_HASH = 32 };
+enum snap_part {
+#define P(id, name, kept, may_be_empty, text) PART_##id,
+#include "policy/part.tbl"
+#undef P
+    SNAP_PARTS
+};
+enum { SNAP_HASH = 32 };
 
 /* Maps and checks the parts (sizes, magic, version, every offset and index in range, hash equal to `want`
  * unless NULL); borrows the descriptors. BAD when anything is off: a part is never trusted because it came

@@ -40,6 +40,14 @@ enum limits {
     LIM_CONTROL_CLIENTS = 16,         /* perronctl at the same time */
     LIM_CONTROL_BYTES = 16384,        /* one request of perronctl */
     LIM_CONTROL_OUT_BYTES = 67108864, /* answers waiting for a slow perronctl */
+    /* what the master keeps in the state directory */
+    LIM_LISTS_KEPT = 8,            /* parts of lists, for a way back */
+    LIM_SNAPSHOT_KEPT_DAYS = 1096, /* policy and grants parts, after they were last in force */
+    LIM_SNAPSHOTS_SHOWN = 1000,    /* by one `show snapshots`, newest first */
+    LIM_HITS_SLOTS = 131072,       /* rules that a worker counts before it is given new memory */
+    LIM_HITS_KEPT = 262144,        /* rules whose counters are remembered */
+    LIM_HITS_TURN_MS = 5000,       /* the workers' counters are looked at this often ... */
+    LIM_HITS_WRITE_MS = 15000,     /* ... and written down this often */
     /* what the policy compiler takes */
     LIM_POLICY_BYTES = 16777216, /* one policy file */
     LIM_POLICY_FILES = 256,      /* with all that it includes */

@@ -25,6 +25,8 @@ int ctl_usage(const struct ctl_command *c);
 /* Sends `request` (taken) to the gateway and hands every answer line but the last to `line`. 0 when the last
  * says ok. */
 int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *answer, void *arg), void *arg);
+/* `show rules [--unused [DAYS]]`, without its first two words. */
+int ctl_show_rules(const struct ctl *ctl, int argc, char **argv);
 /* Text from elsewhere on its way to a terminal: control characters become '?', newlines stay where `lines`.
  */
 void ctl_print(FILE *to, span text, bool lines);

@@ -1,4 +1,5 @@
-/* perronctl reload: brings a policy file into force, or says what is wrong with it and changes nothing. */
+/* perronctl reload: brings a policy file into force, or says what is wrong with it and changes nothing; --to
+ * goes back to what was in force before. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,11 @@ static void on_line(json_t *answer, void *arg)
 static int run(const struct ctl *ctl, int argc, char **argv)
 {
     struct ctl copy = *ctl;
+    if (argc == 2 && strcmp(argv[0], "--to") == 0)
+        return ctl_ask(ctl, json_pack("{s:s, s:s}", "cmd", "reload", "to", argv[1]), on_line, &copy);
+    if (argc == 1 && strcmp(argv[0], "--to") == 0)
+        return ctl_fail(
+            "reload --to wants the beginning of a snapshot's hash; perronctl show snapshots lists them");
     if (argc > 1 || (argc == 1 && argv[0][0] == '-'))
         return ctl_fail("reload: unexpected %s; perronctl reload --help", argv[argc - 1]);
     if (argc == 0) {
@@ -43,6 +49,7 @@ static int run(const struct ctl *ctl, int argc, char **argv)
 const struct ctl_command ctl_reload = {
     .name = "reload",
     .usage =
-        "  reload [FILE]              brings the policy file (default: the one of the start) into force\n",
+        "  reload [FILE]              brings the policy file (default: the one of the start) into force\n"
+        "  reload --to HASH           back to a snapshot that was in force (grants stay as they are)\n",
     .run = run,
 };

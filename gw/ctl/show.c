@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
@@ -78,6 +79,32 @@ static int counters(const struct ctl *ctl, json_t *request)
     return status;
 }
 
+/* ---- snapshots ---- */
+
+static void on_snapshot(json_t *answer, void *arg)
+{
+    json_t *s = json_object_get(answer, "snapshot");
+    bool *headed = arg;
+    char when[32] = "?";
+    time_t loaded = (time_t)number_of(s, "loaded");
+    struct tm tm;
+    if (!s) {
+        fprintf(stderr, "%d kept snapshots are damaged and left out\n", (int)number_of(answer, "damaged"));
+        return;
+    }
+    if (localtime_r(&loaded, &tm))
+        strftime(when, sizeof when, "%F %T", &tm);
+    if (!*headed)
+        printf("%-16s %-19s %-10s %-10s %s\n", "snapshot", "loaded", "who", "state", "file");
+    *headed = true;
+    const char *state = json_is_true(json_object_get(s, "in_force")) ? "in force"
+                        : json_is_true(json_object_get(s, "whole"))  ? "whole"
+                                                                     : "lists gone";
+    printf("%-16.16s %-19s %-10s %-10s ", text_of(s, "hash"), when, text_of(s, "who"), state);
+    ctl_print(stdout, span_str(text_of(s, "file")), false);
+    putchar('\n');
+}
+
 /* ---- flows ---- */
 
 static void one_flow(json_t *f)
@@ -141,23 +168,32 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     bool headed = false;
     if (strcmp(what, "flow") == 0 && argc == 2)
         return flow(ctl, argv[1]);
+    if (strcmp(what, "rules") == 0)
+        return ctl_show_rules(ctl, argc - 1, argv + 1);
     if (argc != 1)
-        return ctl_fail("show: processes, counters, flows or flow ID");
+        return ctl_fail("show: processes, counters, rules, snapshots, flows or flow ID");
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", what);
     if (strcmp(what, "counters") == 0)
         return counters(ctl, request);
     if (strcmp(what, "processes") == 0)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_process, &headed);
+    if (strcmp(what, "snapshots") == 0)
+        return ctl_ask(ctl, request, ctl->json ? on_json : on_snapshot, &headed);
     if (strcmp(what, "flows") == 0)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_flows, &headed);
     json_decref(request);
-    return ctl_fail("show: %s is unknown; there are processes, counters, flows and flow ID", what);
+    return ctl_fail("show: %s is unknown; there are processes, counters, rules, snapshots, flows and flow ID",
+                    what);
 }
 
 const struct ctl_command ctl_show = {
     .name = "show",
     .usage = "  show processes             every process: pid, user, state, restarts\n"
              "  show counters              what the workers counted, added up\n"
+             "  show rules [--unused [DAYS]]\n"
+             "                             rules with hits, last hit, owner, end; those never hit (for so "
+             "many days)\n"
+             "  show snapshots             policies that were in force, to go back to with reload --to\n"
              "  show flows                 open flows\n"
              "  show flow ID               one flow: its facts and the states it went through\n",
     .run = run,

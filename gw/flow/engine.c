@@ -3,12 +3,14 @@
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
+#include "policy/rule_key.h"
 
 #include <sys/random.h>
 #include <unistd.h>
@@ -58,6 +60,7 @@ void engine_fini(struct engine *e)
     map_fini(&e->minted);
     share_fini(&e->share);
     ring_unmap(e->ring);
+    hits_unmap(e->hits);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)
@@ -65,6 +68,19 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+}
+
+void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule)
+{
+    uint64_t key = e->hits && rule != RULE_NONE ? snapshot_rule_key(s, rule) : 0;
+    if (key)
+        hits_add(e->hits, key, clock_wall_s());
+}
+
+void engine_hits(struct engine *e, struct hits *h)
+{
+    hits_unmap(e->hits);
+    e->hits = h;
 }
 
 void engine_code(struct engine *e, char out[16])

@@ -11,6 +11,7 @@
 #include "gw/base/limits.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
+#include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
@@ -51,6 +52,7 @@ struct engine {
 
     uint32_t node, worker;
     uint64_t boot;
+    struct hits *hits; /* NULL: rules are not counted */
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
@@ -76,6 +78,10 @@ void engine_fini(struct engine *e);
 /* Takes a reference to the new snapshot, drops the old one. */
 void engine_snapshot(struct engine *e, struct snapshot *s);
 
+/* This rule of the snapshot decided (RULE_NONE: none did). */
+void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);
+/* Counts from now on in another table (taken). */
+void engine_hits(struct engine *e, struct hits *h);
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);
 

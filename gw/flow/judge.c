@@ -70,6 +70,7 @@ void judge_connect(struct flow *f, struct judged *out)
         run(f->snap, &x, &other);
         take_stricter(out, &other);
     }
+    engine_hit(f->e, f->snap, out->rule);
 }
 
 enum on_answer judge_event(const struct flow *f, enum on_event what)
@@ -94,6 +95,7 @@ enum on_answer judge_room(struct flow *f)
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 {
     uint8_t name[LIM_NAME_BYTES];
+    uint32_t before = out->rule;
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
@@ -110,6 +112,8 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
         run(f->snap, &x, &j);
         take_stricter(out, &j);
     }
+    if (out->rule != before)
+        engine_hit(f->e, f->snap, out->rule);
     GENERAL_NAMES_free(names);
 }
 
@@ -121,6 +125,7 @@ void judge_certificate(struct flow *f, struct judged *out)
     x.known |= FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
     run(f->snap, &x, out);
+    engine_hit(f->e, f->snap, out->rule);
 }
 
 void judge_request(struct flow *f, struct judged *out)
@@ -150,4 +155,5 @@ void judge_request(struct flow *f, struct judged *out)
         run(snap, &x, &other);
         take_stricter(out, &other);
     }
+    engine_hit(f->e, snap, out->rule);
 }

@@ -44,9 +44,4 @@ struct role_config {
 enum rc role_config_put(struct buf *b, const struct role_config *c) MUST_USE;
 enum rc role_config_get(span in, struct role_config *c) MUST_USE;
 
-/* MSG_SNAPSHOT: hash of the parts that come as descriptors. */
-struct msg_snapshot {
-    uint8_t hash[32];
-};
-
 #endif

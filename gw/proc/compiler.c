@@ -8,9 +8,9 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/proc/parts.h"
 #include "gw/proc/progress.h"
 #include "gw/proc/role.h"
-#include "policy/compile.h"
 
 enum { DIAG_PIECE = 60000 };
 
@@ -23,37 +23,47 @@ static enum rc say(struct role_ctx *ctx, span diag)
     return RC_OK;
 }
 
-/* u32 rc, u32 parts, hash. */
-static enum rc answer(struct role_ctx *ctx, enum rc result, const uint8_t hash[SNAP_HASH],
+/* Grants are not the compiler's; lists that it took from what is in force are there already. */
+static enum rc answer(struct role_ctx *ctx, enum rc result, const struct compile_made *made,
                       const int fds[SNAP_PARTS])
 {
     struct buf b = {0};
-    size_t parts = result == RC_OK ? SNAP_PARTS : 0;
-    enum rc rc = buf_put_u32(&b, (uint32_t)result);
+    struct parts_answer a = {
+        .rc = result, .outcome = made->outcome, .manifest = made->manifest, .lists = made->lists};
+    int send[SNAP_PARTS];
+    size_t n = 0;
+    for (unsigned i = 0; result == RC_OK && i < PART_GRANTS; i++) {
+        if (i != PART_POLICY && made->outcome != LISTS_BUILT)
+            continue;
+        a.made |= 1u << i;
+        send[n++] = fds[i];
+    }
+    enum rc rc = parts_answer_put(&b, &a);
     if (rc == RC_OK)
-        rc = buf_put_u32(&b, (uint32_t)parts);
-    if (rc == RC_OK)
-        rc = buf_put(&b, span_of(hash, SNAP_HASH));
-    if (rc == RC_OK)
-        rc = peer_send(ctx->master, MSG_COMPILED, buf_span(&b), fds, parts);
+        rc = peer_send(ctx->master, MSG_COMPILED, buf_span(&b), send, n);
     buf_fini(&b);
     return rc;
 }
 
-static enum rc compile(struct role_ctx *ctx, span path)
+static enum rc compile(struct role_ctx *ctx, const struct parts_ask *ask, const int lists[2])
 {
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH] = {0};
     struct buf diag = {0};
-    const struct compile_opts opts = {.time_s = clock_wall_s(), .progress = progress};
-    AUTO_FREE char *name = strndup((const char *)path.p, path.n);
+    struct compile_made made = {0};
+    struct compile_prev prev = {.manifest = ask->manifest, .lists = ask->lists};
+    struct compile_opts opts = {.time_s = clock_wall_s(), .progress = progress, .made = &made};
+    prev.fds[PART_LISTS] = lists[0];
+    prev.fds[PART_LISTS_TEXT] = lists[1];
+    opts.prev = ask->prev ? &prev : NULL;
+    AUTO_FREE char *name = strndup((const char *)ask->path.p, ask->path.n);
     if (!name)
         return RC_NOMEM;
     enum rc result = policy_compile(name, &opts, fds, hash, &diag);
     progress_over();
     enum rc rc = say(ctx, buf_span(&diag));
     if (rc == RC_OK)
-        rc = answer(ctx, result, hash, fds);
+        rc = answer(ctx, result, &made, fds);
     for (size_t i = 0; i < SNAP_PARTS; i++) {
         if (fds[i] >= 0)
             close(fds[i]);
@@ -62,15 +72,23 @@ static enum rc compile(struct role_ctx *ctx, span path)
     return rc;
 }
 
+static enum rc take(struct role_ctx *ctx, span payload, const int *fds, size_t n_fds)
+{
+    struct parts_ask ask;
+    TRY(parts_ask_get(payload, &ask));
+    size_t n_lists = ask.prev ? 2 : 0;
+    int lists[2] = {-1, -1};
+    if (n_fds != n_lists + ask.ca)
+        return RC_BAD;
+    memcpy(lists, fds, n_lists * sizeof *fds);
+    ctx->sandbox_dir = ask.ca ? fds[n_lists] : -1;
+    TRY(role_ready(ctx));
+    return compile(ctx, &ask, lists);
+}
+
 static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds, size_t n_fds)
 {
-    enum rc rc = RC_OK;
-    if (t == MSG_COMPILE && payload.n > 1) {
-        ctx->sandbox_dir = n_fds ? fds[0] : -1;
-        rc = role_ready(ctx);
-        if (rc == RC_OK)
-            rc = compile(ctx, span_cut(payload, 1, payload.n));
-    }
+    enum rc rc = t == MSG_COMPILE ? take(ctx, payload, fds, n_fds) : RC_OK;
     for (size_t i = 0; i < n_fds; i++)
         close(fds[i]);
     if (rc == RC_OK)

@@ -126,6 +126,10 @@ static void show(struct client *c, json_t *request)
         client_done(c, "that is no noun of `show`");
     } else if (strcmp(what, "processes") == 0) {
         show_processes(c);
+    } else if (strcmp(what, "snapshots") == 0) {
+        control_snapshots(c);
+    } else if (strcmp(what, "rules") == 0) {
+        control_rules(c);
     } else {
         if (strcmp(what, "counters") == 0)
             say_gateway(c);
@@ -157,6 +161,22 @@ static void on_reloaded(struct master *m, uint64_t token, enum rc rc, span diag)
     client_done(c, rc == RC_OK ? NULL : "the policy was refused; nothing has changed");
 }
 
+/* The asker hears of a snapshot that is gone at once. */
+static void reload_back(struct client *c, const char *prefix)
+{
+    struct master *m = c->owner->m;
+    struct buf err = {0};
+    enum rc rc = reload_to(m, span_str(prefix), c->uid, on_reloaded, c->id, &err);
+    while (buf_len(&err) && err.p[err.w - 1] == '\n')
+        err.w--;
+    AUTO_FREE char *why = strndup(buf_len(&err) ? (const char *)buf_span(&err).p : "", buf_len(&err));
+    buf_fini(&err);
+    if (rc == RC_AGAIN)
+        client_done(c, "another reload is under way; try again when it is over");
+    else if (rc != RC_OK)
+        client_done(c, why && *why ? why : rc_text(rc));
+}
+
 static void reload(struct client *c, json_t *request)
 {
     struct master *m = c->owner->m;
@@ -167,6 +187,10 @@ static void reload(struct client *c, json_t *request)
     }
     if (m->phase != PHASE_RUNNING) {
         client_done(c, "the gateway is not running yet, or ending");
+        return;
+    }
+    if (json_object_get(request, "to")) {
+        reload_back(c, text_of(request, "to"));
         return;
     }
     enum rc rc = reload_begin(m, *file ? file : m->o->policy, c->uid, on_reloaded, c->id);

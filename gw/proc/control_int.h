@@ -30,6 +30,10 @@ struct control {
 
 /* One request; answers come at once or later. */
 void control_command(struct client *c, json_t *request);
+/* `show snapshots` (control_kept.c). */
+void control_snapshots(struct client *c);
+/* `show rules` (control_rules.c). */
+void control_rules(struct client *c);
 /* An answer line; takes `line`. */
 void client_say(struct client *c, json_t *line);
 /* A line that is JSON already, control characters made blank. */

@@ -107,7 +107,10 @@ static enum rc feed_config(struct child *c)
 void feed_snapshot(struct child *c)
 {
     const struct policy *p = &c->m->policy;
-    child_send(c, MSG_SNAPSHOT, span_of(snapshot_hash(p->snap), SNAP_HASH), p->fd, SNAP_PARTS);
+    struct buf b = {0};
+    if (manifest_put(&b, snapshot_manifest(p->snap)) == RC_OK)
+        child_send(c, MSG_SNAPSHOT, buf_span(&b), p->fd, SNAP_PARTS);
+    buf_fini(&b);
 }
 
 static enum rc feed_ca(struct child *c)
@@ -120,6 +123,15 @@ static enum rc feed_ca(struct child *c)
         child_send(c, MSG_CA, buf_span(&b), NULL, 0);
     buf_fini(&b);
     return rc;
+}
+
+void feed_hits(struct child *c)
+{
+    int fd;
+    if (counts_table(&c->m->counts, c->index, &fd) == RC_OK)
+        child_send(c, MSG_HITS, SPAN_NONE, &fd, 1);
+    else
+        log_error("alarm: worker %u does not count rules: no memory", (unsigned)c->index);
 }
 
 void feed_codes(struct child *c)
@@ -254,6 +266,7 @@ static enum rc feed_worker(struct child *c)
     if (buf_len(&m->crl))
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);
+    feed_hits(c);
     feed_codes(c);
     feed_day(c, today());
     feed_day(c, today() + 1);

@@ -19,6 +19,7 @@
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
 #include "gw/proc/sandbox.h"
+#include "policy/part.h"
 
 enum { HOUR_MS = 3600000 };
 
@@ -247,7 +248,34 @@ static void on_hourly(struct ev_timer *t)
 {
     struct master *m = CONTAINER_OF(t, struct master, hourly);
     feed_hourly(m);
+    if (m->policy.snap) {
+        kept_touch(&m->kept, snapshot_hash(m->policy.snap));
+        unsigned gone = kept_purge(&m->kept, clock_wall_s() - LIM_SNAPSHOT_KEPT_DAYS * INT64_C(86400));
+        if (gone)
+            log_info("%u kept files of policies out of force for %d days were removed", gone,
+                     (int)LIM_SNAPSHOT_KEPT_DAYS);
+    }
     ev_timer_set(m->ev, t, HOUR_MS);
+}
+
+static void write_counts(struct master *m)
+{
+    m->counts_written_ms = ev_now_ms(m->ev);
+    enum rc rc = counts_write(&m->counts);
+    if (rc != RC_OK)
+        log_error("alarm: the counters of rules cannot be written: %s, errno %d", rc_text(rc), errno);
+}
+
+static void on_counting(struct ev_timer *t)
+{
+    struct master *m = CONTAINER_OF(t, struct master, counting);
+    for (uint32_t w = 0; w < m->n_workers; w++) {
+        if (counts_turn(&m->counts, w))
+            feed_hits(&m->worker[w]);
+    }
+    if (ev_now_ms(m->ev) - m->counts_written_ms >= LIM_HITS_WRITE_MS)
+        write_counts(m);
+    ev_timer_set(m->ev, t, LIM_HITS_TURN_MS);
 }
 
 static enum rc watch_signals(struct master *m)
@@ -280,9 +308,24 @@ static void close_up(void)
     }
 }
 
+/* Counters are not worth a gateway that does not start. */
+static enum rc open_counts(struct master *m)
+{
+    struct buf err = {0};
+    enum rc rc = counts_open(&m->counts, m->state.dir, &err);
+    if (rc == RC_CONFIG)
+        log_error("alarm: %.*s", (int)buf_len(&err) - 1, (const char *)buf_span(&err).p);
+    buf_fini(&err);
+    return rc == RC_CONFIG ? RC_OK : rc;
+}
+
 static enum rc prepare(struct master *m, struct buf *err)
 {
     TRY(state_open(&m->state, m->o->state, err));
+    TRY(kept_open(&m->kept, m->state.dir, err));
+    TRY(open_counts(m));
+    TRY(part_seal("perron-grants", SPAN_NONE, &m->grants.fd));
+    TRY(part_identify(m->grants.fd, &m->grants.id));
     TRY(feed_open(m, err));
     TRY(ev_new(&m->ev));
     m->started_ms = ev_now_ms(m->ev);
@@ -290,6 +333,8 @@ static enum rc prepare(struct master *m, struct buf *err)
     TRY(control_open(m, err));
     ev_timer_init(&m->heartbeat, on_heartbeat);
     ev_timer_init(&m->hourly, on_hourly);
+    ev_timer_init(&m->counting, on_counting);
+    ev_timer_set(m->ev, &m->counting, LIM_HITS_TURN_MS);
     ev_timer_init(&m->phase_end, on_phase_end);
     ev_timer_set(m->ev, &m->heartbeat, LIM_HEARTBEAT_MS);
     on_hourly(&m->hourly);
@@ -301,8 +346,10 @@ static void init(struct master *m, const struct master_opts *o)
     *m = (struct master){.o = o, .trust_fd = -1, .log_fd = -1};
     for (size_t i = 0; i <= LIM_WORKERS; i++)
         m->ring_fd[i] = m->ring_wake[i] = -1;
-    for (size_t i = 0; i < SNAP_PARTS; i++)
-        m->policy.fd[i] = -1;
+    policy_init(&m->policy);
+    counts_init(&m->counts);
+    m->grants.fd = -1;
+    m->kept = (struct kept){-1, -1, -1};
     m->state.dir = m->state.lock = -1;
     m->config.clock_offset_us = o->clock_offset_us;
     m->config.node = o->node;
@@ -332,7 +379,11 @@ int master_run(const struct master_opts *o)
     buf_fini(&err);
     if (rc == RC_OK)
         rc = ev_run(m->ev);
+    if (m->ev)
+        write_counts(m);
+    counts_close(&m->counts);
     control_close(m->control);
+    kept_close(&m->kept);
     state_close(&m->state);
     return rc == RC_OK ? m->exit_code : 1;
 }

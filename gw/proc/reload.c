@@ -11,17 +11,12 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/master_int.h"
+#include "gw/proc/parts.h"
 #include "gw/siem/event.h"
 
-enum { COMPILE_MS = 600000, SPREAD_MS = 10000, HASH_TEXT = 2 * SNAP_HASH + 1 };
+enum { COMPILE_MS = 600000, SPREAD_MS = 10000 };
 
 /* ---- the event ---- */
-
-static void hex(const uint8_t hash[SNAP_HASH], char out[HASH_TEXT])
-{
-    for (size_t i = 0; i < SNAP_HASH; i++)
-        snprintf(out + 2 * i, 3, "%02x", hash[i]);
-}
 
 static enum rc write_event(struct master *m, const struct event_policy *e)
 {
@@ -42,12 +37,13 @@ static enum rc write_event(struct master *m, const struct event_policy *e)
 /* `old`: the hash that was in force before, NULL at the start. */
 static void write_load(struct master *m, uid_t uid, const char *path, const uint8_t *old, bool loaded)
 {
-    char who[32], before[HASH_TEXT], after[HASH_TEXT];
+    char who[32], before[MANIFEST_TEXT], after[MANIFEST_TEXT];
     snprintf(who, sizeof who, "uid %u", (unsigned)uid);
     if (old)
-        hex(old, before);
+        hash_text(old, before);
     if (loaded)
-        hex(snapshot_hash(m->policy.snap), after);
+        hash_text(snapshot_hash(m->policy.snap), after);
+    const struct reload *r = &m->reload;
     struct event_policy e = {
         .wall_us = clock_wall_us(),
         .who = span_str(who),
@@ -56,6 +52,10 @@ static void write_load(struct master *m, uid_t uid, const char *path, const uint
         .old_hash = old ? before : NULL,
         .new_hash = loaded ? after : NULL,
         .perron = {.reason = loaded ? "policy-loaded" : "policy-refused",
+                   .detail = !loaded         ? SPAN_NONE
+                             : r->lists_held ? SPAN("lists-held-back")
+                             : r->rollback   ? SPAN("rolled-back")
+                                             : SPAN_NONE,
                    .snapshot = m->policy.snap ? snapshot_short(m->policy.snap) : NULL,
                    .node = span_str(m->config.node_name),
                    .worker = LIM_WORKERS,
@@ -74,10 +74,14 @@ void reload_write_start(struct master *m)
 static void tell(struct master *m, bool loaded)
 {
     struct reload *r = &m->reload;
+    if (loaded && r->lists_held)
+        log_error("alarm: new category lists were held back, the last good ones stay in force (%s): %s",
+                  r->path, "perronctl reload says why");
     if (!r->had_old)
         return; /* the start: said when the rings are there, or by the end of everything */
     if (loaded)
-        log_info("policy %s is in force (%s)", snapshot_short(m->policy.snap), r->path);
+        log_info("policy %s is in force (%s)%s", snapshot_short(m->policy.snap), r->path,
+                 r->rollback ? ", rolled back to" : "");
     else
         log_warn("policy %s was refused; nothing has changed", r->path);
     write_load(m, r->who, r->path, r->old_hash, loaded);
@@ -97,21 +101,11 @@ static void finish(struct master *m)
     free(was.path);
 }
 
-static bool all_confirmed(const struct master *m)
-{
-    for (uint32_t w = 0; w < m->n_workers; w++) {
-        const struct child *c = &m->worker[w];
-        if (c->peer && memcmp(c->snapshot, snapshot_hash(m->policy.snap), SNAP_HASH) != 0)
-            return false;
-    }
-    return true;
-}
-
 /* Over when the outcome is known, the compiler is gone, and every worker has what it was given. */
 static void maybe_over(struct master *m)
 {
     struct reload *r = &m->reload;
-    if (r->settled && m->single[ROLE_COMPILER].state == CHILD_DOWN && (r->rc != RC_OK || all_confirmed(m)))
+    if (r->settled && m->single[ROLE_COMPILER].state == CHILD_DOWN && (r->rc != RC_OK || force_everywhere(m)))
         finish(m);
 }
 
@@ -153,112 +147,73 @@ static void on_late(struct ev_timer *t)
     struct reload *r = CONTAINER_OF(t, struct reload, late);
     struct master *m = CONTAINER_OF(r, struct master, reload);
     child_kill(&m->single[ROLE_COMPILER]);
-    for (uint32_t w = 0; r->settled && w < m->n_workers; w++) {
-        struct child *c = &m->worker[w];
-        if (c->peer && memcmp(c->snapshot, snapshot_hash(m->policy.snap), SNAP_HASH) != 0) {
-            log_error("worker %u does not take the new policy and is replaced", (unsigned)w);
-            child_kill(c);
-        }
-    }
+    if (r->settled)
+        force_late(m);
     ev_timer_set(m->ev, t, SPREAD_MS);
 }
 
-/* ---- into force ---- */
+/* ---- the compiler's answer ---- */
 
-static void policy_drop(struct policy *p)
+static void close_all(const int *fds, size_t n)
 {
-    for (size_t i = 0; i < SNAP_PARTS; i++) {
-        if (p->fd[i] >= 0)
-            close(p->fd[i]);
-        p->fd[i] = -1;
-    }
-    if (p->snap)
-        snapshot_put(p->snap);
-    p->snap = NULL;
+    for (size_t i = 0; i < n; i++)
+        close(fds[i]);
 }
 
-/* What a reload cannot change in a running gateway is said, not silently left. */
-static void warn_restart(struct master *m, const struct settings *old, const struct settings *new,
-                         const struct doors *gone)
+static struct kept_snapshot source_of(const struct reload *r)
 {
-    struct buf *d = &m->reload.diag;
-    enum rc rc = RC_OK;
-    if (old->workers != new->workers)
-        rc = buf_printf(d, "warning: `workers` needs a restart to change\n");
-    if (rc == RC_OK && !span_eq(old->trust, new->trust))
-        rc = buf_printf(d, "warning: `trust` needs a restart to change\n");
-    for (size_t i = 0; rc == RC_OK && i < gone->n; i++) {
-        if (!doors_find(&m->doors, &gone->door[i].at))
-            rc = buf_printf(d, "warning: port %u stays open until a restart\n",
-                            (unsigned)gone->door[i].at.port);
-    }
-    if (rc != RC_OK)
-        log_warn("a warning was too long for the answer");
+    struct kept_snapshot from = {.loaded_s = clock_wall_s()};
+    snprintf(from.who, sizeof from.who, "uid %u", (unsigned)r->who);
+    snprintf(from.file, sizeof from.file, "%s", r->path);
+    return from;
 }
 
-/* The new doors replace the old ones; descriptors that both have were duplicated. */
-static void spread(struct master *m, struct policy *new, struct doors *doors)
+static void bring(struct master *m, struct policy *new, struct manifest *manifest)
 {
-    struct doors had = m->doors;
-    struct policy old = m->policy;
-    bool crl_moved = !span_eq(snapshot_settings(old.snap)->crl, snapshot_settings(new->snap)->crl);
-    m->doors = *doors;
-    m->policy = *new;
-    warn_restart(m, snapshot_settings(old.snap), snapshot_settings(new->snap), &had);
-    master_opener(m);
-    for (uint32_t w = 0; w < m->n_workers; w++) {
-        feed_snapshot(&m->worker[w]);
-        feed_doors(&m->worker[w], &had);
-    }
-    if (crl_moved)
-        child_kill(&m->single[ROLE_SIGNER]); /* it learns the address of the CRL when it starts */
-    doors_close(&had);
-    policy_drop(&old);
-    ev_timer_set(m->ev, &m->reload.late, SPREAD_MS);
-    settle(m, RC_OK);
-}
-
-static void take(struct master *m, struct policy *new)
-{
-    static struct doors doors; /* 10 KiB */
-    struct reload *r = &m->reload;
-    if (!m->policy.snap) { /* the first one: nothing runs yet */
-        m->policy = *new;
-        settle(m, RC_OK);
-        return;
-    }
-    enum rc rc = doors_open(&doors, snapshot_settings(new->snap), m->n_workers, &m->doors, &r->diag);
-    if (rc == RC_OK)
-        rc = gate_open(m, new->snap, &r->diag);
-    if (rc != RC_OK) {
-        doors_close(&doors);
+    struct kept_snapshot from = source_of(&m->reload);
+    if (force_complete(m, new, manifest) != RC_OK) {
         policy_drop(new);
-        settle(m, RC_CONFIG);
+        refuse(m, "the compiled policy is damaged; please report it");
         return;
     }
-    spread(m, new, &doors);
+    enum rc rc = force_take(m, new, &from, &m->reload.diag);
+    if (rc == RC_OK)
+        ev_timer_set(m->ev, &m->reload.late, SPREAD_MS);
+    settle(m, rc);
+}
+
+/* The part that records will name is hashed here, once, by the one who keeps it. */
+static bool as_named(const struct policy *p, const struct manifest *m)
+{
+    struct part_id id;
+    return p->fd[PART_POLICY] >= 0 && part_identify(p->fd[PART_POLICY], &id) == RC_OK &&
+           part_same(&id, &m->part[PART_POLICY]);
 }
 
 static void on_compiled(struct master *m, span payload, int *fds, size_t n_fds)
 {
-    struct rd r = rd_of(payload);
-    struct policy new = {.fd = {-1, -1}};
-    enum rc rc = (enum rc)rd_u32(&r);
-    uint32_t parts = rd_u32(&r);
-    span hash = rd_bytes(&r, SNAP_HASH);
-    if (r.bad || rc != RC_OK || parts != SNAP_PARTS || n_fds != SNAP_PARTS) {
-        for (size_t i = 0; i < n_fds; i++)
-            close(fds[i]);
+    struct parts_answer a;
+    struct policy new;
+    size_t n = 0;
+    policy_init(&new);
+    bool good = parts_answer_get(payload, &a) == RC_OK;
+    if (!good || a.rc != RC_OK || (size_t)__builtin_popcount(a.made) != n_fds) {
+        close_all(fds, n_fds);
         settle(m, RC_CONFIG);
         return;
     }
-    memcpy(new.fd, fds, sizeof new.fd);
-    if (snapshot_open(new.fd, hash.p, &new.snap) != RC_OK) {
+    for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        if (a.made >> i & 1)
+            new.fd[i] = fds[n++];
+    }
+    if (!as_named(&new, &a.manifest)) {
         policy_drop(&new);
         refuse(m, "the compiled policy is damaged; please report it");
         return;
     }
-    take(m, &new);
+    new.lists = a.lists;
+    m->reload.lists_held = a.outcome == LISTS_HELD;
+    bring(m, &new, &a.manifest);
 }
 
 void reload_on_msg(struct child *compiler, enum msg_type t, span payload, int *fds, size_t n_fds)
@@ -280,13 +235,26 @@ void reload_on_msg(struct child *compiler, enum msg_type t, span payload, int *f
 static void ask_compiler(struct master *m, const char *path)
 {
     struct buf b = {0};
+    const struct policy *p = &m->policy;
     AUTO_CLOSE int ca = state_ca_dir(&m->state);
-    if (buf_put_u8(&b, 0) == RC_OK && buf_put(&b, span_str(path)) == RC_OK)
-        child_send(&m->single[ROLE_COMPILER], MSG_COMPILE, buf_span(&b), &ca, ca >= 0);
+    struct parts_ask ask = {
+        .prev = p->snap != NULL, .ca = ca >= 0, .lists = p->lists, .path = span_str(path)};
+    const int lists[2] = {p->fd[PART_LISTS], p->fd[PART_LISTS_TEXT]};
+    int fds[3];
+    size_t n = 0;
+    if (ask.prev) {
+        ask.manifest = *snapshot_manifest(p->snap);
+        fds[n++] = lists[0];
+        fds[n++] = lists[1];
+    }
+    if (ask.ca)
+        fds[n++] = ca;
+    if (parts_ask_put(&b, &ask) == RC_OK)
+        child_send(&m->single[ROLE_COMPILER], MSG_COMPILE, buf_span(&b), fds, n);
     buf_fini(&b);
 }
 
-enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, uint64_t token)
+static enum rc prepare(struct master *m, const char *path, uid_t who, reload_done done, uint64_t token)
 {
     struct reload *r = &m->reload;
     if (r->running)
@@ -304,8 +272,64 @@ enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done 
         memcpy(r->old_hash, snapshot_hash(m->policy.snap), SNAP_HASH);
         r->had_old = true;
     }
+    return RC_OK;
+}
+
+enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done, uint64_t token)
+{
+    TRY(prepare(m, path, who, done, token));
     child_start(&m->single[ROLE_COMPILER]);
     ask_compiler(m, path);
-    ev_timer_set(m->ev, &r->late, COMPILE_MS);
+    ev_timer_set(m->ev, &m->reload.late, COMPILE_MS);
+    return RC_OK;
+}
+
+/* ---- back to a snapshot that is kept ---- */
+
+/* The asker is told later, never from inside. */
+static void on_soon(struct ev_timer *t)
+{
+    struct reload *r = CONTAINER_OF(t, struct reload, soon);
+    struct master *m = CONTAINER_OF(r, struct master, reload);
+    struct policy new = r->restored;
+    struct manifest manifest = r->restored_as;
+    bring(m, &new, &manifest);
+}
+
+static enum rc fetch(struct master *m, const struct kept_snapshot *s, struct policy *new, struct buf *err)
+{
+    for (unsigned i = 0; i < PART_GRANTS; i++) {
+        if (m->policy.snap && part_same(&s->manifest.part[i], &snapshot_manifest(m->policy.snap)->part[i]))
+            continue; /* it is in force */
+        TRY(kept_part(&m->kept, i, &s->manifest.part[i], &new->fd[i], err));
+    }
+    new->lists = s->lists;
+    return RC_OK;
+}
+
+/* Grants are no part of what is rolled back: one that was revoked stays revoked. */
+enum rc reload_to(struct master *m, span prefix, uid_t who, reload_done done, uint64_t token, struct buf *err)
+{
+    static struct kept_snapshot s;
+    struct policy new;
+    if (m->reload.running)
+        return RC_AGAIN;
+    policy_init(&new);
+    enum rc rc = kept_find(&m->kept, prefix, &s, err);
+    if (rc == RC_OK)
+        rc = fetch(m, &s, &new, err);
+    if (rc == RC_OK)
+        rc = prepare(m, s.file, who, done, token);
+    if (rc != RC_OK) {
+        policy_drop(&new);
+        return rc;
+    }
+    m->reload.rollback = true;
+    m->reload.settled = false;
+    ev_timer_set(m->ev, &m->reload.late, SPREAD_MS);
+    m->reload.restored = new;
+    m->reload.restored_as = s.manifest;
+    ev_timer_init(&m->reload.soon, on_soon);
+    ev_timer_set(m->ev, &m->reload.soon, 1);
     return RC_OK;
 }

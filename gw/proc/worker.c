@@ -17,6 +17,7 @@
 #include "gw/flow/flow.h"
 #include "gw/flow/source.h"
 #include "gw/siem/event.h"
+#include "policy/manifest.h"
 
 enum { LISTENERS_MAX = 64, DRAIN_POLL_MS = 100, TRUST_BYTES_MAX = 8 << 20 };
 
@@ -123,9 +124,12 @@ static enum rc take_snapshot(struct worker *w, span payload, const int *fds, siz
 {
     struct engine *e = &w->engine;
     struct snapshot *s = NULL;
-    if (payload.n != SNAP_HASH || n_fds != SNAP_PARTS)
+    struct manifest manifest;
+    if (n_fds != SNAP_PARTS)
         return RC_BAD;
-    TRY(snapshot_open(fds, payload.p, &s));
+    TRY(manifest_get(payload, &manifest));
+    TRY(snapshot_open_as(&manifest, fds, e->snap, &s));
+    const uint8_t *name = snapshot_hash(s); /* lives on: the engine has it */
     engine_snapshot(e, s);
     if (e->resolver) {
         const struct settings *set = snapshot_settings(s);
@@ -133,7 +137,7 @@ static enum rc take_snapshot(struct worker *w, span payload, const int *fds, siz
             log_warn("the resolvers of the new policy could not be set; the old ones stay");
     }
     snapshot_put(s);
-    return peer_send(w->ctx->master, MSG_SNAPSHOT_OK, payload, NULL, 0);
+    return peer_send(w->ctx->master, MSG_SNAPSHOT_OK, span_of(name, SNAP_HASH), NULL, 0);
 }
 
 static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
@@ -248,6 +252,16 @@ static enum rc show(struct worker *w, span payload)
     return rc;
 }
 
+static enum rc take_hits(struct worker *w, const int *fds, size_t n_fds)
+{
+    struct hits *h;
+    if (n_fds != 1)
+        return RC_BAD;
+    TRY(hits_map(fds[0], &h));
+    engine_hits(&w->engine, h);
+    return RC_OK;
+}
+
 static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fds, size_t n_fds)
 {
     struct engine *e = &w->engine;
@@ -261,6 +275,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
             return RC_BAD;
         e->ring_wake = take_fd(fds, 1);
         return ring_map(fds[0], &e->ring);
+    case MSG_HITS: return take_hits(w, fds, n_fds);
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);

@@ -1,0 +1,152 @@
+/* A policy into force: its parts are completed from what is there, opened, kept in the state directory (so
+ * that no record can name what is not kept), and only when sockets and rules of it are there too does every
+ * worker get it. A part that workers have already is not mapped or checked again. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gw/base/log.h"
+#include "gw/base/obj.h"
+#include "gw/proc/master_int.h"
+
+void policy_init(struct policy *p)
+{
+    *p = (struct policy){0};
+    for (size_t i = 0; i < SNAP_PARTS; i++)
+        p->fd[i] = -1;
+}
+
+void policy_drop(struct policy *p)
+{
+    for (size_t i = 0; i < SNAP_PARTS; i++) {
+        if (p->fd[i] >= 0)
+            close(p->fd[i]);
+        p->fd[i] = -1;
+    }
+    if (p->snap)
+        snapshot_put(p->snap);
+    p->snap = NULL;
+}
+
+static enum rc share_part(const struct master *m, struct policy *new, const struct manifest *manifest,
+                          enum snap_part p)
+{
+    const struct policy *now = &m->policy;
+    if (!now->snap || !part_same(&snapshot_manifest(now->snap)->part[p], &manifest->part[p]))
+        return RC_BAD;
+    new->fd[p] = fcntl(now->fd[p], F_DUPFD_CLOEXEC, 0);
+    return new->fd[p] < 0 ? RC_IO : RC_OK;
+}
+
+enum rc force_complete(struct master *m, struct policy *new, struct manifest *manifest)
+{
+    for (unsigned i = 0; i < PART_GRANTS; i++) {
+        if (new->fd[i] < 0)
+            TRY(share_part(m, new, manifest, i));
+    }
+    if (new->fd[PART_GRANTS] < 0)
+        new->fd[PART_GRANTS] = fcntl(m->grants.fd, F_DUPFD_CLOEXEC, 0);
+    if (new->fd[PART_GRANTS] < 0)
+        return RC_IO;
+    manifest->part[PART_GRANTS] = m->grants.id;
+    return snapshot_open_as(manifest, new->fd, m->policy.snap, &new->snap);
+}
+
+/* A policy that cannot be kept goes into force all the same: who repairs a gateway with a full disk needs
+ * that.
+ */
+static void keep(struct master *m, const struct policy *new, const struct kept_snapshot *from)
+{
+    struct kept_snapshot s = *from;
+    struct buf err = {0};
+    s.manifest = *snapshot_manifest(new->snap);
+    s.lists = new->lists;
+    if (kept_put(&m->kept, &s, new->fd, &err) != RC_OK)
+        log_error("alarm: decisions under policy %s cannot be repeated later: %.*s",
+                  snapshot_short(new->snap), (int)buf_len(&err), (const char *)buf_span(&err).p);
+    buf_fini(&err);
+}
+
+/* What a reload cannot change in a running gateway is said, not silently left. */
+static void warn_restart(struct master *m, const struct settings *old, const struct settings *new,
+                         const struct doors *gone, struct buf *d)
+{
+    enum rc rc = RC_OK;
+    if (old->workers != new->workers)
+        rc = buf_printf(d, "warning: `workers` needs a restart to change\n");
+    if (rc == RC_OK && !span_eq(old->trust, new->trust))
+        rc = buf_printf(d, "warning: `trust` needs a restart to change\n");
+    for (size_t i = 0; rc == RC_OK && i < gone->n; i++) {
+        if (!doors_find(&m->doors, &gone->door[i].at))
+            rc = buf_printf(d, "warning: port %u stays open until a restart\n",
+                            (unsigned)gone->door[i].at.port);
+    }
+    if (rc != RC_OK)
+        log_warn("a warning was too long for the answer");
+}
+
+/* The new doors replace the old ones; descriptors that both have were duplicated. */
+static void spread(struct master *m, struct policy *new, struct doors *doors, struct buf *diag)
+{
+    struct doors had = m->doors;
+    struct policy old = m->policy;
+    bool crl_moved = !span_eq(snapshot_settings(old.snap)->crl, snapshot_settings(new->snap)->crl);
+    m->doors = *doors;
+    m->policy = *new;
+    warn_restart(m, snapshot_settings(old.snap), snapshot_settings(new->snap), &had, diag);
+    master_opener(m);
+    for (uint32_t w = 0; w < m->n_workers; w++) {
+        feed_snapshot(&m->worker[w]);
+        feed_doors(&m->worker[w], &had);
+    }
+    if (crl_moved)
+        child_kill(&m->single[ROLE_SIGNER]); /* it learns the address of the CRL when it starts */
+    doors_close(&had);
+    kept_touch(&m->kept, snapshot_hash(old.snap)); /* until now it was in force */
+    policy_drop(&old);
+}
+
+enum rc force_take(struct master *m, struct policy *new, const struct kept_snapshot *from, struct buf *diag)
+{
+    static struct doors doors; /* 10 KiB */
+    keep(m, new, from);
+    if (!m->policy.snap) { /* the first one: nothing runs yet */
+        m->policy = *new;
+        return RC_OK;
+    }
+    enum rc rc = doors_open(&doors, snapshot_settings(new->snap), m->n_workers, &m->doors, diag);
+    if (rc == RC_OK)
+        rc = gate_open(m, new->snap, diag);
+    if (rc != RC_OK) {
+        doors_close(&doors);
+        policy_drop(new);
+        return RC_CONFIG;
+    }
+    spread(m, new, &doors, diag);
+    return RC_OK;
+}
+
+static bool has_it(const struct child *c)
+{
+    return !c->peer || memcmp(c->snapshot, snapshot_hash(c->m->policy.snap), SNAP_HASH) == 0;
+}
+
+bool force_everywhere(const struct master *m)
+{
+    for (uint32_t w = 0; w < m->n_workers; w++) {
+        if (!has_it(&m->worker[w]))
+            return false;
+    }
+    return true;
+}
+
+void force_late(struct master *m)
+{
+    for (uint32_t w = 0; w < m->n_workers; w++) {
+        if (has_it(&m->worker[w]))
+            continue;
+        log_error("worker %u does not take the new policy and is replaced", (unsigned)w);
+        child_kill(&m->worker[w]);
+    }
+}

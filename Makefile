@@ -112,8 +112,13 @@ $(O)/tests/net/%: $(O)/tests/net/%.o $(O)/libperron.a
 	$(call say,LINK ,$@)
 	$(Q)$(CC) $(LDFLAGS) $^ -o $@ $(LDLIBS) -lpthread
 
+# A perrond whose workers do not wait out their deadlines.
+$(O)/tests/net/perrond_hurried: $(O)/gw/main.o $(O)/tests/net/hurried/clock.o $(O)/libperron.a
+	$(call say,LINK ,$@)
+	$(Q)$(CC) $(LDFLAGS) -Wl,--wrap=epoll_wait -Wl,--wrap=clock_gettime $^ -o $@ $(LDLIBS)
+
 .PHONY: net-tools
-net-tools: $(NET_TOOLS)
+net-tools: $(NET_TOOLS) $(O)/tests/net/perrond_hurried
 
 .PHONY: net
 net:  ## tests in network namespaces with real servers and clients (needs root)
@@ -212,7 +217,7 @@ lint-cppcheck:
 lint-scripts:
 	$(call say,CHECK,scripts and man pages)
 	$(Q)shellcheck .ci/run $$(find tests debian -name '*.sh' -o -name '*.test' 2>/dev/null)
-	$(Q)mandoc -Tlint -W warning gw/man/*.8
+	$(Q)mandoc -Tlint -W warning gw/man/*.[58]
 	$(Q)$(PY) -m py_compile $$(find tests -name '*.py')
 
 FORMATTED = $$(find gw policy certs signatures bench tests -name '*.c' -o -name '*.h')
@@ -264,7 +269,10 @@ install: all  ## install programs, man pages and the unit file (DESTDIR, prefix)
 	install -D -m 755 $(O)/perron-bench $(DESTDIR)$(sbindir)/perron-bench
 	install -D -m 644 gw/man/perrond.8 $(DESTDIR)$(mandir)/man8/perrond.8
 	install -D -m 644 gw/man/perronctl.8 $(DESTDIR)$(mandir)/man8/perronctl.8
+	install -D -m 644 gw/man/perron.policy.5 $(DESTDIR)$(mandir)/man5/perron.policy.5
 	install -D -m 644 policy/starter.policy $(DESTDIR)$(docdir)/starter.policy
+	install -D -m 644 -t $(DESTDIR)$(docdir)/examples policy/examples/*.policy
+	install -D -m 644 -t $(DESTDIR)$(docdir)/examples/lists policy/examples/lists/*.txt
 	install -D -m 644 debian/perron.service $(DESTDIR)$(unitdir)/perron.service
 
 .PHONY: clean

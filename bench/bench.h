@@ -9,5 +9,6 @@ int bench_bulk(int argc, char **argv);
 int bench_idle(int argc, char **argv);
 int bench_all(int argc, char **argv);
 int bench_soak(int argc, char **argv);
+int bench_reload(int argc, char **argv);
 
 #endif

@@ -1,6 +1,6 @@
 /* How long a decision takes: `perron-bench decide --rules N` writes a policy of N rules, compiles it, and
  * asks it on requests as they come (figure decide), and on requests that only its last rule decides
- * (decide-last). Nothing of it leaves the process; no root is needed. */
+ * (decide-last; --last: that one alone). Nothing of it leaves the process; no root is needed. */
 #include "bench/decide.h"
 
 #include <stdio.h>
@@ -12,43 +12,82 @@
 #include "gw/base/obj.h"
 #include "policy/compile.h"
 
-enum { N_CATEGORIES = 60, N_GROUPS = 40, N_FACTS = 1024, ROUNDS = 400 };
+enum { N_CATEGORIES = 60, N_GROUPS = 40, N_SCHEDULES = 12, N_ATTRS = 6, N_FACTS = 1024, ROUNDS = 400 };
 
 struct setup {
     unsigned long rules, runs;
-    bool json;
+    bool json, last;
     struct snapshot *snap;
     struct facts *facts; /* N_FACTS */
     uint8_t *names;      /* 64 bytes each */
 };
 
-/* Every seventh rule names a domain, the others a category, most of them for a group, some from a zone. */
-static enum rc put_rule(struct buf *b, unsigned long i)
+/* ---- a policy as an administration has it ---- */
+
+/* Every seventh rule names a domain, the others a category, most of them for a group, some from a zone or a
+ * network, one in five by a schedule, one in ten with an end; some warn, some are about paths and uploads. */
+static enum rc put_conditions(struct buf *b, unsigned long i)
 {
     if (i % 7 == 0)
-        return buf_printf(b, "block domain \"host%lu.example\" for g%lu\n", i, i % N_GROUPS);
+        return buf_printf(b, "domain \"host%lu.example\" for g%lu", i, i % N_GROUPS);
     if (i % 11 == 0)
-        return buf_printf(b, "block category c%lu upload for user \"u%lu\"\n", i % N_CATEGORIES, i);
+        return buf_printf(b, "category c%lu upload for user \"u%lu\"", i % N_CATEGORIES, i);
+    if (i % 13 == 0)
+        return buf_printf(b, "category c%lu path \"/a%lu/b\" from z%lu", i % N_CATEGORIES, i % 50, i % 3);
     if (i % 5 == 0)
-        return buf_printf(b, "allow category c%lu from z%lu to 10.%lu.0.0/16 for g%lu\n", i % N_CATEGORIES,
+        return buf_printf(b, "category c%lu from z%lu to network 10.%lu.0.0/16 for g%lu", i % N_CATEGORIES,
                           i % 3, i % 200, i % N_GROUPS);
     return buf_printf(b,
-                      "block category c%lu except domain \"ok%lu.example\" for g%lu from 10.%lu.%lu.0/24\n",
+                      "category c%lu except domain \"ok%lu.example\" for g%lu from network 10.%lu.%lu.0/24",
                       i % N_CATEGORIES, i % 50, i % N_GROUPS, 16 + i % 32, i % 256);
+}
+
+static enum rc put_rule(struct buf *b, unsigned long i)
+{
+    static const char *const verbs[] = {"block", "block", "warn", "block", "allow"};
+    TRY(buf_printf(b, " %s ", verbs[i % N_ELEMS(verbs)]));
+    TRY(put_conditions(b, i));
+    if (i % 5 == 2)
+        TRY(buf_printf(b, i % 3 ? " during s%lu" : " outside s%lu", i % N_SCHEDULES));
+    if (i % 10 == 3)
+        TRY(buf_printf(b, " until 20%02lu-%02lu-%02lu", 20 + i % 60, 1 + i % 12, 1 + i % 28));
+    return buf_put_str(b, "\n");
+}
+
+static enum rc put_names(struct buf *b)
+{
+    TRY(buf_put_str(b, "zone internet\nzone z0 network 10.16.0.0/12\nzone z1 network 10.32.0.0/12\n"
+                       "zone z2 network 10.0.0.0/12\nservice web tcp 80, 443\n"));
+    for (int i = 0; i < N_CATEGORIES; i++)
+        TRY(buf_printf(b, "category c%d domain \"cat%d.example\"\n", i, i));
+    for (int i = 0; i < N_GROUPS; i++)
+        TRY(buf_printf(b, "group g%d user \"m%d\", \"n%d\" ldap \"cn=g%d,ou=groups,dc=province,dc=test\"%s\n",
+                       i, i, i, i, i % 4 ? "" : " stale 8h"));
+    for (int i = 0; i < N_SCHEDULES; i++)
+        TRY(buf_printf(b, "schedule s%d mon-fri %02d:15-12:00 13:00-%d:30 except 2026-12-21..2027-01-03\n", i,
+                       6 + i % 4, 15 + i % 6));
+    return RC_OK;
+}
+
+static enum rc put_firewall(struct buf *b)
+{
+    TRY(buf_put_str(b, "firewall {\n"));
+    for (int i = 0; i < 60; i++)
+        TRY(buf_printf(b, " allow from z%d to network 172.16.%d.0/24 tcp %d\n", i % 3, i, 1000 + i));
+    return buf_put_str(b, " allow from z0, z1, z2 to internet service web quic refuse\n}\n");
 }
 
 static enum rc put_policy(struct buf *b, unsigned long rules)
 {
-    TRY(buf_put_str(b, "zone internet\nzone z0 network 10.16.0.0/12\nzone z1 network 10.32.0.0/12\n"
-                       "zone z2 network 10.0.0.0/12\n"));
-    for (int i = 0; i < N_CATEGORIES; i++)
-        TRY(buf_printf(b, "category c%d domain \"cat%d.example\"\n", i, i));
-    for (int i = 0; i < N_GROUPS; i++)
-        TRY(buf_printf(b, "group g%d user \"m%d\", \"n%d\"\n", i, i, i));
+    TRY(put_names(b));
+    TRY(put_firewall(b));
     TRY(buf_put_str(b, "tls {\n exempt category c59\n inspect any\n}\nweb {\n"));
+    for (int i = 0; i < 12; i++)
+        TRY(buf_printf(b, " set safe-search for g%d\n log category c%d purpose test\n", i, i));
+    TRY(buf_put_str(b, " set header \"X-Tenant: abc\" domain \"login.example\"\n"));
     for (unsigned long i = 0; i + 1 < rules; i++)
         TRY(put_rule(b, i));
-    return buf_put_str(b, "allow any\n}\n");
+    return buf_put_str(b, " allow any\n}\nobserve from z2 until 2026-01-01\n");
 }
 
 static enum rc write_file(const char *path, span text)
@@ -113,8 +152,18 @@ static void fill(struct setup *s, unsigned i, bool hit)
                         .decrypted = true,
                         .name = span_of(name, (size_t)n),
                         .user = span_of(user, (size_t)u),
+                        .id_age_s = i % 7200,
+                        .app = SPAN("tls"),
                         .method = SPAN("GET"),
-                        .path = SPAN("/")};
+                        .path = SPAN("/a7/index/page.html"),
+                        .time_s = 1790000000 + (int64_t)i * 611}; /* a week of it */
+    for (unsigned k = 0; k < N_ATTRS; k++) {
+        static const char *const attrs[N_ATTRS] = {
+            "ldap:CN=g3,OU=groups,DC=province,DC=test",   "ldap:CN=g17,OU=groups,DC=province,DC=test",
+            "ldap:CN=mail,OU=groups,DC=province,DC=test", "ldap:CN=print,OU=groups,DC=province,DC=test",
+            "ldap:CN=vpn,OU=access,DC=province,DC=test",  "radius:class=staff"};
+        f->attrs[f->n_attrs++] = span_str(attrs[k]);
+    }
     f->known = (UINT64_C(1) << FACT_N) - 1;
     f->zone = snapshot_zone_of(s->snap, &f->src);
     snapshot_categories(s->snap, f);
@@ -154,6 +203,8 @@ static bool options(struct setup *s, int argc, char **argv)
         bool number = i + 1 < argc && span_to_u64(span_str(argv[i + 1]), 60000, &n) && n > 0;
         if (span_eq(a, SPAN("--json"))) {
             s->json = true;
+        } else if (span_eq(a, SPAN("--last"))) {
+            s->last = true;
         } else if (span_eq(a, SPAN("--rules")) && number) {
             s->rules = n;
             i++;
@@ -161,7 +212,7 @@ static bool options(struct setup *s, int argc, char **argv)
             s->runs = n;
             i++;
         } else {
-            say_error("usage: perron-bench decide [--rules N] [--runs N] [--json]");
+            say_error("usage: perron-bench decide [--rules N] [--runs N] [--last] [--json]");
             return false;
         }
     }
@@ -178,7 +229,8 @@ int bench_decide(int argc, char **argv)
     bool ok = s.facts && s.names && make_policy(&s) == RC_OK;
     if (ok) {
         struct report report = {.json = s.json};
-        measure(&s, "decide", true, &report);
+        if (!s.last)
+            measure(&s, "decide", true, &report);
         measure(&s, "decide-last", false, &report);
     }
     snapshot_put(s.snap);

@@ -5,6 +5,7 @@
 
 #include "bench/bench.h"
 #include "bench/decide.h"
+#include "bench/journal.h"
 #include "bench/say.h"
 #include "gw/base/buf.h"
 #include "gw/base/obj.h"
@@ -23,7 +24,9 @@ static const struct command COMMANDS[] = {
     {"idle", bench_idle, "memory per idle intercepted connection"},
     {"all", bench_all, "all of the above, one after the other"},
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
+    {"journal", bench_journal, "append, find by code and verify in a journal of many records; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
+    {"reload", bench_reload, "does anybody notice that the policy is loaded anew, again and again?"},
 };
 
 static void usage(FILE *out)
@@ -31,8 +34,8 @@ static void usage(FILE *out)
     fprintf(out, "usage: perron-bench COMMAND [--json] [--option VALUE ...]\n\n");
     for (size_t i = 0; i < N_ELEMS(COMMANDS); i++)
         fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].sentence);
-    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide need "
-                 "root: they\n"
+    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide and "
+                 "journal need root: they\n"
                  "build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
                  "again.\n");
 }

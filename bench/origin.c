@@ -1,7 +1,7 @@
 /* The origins of the bench: one nginx with a TLS server for every name (its own certificate each, so that a
- * chain seen for one name says nothing about the next), a body of 1 KiB and a large one of random bytes, and
- * dnsmasq that leads every name to it. AES-128-GCM and X25519 come first on every leg, so that all gateways
- * encrypt the same way. */
+ * chain seen for one name says nothing about the next), a body of 1 KiB and a large one of random bytes (www
+ * has it at a walking pace too, as /slow), and dnsmasq that leads every name to it. AES-128-GCM and X25519
+ * come first on every leg, so that all gateways encrypt the same way. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/random.h>
@@ -29,8 +29,11 @@ static enum rc put_server(const struct lab *lab, unsigned long i, struct buf *ou
 {
     char name[PKI_NAME_MAX];
     pki_name(i, name);
-    return buf_printf(out, "  server { listen %s:443 ssl%s; server_name %s; ssl_certificate %s/%s.pem; }\n",
-                      NET_ORIGIN, i == 0 ? " default_server backlog=16384" : "", name, lab->dir, name);
+    TRY(buf_printf(out, "  server { listen %s:443 ssl%s; server_name %s; ssl_certificate %s/%s.pem;",
+                   NET_ORIGIN, i == 0 ? " default_server backlog=16384" : "", name, lab->dir, name));
+    if (i == 0) /* a body that takes its time */
+        TRY(buf_printf(out, " location = /slow { alias %s/www/large; limit_rate 100k; }", lab->dir));
+    return buf_put_str(out, " }\n");
 }
 
 static enum rc nginx_conf(const struct lab *lab, struct buf *out)

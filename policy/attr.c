@@ -56,6 +56,13 @@ size_t attr_normalise(span in, uint8_t out[ATTR_MOST])
         w = lower8(w);
         memcpy(out + i, &w, 8);
     }
+    if (i < in.n && in.n >= 8) { /* the last eight, some of them again */
+        memcpy(&w, in.p + in.n - 8, 8);
+        found |= spaces8(w);
+        w = lower8(w);
+        memcpy(out + in.n - 8, &w, 8);
+        i = in.n;
+    }
     for (; i < in.n; i++) {
         found |= in.p[i] == ' ';
         out[i] = ascii_lower(in.p[i]);
@@ -72,7 +79,13 @@ uint32_t attr_hash(span s)
         h = (h ^ w) * UINT64_C(0xff51afd7ed558ccd);
         h ^= h >> 32;
     }
-    for (w = 0; i < s.n; i++)
+    if (i < s.n && s.n >= 8) {
+        memcpy(&w, s.p + s.n - 8, 8);
+        i = s.n;
+    } else {
+        w = 0;
+    }
+    for (; i < s.n; i++)
         w = w << 8 | s.p[i];
     h = (h ^ w) * UINT64_C(0xc4ceb9fe1a85ec53);
     return (uint32_t)(h ^ h >> 32);

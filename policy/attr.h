@@ -1,6 +1,6 @@
 /* What directories and RADIUS say of a user ("ldap:cn=agents,dc=province", "radius:class=eleve"), made
- * comparable: ASCII letters lower, no space beside `,` and `=`, none at either end. The policy's spellings are
- * made so when it is compiled, those of facts when they are looked up. */
+ * comparable: ASCII letters lower, no space beside `,` and `=`, none at either end. The policy's spellings
+ * are made so when it is compiled, those of facts when they are looked up. */
 #ifndef POLICY_ATTR_H
 #define POLICY_ATTR_H
 

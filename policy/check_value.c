@@ -142,6 +142,18 @@ static void resolve_schedule(struct diag *d, struct value *v)
         check_missing(d, &v->w, "schedule", &d->tree->schedule_map, NULL);
 }
 
+/* "one of `a`, `b`": for a table that is short enough to show. */
+static const char *all_of(struct diag *d, span (*word)(unsigned))
+{
+    struct buf b = {0};
+    enum rc rc = buf_put_str(&b, "one of ");
+    for (unsigned i = 0; word(i).n && rc == RC_OK; i++)
+        rc = buf_printf(&b, "%s%.*s", i ? ", " : "", SHOW(word(i)));
+    const char *hint = rc == RC_OK ? arena_str(&d->tree->mem, buf_span(&b)) : NULL;
+    buf_fini(&b);
+    return hint;
+}
+
 bool check_in_table(struct diag *d, const struct word *w, const char *what, span (*word)(unsigned))
 {
     struct suggest near = suggest_for(w->text);
@@ -150,7 +162,8 @@ bool check_in_table(struct diag *d, const struct word *w, const char *what, span
             return true;
         suggest_add(&near, word(i));
     }
-    diag_error(d, w->pos, suggest_hint(d, &near), "there is no %s `%.*s`", what, SHOW(w->text));
+    const char *hint = suggest_hint(d, &near);
+    diag_error(d, w->pos, hint ? hint : all_of(d, word), "there is no %s `%.*s`", what, SHOW(w->text));
     return false;
 }
 
@@ -161,6 +174,10 @@ static void resolve_path(struct diag *d, struct value *v)
     if (s.n == 0 || s.p[0] != '/' || span_find(s, '?', 0) != SIZE_MAX || span_find(s, '#', 0) != SIZE_MAX) {
         diag_error(d, v->w.pos, "a path begins with `/` and ends before any `?`", "\"%.*s\" is not a path",
                    SHOW(s));
+        return;
+    }
+    if (s.n > LIM_POLICY_PATH_BYTES) {
+        diag_error(d, v->w.pos, NULL, "a path of more than %d bytes", LIM_POLICY_PATH_BYTES);
         return;
     }
     while (s.n > 1 && s.p[s.n - 1] == '/')

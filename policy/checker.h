@@ -1,6 +1,6 @@
 /* What the files of the checker share: check.c (declarations), check_value.c (names in rules), check_rule.c
  * (rules), check_time.c, check_deleg.c, check_order.c (what is never reached), check_layer.c (what another
- * layer settles before). */
+ * layer settles before), check_crl.c (where clients fetch our CRL). */
 #ifndef POLICY_CHECKER_H
 #define POLICY_CHECKER_H
 
@@ -15,6 +15,12 @@ void check_delegates(struct diag *d);
 void check_layers(struct diag *d);
 void check_expects(struct diag *d);
 void check_order(struct diag *d);
+/* Of documentation prefixes (RFC 5737, RFC 3849): no host has them, so our CRL is at one of them where the
+ * policy names no place of its own. */
+#define CRL_ADDRESS_V4 "192.0.2.222"
+#define CRL_ADDRESS_V6 "2001:db8::222"
+/* The default of `crl`; ports and zones are known. */
+void check_crl(struct diag *d);
 /* Puts a declared name into its map; false (and an error) when it is taken. */
 bool check_declare(struct diag *d, struct map *m, struct word *name, const char *what);
 /* Numbers the user of that name, new ones too. NULL without memory. */

@@ -29,8 +29,7 @@ static uint16_t category_of(const struct query *q, uint32_t rule)
         return CATEGORY_NONE;
     for (unsigned i = 0; i < f->n_cats && i < FACTS_MAX_CATS; i++) {
         uint16_t c = f->cats[i];
-        if (c < m->n_CATS && c < d->tokens.n &&
-            image_in_set(m, m->TOKENS[d->tokens.at + c].accept, rule))
+        if (c < m->n_CATS && c < d->tokens.n && image_in_set(m, m->TOKENS[d->tokens.at + c].accept, rule))
             return c;
     }
     return CATEGORY_NONE;
@@ -307,8 +306,8 @@ static bool note_set(void *arg, uint32_t rule)
             continue;
         if (mod->kind == MOD_QUOTA)
             n->quota = mod->limit_s;
-        n->out->mods[n->out->n_mods++] = (struct verdict_mod){
-            (enum modifier)mod->kind, m->TABLES[n->q->table].rules.at + rule, value};
+        n->out->mods[n->out->n_mods++] =
+            (struct verdict_mod){(enum modifier)mod->kind, m->TABLES[n->q->table].rules.at + rule, value};
     }
     return n->out->n_mods == VERDICT_MAX_MODS;
 }

@@ -2,8 +2,8 @@
  * give the same verdict for ever. The gateway, explain, policy tests and audit replay all call this one
  * function.
  *
- * Order (DESIGN section 4): `firewall`, what `web` settles for certain, `tls`, then `web` with the request, then
- * `content`. Three-valued: a rule that needs an unknown fact is open; the first rule that matches for
+ * Order (DESIGN section 4): `firewall`, what `web` settles for certain, `tls`, then `web` with the request,
+ * then `content`. Three-valued: a rule that needs an unknown fact is open; the first rule that matches for
  * certain decides unless an earlier one is still open. Where no further step will come open means no match:
  * an exempt flow therefore still obeys every rule that names its host. */
 #ifndef POLICY_DECIDE_H
@@ -93,14 +93,15 @@ void decide_dns(const struct snapshot *snap, const struct facts *facts, struct v
 /* How one rule stands to some facts, dimension by dimension (bits of enum dim in policy/image.h); for
  * explanations. Slow, and pure as decide() is. */
 struct why_not {
-    uint32_t asks;    /* dimensions that the rule asks about */
-    uint32_t refuses; /* those in which it does not match */
-    uint32_t excepts; /* those of them in which `except` takes it away */
-    uint32_t waits;   /* those whose facts are missing */
+    uint32_t asks;      /* dimensions that the rule asks about */
+    uint32_t refuses;   /* those in which it does not match */
+    uint32_t excepts;   /* those of them in which `except` takes it away */
+    uint32_t waits;     /* those whose facts are missing */
     bool not_yet, over; /* before its `since`; after its `until` */
 };
 struct why_not decide_why_not(const struct snapshot *snap, const struct facts *facts, uint32_t rule);
-/* Word of a dimension as rules have it ("category", "for", "during"); those of a delegated file's frame too. */
+/* Word of a dimension as rules have it ("category", "for", "during"); those of a delegated file's frame too.
+ */
 span decide_dim_word(unsigned dim);
 
 #endif

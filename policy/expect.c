@@ -12,7 +12,22 @@ static const struct group_decl *group_with_id(const struct tree *t, uint32_t id)
     return g;
 }
 
-/* An address that belongs to the value and, where it is asked for, to no client zone with `ca none`. */
+/* An address in no client's zone, where a name is taken to lead. */
+static bool outside(const struct snapshot *snap, struct addr *out)
+{
+    static const char *const nets[] = {"192.0.2.1", "198.51.100.1", "203.0.113.1", "2001:db8::1"};
+    for (size_t i = 0; i < N_ELEMS(nets); i++) {
+        uint16_t zone;
+        if (!addr_parse(span_str(nets[i]), out))
+            continue;
+        zone = snapshot_zone_of(snap, out);
+        if (zone == ZONE_NONE || snapshot_zone(snap, zone)->internet)
+            return true;
+    }
+    return false;
+}
+
+/* An address that belongs to the value. */
 static bool address_of(const struct snapshot *snap, const struct value *v, struct addr *out)
 {
     if (v->kind != VALUE_ZONE) {
@@ -20,6 +35,8 @@ static bool address_of(const struct snapshot *snap, const struct value *v, struc
         return true;
     }
     *out = snapshot_zone_network(snap, (uint16_t)v->id, 0).addr;
+    if (out->family == 0 && snapshot_zone(snap, (uint16_t)v->id)->internet)
+        return outside(snap, out);
     return out->family != 0;
 }
 
@@ -39,60 +56,92 @@ static bool some_client(const struct snapshot *snap, struct addr *out)
     return best != ZONE_NONE;
 }
 
+/* A user of the group: by name, by what a directory says, else by address. */
+static bool set_member(const struct group_decl *g, bool placed, struct facts *f, bool *has_address)
+{
+    if (g->users) {
+        f->user = g->users->w.text;
+        return true;
+    }
+    if (g->attrs) {
+        f->attrs[f->n_attrs++] = g->attrs->w.text;
+        return true;
+    }
+    if (!g->networks || placed)
+        return false;
+    f->src = g->networks->prefix.a;
+    return *has_address = true;
+}
+
 static bool set_person(struct diag *d, const struct expect *e, struct facts *f, bool *has_address)
 {
-    const struct group_decl *g;
     if (!e->who || e->who->kind == VALUE_UNIDENTIFIED)
         return true;
     if (e->who->kind == VALUE_USER) {
         f->user = e->who->w.text;
         return true;
     }
-    g = group_with_id(d->tree, e->who->id);
-    if (g && g->users) {
-        f->user = g->users->w.text;
+    const struct group_decl *g = group_with_id(d->tree, e->who->id);
+    if (g && set_member(g, e->from != NULL, f, has_address))
         return true;
-    }
-    if (g && g->networks && !e->from) {
-        f->src = g->networks->prefix.a;
-        *has_address = true;
-        return true;
-    }
     diag_error(d, e->who->w.pos, "name a user, or a group of users",
                "nobody can be chosen from group `%.*s` here", SHOW(e->who->w.text));
     return false;
 }
 
-/* The connect step's facts. */
-static bool set_facts(struct diag *d, const struct snapshot *snap, const struct expect *e, struct facts *f)
+/* Who asks, and from where. */
+static bool set_client(struct diag *d, const struct snapshot *snap, const struct expect *e, struct facts *f)
 {
-    struct url u;
-    uint8_t name[LIM_NAME_BYTES];
     bool has_address = false;
-    if (!url_split(e->url.text, &u)) {
-        diag_error(d, e->url.pos, NULL, "this is not a URL");
-        return false;
-    }
     if (!set_person(d, e, f, &has_address))
         return false;
+    if (e->from && e->from->kind == VALUE_ZONE)
+        f->vpn = snapshot_zone(snap, (uint16_t)e->from->id)->vpn;
     if (e->from)
-        has_address = address_of(snap, e->from, &f->src);
+        has_address = address_of(snap, e->from, &f->src) || f->vpn.n;
     if (!has_address && (e->from || !some_client(snap, &f->src))) {
         diag_error(d, e->from ? e->from->w.pos : e->pos, NULL,
                    "there is no address from which this could be asked");
         return false;
     }
     f->zone = snapshot_zone_of(snap, &f->src);
+    f->app = e->application.text;
+    f->known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(APP);
+    return true;
+}
+
+/* Where it goes: as said, else to the internet. */
+static bool set_destination(struct diag *d, const struct snapshot *snap, const struct expect *e,
+                            struct facts *f)
+{
+    if (e->to && !address_of(snap, e->to, &f->dst)) {
+        diag_error(d, e->to->w.pos, NULL, "there is no address to which this could lead");
+        return false;
+    }
+    if (e->to || f->dst.family || outside(snap, &f->dst))
+        f->known |= FACT_BIT(DST);
+    return true;
+}
+
+/* The connect step's facts of a request. */
+static bool set_request(struct diag *d, const struct snapshot *snap, const struct expect *e, struct facts *f)
+{
+    struct url u;
+    uint8_t name[LIM_NAME_BYTES];
+    if (!url_split(e->url.text, &u)) {
+        diag_error(d, e->url.pos, NULL, "this is not a URL");
+        return false;
+    }
     f->tls = u.tls;
     f->dst_port = u.port;
     f->path = u.path;
-    f->known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS);
+    f->known |= FACT_BIT(NAME) | FACT_BIT(TLS);
     size_t n = name_normalise(u.host, name);
     f->name = arena_dup(&d->tree->mem, span_of(name, n));
-    if (n == 0 && addr_parse(u.host, &f->dst))
-        f->known |= FACT_BIT(DST);
+    if (n == 0)
+        (void)addr_parse(u.host, &f->dst);
     snapshot_categories(snap, f);
-    return true;
+    return set_destination(d, snap, e, f);
 }
 
 static span upper(struct tree *t, span s)
@@ -101,6 +150,18 @@ static span upper(struct tree *t, span s)
     for (size_t i = 0; out && i < s.n; i++)
         out[i] = s.p[i] >= 'a' && s.p[i] <= 'z' ? (uint8_t)(s.p[i] - 32) : s.p[i];
     return span_of(out, out ? s.n : 0);
+}
+
+static void set_content(const struct expect *e, struct facts *f)
+{
+    f->step = STEP_CONTENT;
+    f->type = e->type.text;
+    f->severity = e->severity;
+    f->signature = e->severity != 0;
+    f->virus = e->virus ? SPAN("expected") : SPAN_NONE;
+    f->patterns[0] = e->pattern.text;
+    f->n_patterns = e->pattern.text.n != 0;
+    f->known |= FACT_BIT(TYPE) | FACT_BIT(SIGNATURE) | FACT_BIT(VIRUS) | FACT_BIT(PATTERN);
 }
 
 /* All steps. `connect` is what the first one said; `v` the one that ended it. */
@@ -126,6 +187,26 @@ static void walk(struct diag *d, const struct snapshot *snap, const struct expec
     f->decrypted = f->tls;
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
     decide(snap, f, v);
+    if (v->action != ACT_ALLOW)
+        return;
+    struct verdict content;
+    set_content(e, f);
+    decide(snap, f, &content);
+    if (content.action != ACT_ALLOW)
+        *v = content;
+}
+
+/* A packet: the firewall alone speaks of it. */
+static void walk_packet(const struct snapshot *snap, const struct expect *e, struct facts *f,
+                        enum action *connect, struct verdict *v)
+{
+    f->step = STEP_CONNECT;
+    f->proto = e->proto;
+    f->dst_port = e->port;
+    decide(snap, f, v);
+    if (v->layer != LAYER_FIREWALL && v->layer != LAYER_NONE)
+        v->action = ACT_ALLOW;
+    *connect = v->action;
 }
 
 static bool as_expected(span outcome, enum action connect, const struct verdict *v)
@@ -138,6 +219,8 @@ static bool as_expected(span outcome, enum action connect, const struct verdict 
         return v->action == ACT_BLOCK && v->forbid;
     if (span_eq(outcome, SPAN("exempt")))
         return v->action == ACT_EXEMPT;
+    if (span_eq(outcome, SPAN("warn")))
+        return v->action == ACT_WARN;
     return connect == ACT_INSPECT;
 }
 
@@ -172,9 +255,14 @@ void policy_expect(struct diag *d, const struct snapshot *snap, int64_t now)
         struct facts f = {.time_s = e->at ? e->at : now};
         struct verdict v;
         enum action connect;
-        if (!set_facts(d, snap, e, &f))
+        if (!set_client(d, snap, e, &f))
             continue;
-        walk(d, snap, e, &f, &connect, &v);
+        if (!(e->firewall ? set_destination(d, snap, e, &f) : set_request(d, snap, e, &f)))
+            continue;
+        if (e->firewall)
+            walk_packet(snap, e, &f, &connect, &v);
+        else
+            walk(d, snap, e, &f, &connect, &v);
         if (!as_expected(e->outcome.text, connect, &v))
             report(d, snap, e, &v);
     }

@@ -37,7 +37,13 @@ enum identity_source { ID_NONE, ID_POLICY, ID_RADIUS, ID_LDAP, ID_PROXY, ID_VPN,
 /* Defects of an origin's certificate or handshake: bits, from certs/defect.tbl. 0: acceptable. */
 typedef uint32_t defect_set;
 
-enum { FACTS_MAX_CATS = 64, FACTS_MAX_ATTRS = 32, FACTS_MAX_PATTERNS = 16, FACTS_MAX_CLICKED = 4 };
+enum {
+    FACTS_MAX_CATS = 64,
+    FACTS_MAX_ATTRS = 32,
+    FACTS_MAX_PATTERNS = 16,
+    FACTS_MAX_CLICKED = 4,
+    FACTS_MAX_GROUPS = 32
+};
 
 struct facts {
     uint64_t known; /* FACT_BIT(...) */
@@ -90,6 +96,15 @@ struct facts {
     /* Ids of the categories that hold `name` (and `path` where known), sorted, from snapshot_categories(). */
     uint16_t cats[FACTS_MAX_CATS];
     uint16_t n_cats;
+
+    /* For a decision made again from a record (policy/record.h), which keeps no user's name and not every
+     * path. `lost`: facts that were there and were not kept: a rule that hangs on one is open at every step.
+     * `regroup`: `user` is a pseudonym; `groups` are those that hold the user by name or attribute, ascending
+     * numbers of this snapshot; no rule's `user` matches. */
+    uint64_t lost;
+    bool regroup;
+    uint16_t groups[FACTS_MAX_GROUPS];
+    uint16_t n_groups;
 };
 
 #endif

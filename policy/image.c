@@ -54,8 +54,8 @@ static bool zones_ok(const struct image *m)
         return false;
     for (uint32_t i = 0; i < m->n_ZONES; i++) {
         const struct img_zone *z = &m->ZONES[i];
-        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) ||
-            !run_ok(z->vpn, m->n_BYTES) || !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
+        if (!texts_ok(m, (struct img_run[]){z->name, z->interface}, 2) || !run_ok(z->vpn, m->n_BYTES) ||
+            !run_ok(z->networks, m->n_NETWORKS) || z->networks.n > UINT16_MAX)
             return false;
     }
     for (uint32_t i = 0; i < m->n_NETWORKS; i++) {
@@ -161,8 +161,9 @@ static bool times_ok(const struct image *m)
         return false;
     for (uint32_t i = 0; i < m->n_TZONES; i++) {
         const struct img_tzone *z = &m->TZONES[i];
-        if (!run_ok(z->name, m->n_BYTES) || !shifts_ok(m, z->shifts) || !ranges_ok(m, z->weekly, m->n_LISTS) ||
-            !ranges_ok(m, z->dated, m->n_LISTS) || !ranges_ok(m, z->except, m->n_LISTS))
+        if (!run_ok(z->name, m->n_BYTES) || !shifts_ok(m, z->shifts) ||
+            !ranges_ok(m, z->weekly, m->n_LISTS) || !ranges_ok(m, z->dated, m->n_LISTS) ||
+            !ranges_ok(m, z->except, m->n_LISTS))
             return false;
     }
     for (uint32_t i = 0; i < m->n_SCHEDULES; i++) {
@@ -322,25 +323,28 @@ enum rc image_open(span part, struct image *out)
     if (out->n_SETTINGS != 1)
         return RC_BAD;
     out->set = out->SETTINGS;
-    bool ok =
-        settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) && rules_ok(out) && tables_ok(out);
+    bool ok = settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) &&
+              rules_ok(out) && tables_ok(out);
     return ok ? RC_OK : RC_BAD;
 }
 
 /* ---- look-ups ---- */
 
+/* Halving without a branch on the key: which half it is in cannot be foretold, and to guess wrong costs more
+ * than all the rest. */
 uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uint64_t lo)
 {
     const struct img_range *r = &m->RANGES[map.at];
-    uint32_t a = 0, b = map.n; /* ranges before a begin at or below the key */
-    while (a < b) {
-        uint32_t mid = a + (b - a) / 2;
-        if (r[mid].hi < hi || (r[mid].hi == hi && r[mid].lo <= lo))
-            a = mid + 1;
-        else
-            b = mid;
+    uint32_t n = map.n;
+    if (n == 0)
+        return UINT32_MAX;
+    while (n > 1) {
+        uint32_t half = n / 2;
+        bool at_or_before = (r[half].hi < hi) | ((r[half].hi == hi) & (r[half].lo <= lo));
+        r += at_or_before ? half : 0;
+        n -= half;
     }
-    return a ? r[a - 1].value : UINT32_MAX;
+    return r->hi < hi || (r->hi == hi && r->lo <= lo) ? r->value : UINT32_MAX;
 }
 
 static uint64_t load_be(const uint8_t *p, unsigned n)
@@ -395,7 +399,7 @@ uint32_t image_find(const struct image *m, enum img_strings which, span key, uin
         const struct img_bucket *at = &b[(hash + i) & (r.n - 1)];
         if (at->key.n == 0)
             return UINT32_MAX;
-        if (at->key.n == key.n && memcmp(m->BYTES + at->key.at, key.p, key.n) == 0)
+        if (at->hash == hash && at->key.n == key.n && memcmp(m->BYTES + at->key.at, key.p, key.n) == 0)
             return at->value;
     }
     return UINT32_MAX;

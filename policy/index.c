@@ -45,7 +45,10 @@ static enum rc put_settings(const struct tree *t, struct part *p)
 
 static enum rc put_zone(struct part *p, const struct zone_decl *z)
 {
-    struct img_zone o = {.ca_none = z->ca_none, .internet = z->internet, .source_keep = z->source_keep, .vpn_remote = z->vpn_remote};
+    struct img_zone o = {.ca_none = z->ca_none,
+                         .internet = z->internet,
+                         .source_keep = z->source_keep,
+                         .vpn_remote = z->vpn_remote};
     TRY(part_text(p, z->name.text, &o.name));
     TRY(part_text(p, z->interface.text, &o.interface));
     TRY(part_text(p, z->vpn.text, &o.vpn));
@@ -88,7 +91,8 @@ static enum rc put_users(const struct tree *t, struct part *p)
     enum rc rc = index_lists_init(&groups, t->users.n);
     for (unsigned stale = 0; stale < 2; stale++) {
         for (const struct group_decl *g = t->groups.first; g && rc == RC_OK; g = g->next) {
-            for (const struct value *v = g->users; v && rc == RC_OK && (g->stale_s != 0) == stale; v = v->next)
+            for (const struct value *v = g->users; v && rc == RC_OK && (g->stale_s != 0) == stale;
+                 v = v->next)
                 rc = index_lists_add(&groups, v->id, g->id);
         }
     }
@@ -129,12 +133,13 @@ static enum rc put_vpns(const struct tree *t, struct part *p)
     struct img_bucket *b = calloc(n, sizeof *b);
     enum rc rc = b ? RC_OK : RC_NOMEM;
     for (const struct zone_decl *z = t->zones.first; z && rc == RC_OK; z = z->next) {
-        uint32_t at = image_hash(z->vpn.text) & (n - 1);
+        uint32_t hash = image_hash(z->vpn.text), at = hash & (n - 1);
         if (z->vpn.text.n == 0)
             continue;
         while (b[at].key.n)
             at = (at + 1) & (n - 1);
         b[at].value = z->id;
+        b[at].hash = hash;
         rc = part_text(p, z->vpn.text, &b[at].key);
     }
     p->set.strings[STRINGS_VPN] = (struct img_run){part_count(p, SECT_BUCKETS), n};

@@ -65,10 +65,11 @@ enum rc index_strings_emit(const struct index_strings *s, index_hash hash, struc
     struct img_bucket *b = calloc(n, sizeof *b);
     enum rc rc = b ? RC_OK : RC_NOMEM;
     for (uint32_t i = 0; i < s->n && rc == RC_OK; i++) {
-        uint32_t at = hash(s->v[i]) & (n - 1);
+        uint32_t h = hash(s->v[i]), at = h & (n - 1);
         while (b[at].key.n)
             at = (at + 1) & (n - 1);
         b[at].value = i;
+        b[at].hash = h;
         rc = part_text(p, s->v[i], &b[at].key);
     }
     *out = (struct img_run){part_count(p, SECT_BUCKETS), n};
@@ -561,9 +562,9 @@ static enum rc put_strings(struct indexer *x)
         enum dim dim;
         enum img_strings strings;
         index_hash hash;
-    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},   {DIM_METHOD, STRINGS_METHOD, image_hash},
+    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},     {DIM_METHOD, STRINGS_METHOD, image_hash},
                {DIM_PATH, STRINGS_PATH, image_hash_forward}, {DIM_TYPE, STRINGS_TYPE, image_hash},
-               {DIM_PATTERN, STRINGS_PATTERN, image_hash}, {DIM_APPLICATION, STRINGS_APP, image_hash}};
+               {DIM_PATTERN, STRINGS_PATTERN, image_hash},   {DIM_APPLICATION, STRINGS_APP, image_hash}};
     struct img_settings *s = &x->p->set;
     for (size_t i = 0; i < N_ELEMS(all); i++)
         TRY(index_strings_emit(&x->atoms[all[i].dim], all[i].hash, x->p, &s->strings[all[i].strings]));

@@ -51,7 +51,8 @@ static enum rc put_slot(struct times *x, struct zone_slots *z, uint32_t schedule
     return intervals_add(iv, 0, (uint64_t)s.to - 1 - WEEK_MIN, schedule);
 }
 
-static enum rc put_slots(struct times *x, struct zone_slots *z, uint32_t id, const struct slot *s, bool except)
+static enum rc put_slots(struct times *x, struct zone_slots *z, uint32_t id, const struct slot *s,
+                         bool except)
 {
     for (; s; s = s->next) {
         int64_t to = s->to_min > s->from_min ? s->to_min : s->to_min + 1440;

@@ -1,6 +1,6 @@
-/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in place
- * where one value alone was met and joined on the stack otherwise. What time takes away is applied last, so
- * that rules which only it keeps out are seen: a verdict says until when it holds. */
+/* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
+ * place where one value alone was met and joined on the stack otherwise. What time takes away is applied
+ * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
 #include "policy/match.h"
 
 #include "policy/words.h"
@@ -24,84 +24,183 @@ static inline pair *own_pairs(uint64_t *bits)
 
 /* ---- the rules of a dimension that can match ---- */
 
-struct joined {
-    const struct image *m;
-    const struct img_table *t;
-    const uint64_t *bits; /* as it stands; in place or `own` */
-    uint64_t *own;        /* n_words on the stack */
-    bool untouched;       /* `bits` is still "do not ask" */
+/* Sets that are joined when a block of them is looked at; most blocks are empty before most dimensions come
+ * to be looked at. More sets than this are joined beforehand. */
+enum { MOST_SETS = 12 };
+
+struct list {
+    const uint32_t *v, *end; /* ascending; v moves on with the blocks */
 };
 
-static void make_own(struct joined *j)
-{
-    if (j->bits != j->own)
-        memcpy(j->own, j->bits, j->t->n_words * sizeof *j->own);
-    j->bits = j->own;
-}
+struct dim_sets {
+    const uint64_t *base; /* rules that match whatever was met */
+    unsigned n_accept, n_accept_list, n_except, n_except_list;
+    bool more; /* than what is accepted as bits */
+    const uint64_t *accept[MOST_SETS], *except[MOST_SETS];
+    struct list accept_list[MOST_SETS], except_list[MOST_SETS];
+};
 
-static void join_accept(struct joined *j, struct img_run set)
+static bool add_set(const struct image *m, struct img_run set, const uint64_t **dense, unsigned *n_dense,
+                    struct list *lists, unsigned *n_lists)
 {
     if (set.n == 0)
-        return;
-    if (set.n == IMG_DENSE && j->untouched) { /* has the "do not ask" bits in it */
-        j->bits = &j->m->BITS[set.at];
-    } else if (set.n == IMG_DENSE) {
-        make_own(j);
-        for (uint32_t w = 0; w < j->t->n_words / 2; w++)
-            own_pairs(j->own)[w] |= pairs(&j->m->BITS[set.at])[w];
-    } else {
-        make_own(j);
-        for (uint32_t i = 0; i < set.n; i++) {
-            uint32_t rule = j->m->NUMBERS[set.at + i];
-            j->own[rule / 64] |= UINT64_C(1) << (rule % 64);
+        return true;
+    if (*n_dense == MOST_SETS || *n_lists == MOST_SETS)
+        return false;
+    if (set.n == IMG_DENSE)
+        dense[(*n_dense)++] = &m->BITS[set.at];
+    else
+        lists[(*n_lists)++] = (struct list){&m->NUMBERS[set.at], &m->NUMBERS[set.at + set.n]};
+    return true;
+}
+
+/* False when there are too many. A dense set of what is accepted has the base in it. */
+static bool collect(const struct image *m, const struct img_dim *dim, const struct tokens *k,
+                    struct dim_sets *s)
+{
+    for (unsigned r = 0; r < k->n_runs; r++) {
+        for (uint32_t i = 0; i < k->run[r].n; i++) {
+            if (k->run[r].v[i] >= dim->tokens.n)
+                continue;
+            const struct img_token *t = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
+            if (!add_set(m, t->accept, s->accept, &s->n_accept, s->accept_list, &s->n_accept_list) ||
+                !add_set(m, t->except, s->except, &s->n_except, s->except_list, &s->n_except_list))
+                return false;
         }
     }
-    j->untouched = false;
+    return true;
 }
 
-static void join_except(struct joined *j, struct img_run set)
+static void join_set(const struct image *m, struct img_run set, bool except, uint64_t *own, uint32_t n_words)
 {
-    if (set.n == 0)
-        return;
-    make_own(j);
-    if (set.n == IMG_DENSE) {
-        for (uint32_t w = 0; w < j->t->n_words / 2; w++)
-            own_pairs(j->own)[w] &= ~pairs(&j->m->BITS[set.at])[w];
-        return;
-    }
-    for (uint32_t i = 0; i < set.n; i++) {
-        uint32_t rule = j->m->NUMBERS[set.at + i];
-        j->own[rule / 64] &= ~(UINT64_C(1) << (rule % 64));
+    const pair *from = pairs(&m->BITS[set.n == IMG_DENSE ? set.at : 0]);
+    pair *to = own_pairs(own);
+    for (uint32_t w = 0; set.n == IMG_DENSE && w < n_words / 2; w++)
+        to[w] = except ? to[w] & ~from[w] : to[w] | from[w];
+    for (uint32_t i = 0; set.n != IMG_DENSE && i < set.n; i++) {
+        uint32_t rule = m->NUMBERS[set.at + i];
+        uint64_t bit = UINT64_C(1) << (rule % 64);
+        own[rule / 64] = except ? own[rule / 64] & ~bit : own[rule / 64] | bit;
     }
 }
 
 /* All accepted first, then the exceptions: what is excepted stays out whatever else was met. */
-static const uint64_t *join(const struct query *q, enum dim d, uint64_t *own)
+static void join(const struct image *m, const struct img_table *t, const struct img_dim *dim,
+                 const struct tokens *k, uint64_t *own)
 {
-    const struct image *m = q->a->m;
-    const struct img_table *t = &m->TABLES[q->table];
-    const struct img_dim *dim = &t->dim[d];
-    struct joined j = {.m = m, .t = t, .bits = &m->BITS[dim->dont_care], .own = own, .untouched = true};
-    const struct tokens *k = tokens_of(q->a, d);
+    memcpy(own, &m->BITS[dim->dont_care], t->n_words * sizeof *own);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned r = 0; r < k->n_runs; r++) {
             for (uint32_t i = 0; i < k->run[r].n; i++) {
                 if (k->run[r].v[i] >= dim->tokens.n)
                     continue;
                 const struct img_token *token = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
-                if (pass == 0)
-                    join_accept(&j, token->accept);
-                else
-                    join_except(&j, token->except);
+                join_set(m, pass ? token->except : token->accept, pass, own, t->n_words);
             }
         }
     }
-    return j.bits;
 }
+
+__attribute__((noinline)) static void prepare(const struct query *q, enum dim d, uint64_t *own,
+                                              struct dim_sets *s)
+{
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    const struct img_dim *dim = &t->dim[d];
+    s->n_accept = s->n_accept_list = s->n_except = s->n_except_list = 0;
+    s->more = false;
+    if (dim_needs(d) & ~q->a->f->known) { /* it will not come: what asks about it does not match */
+        s->base = &m->BITS[dim->free];
+        return;
+    }
+    const struct tokens *k = tokens_of(q->a, d);
+    s->base = &m->BITS[dim->dont_care];
+    if (collect(m, dim, k, s)) {
+        if (s->n_accept)
+            s->base = s->accept[--s->n_accept];
+        s->more = s->n_accept_list || s->n_except || s->n_except_list;
+        return;
+    }
+    s->n_accept = s->n_accept_list = s->n_except = s->n_except_list = 0;
+    s->base = own;
+    join(m, t, dim, k, own);
+}
+
+struct stripe {
+    pair v[IMG_BLOCK_WORDS / 2];
+};
+
+/* Sets or clears the bits of a list that fall into this block; true when there are some. */
+static inline bool list_block(struct list *l, uint32_t word, uint64_t out[IMG_BLOCK_WORDS])
+{
+    uint32_t first = word * 64, behind = first + 64 * IMG_BLOCK_WORDS;
+    bool some = false;
+    while (l->v < l->end && *l->v < first)
+        l->v++;
+    for (; l->v < l->end && *l->v < behind; l->v++, some = true)
+        out[(*l->v - first) / 64] |= UINT64_C(1) << (*l->v % 64);
+    return some;
+}
+
+static inline void lists_block(struct list *lists, unsigned n, bool except, uint32_t word, struct stripe *b)
+{
+    struct stripe bits = {0};
+    bool some = false;
+    for (unsigned i = 0; i < n; i++)
+        some |= list_block(&lists[i], word, (uint64_t *)(void *)bits.v);
+    for (unsigned i = 0; some && i < IMG_BLOCK_WORDS / 2; i++)
+        b->v[i] = except ? b->v[i] & ~bits.v[i] : b->v[i] | bits.v[i];
+}
+
+static inline struct stripe load_block(const uint64_t *bits, uint32_t word)
+{
+    const pair *p = pairs(bits + word);
+    return (struct stripe){{p[0], p[1], p[2], p[3]}};
+}
+
+/* What lists and exceptions make of a block. */
+__attribute__((noinline)) static void lists_and_exceptions(struct dim_sets *s, uint32_t word,
+                                                           struct stripe *b)
+{
+    if (s->n_accept_list)
+        lists_block(s->accept_list, s->n_accept_list, false, word, b);
+    for (unsigned i = 0; i < s->n_except; i++) {
+        struct stripe x = load_block(s->except[i], word);
+        b->v[0] &= ~x.v[0], b->v[1] &= ~x.v[1], b->v[2] &= ~x.v[2], b->v[3] &= ~x.v[3];
+    }
+    if (s->n_except_list)
+        lists_block(s->except_list, s->n_except_list, true, word, b);
+}
+
+/* One block of the rules that match in this dimension. */
+__attribute__((always_inline)) static inline struct stripe dim_block(struct dim_sets *s, uint32_t word)
+{
+    const pair *p = pairs(s->base + word);
+    pair a = p[0], b = p[1], c = p[2], d = p[3];
+    for (unsigned i = 0; i < s->n_accept; i++) {
+        p = pairs(s->accept[i] + word);
+        a |= p[0];
+        b |= p[1];
+        c |= p[2];
+        d |= p[3];
+    }
+    struct stripe out = {{a, b, c, d}};
+    if (s->more)
+        lists_and_exceptions(s, word, &out);
+    return out;
+}
+
+/* ---- dates ---- */
 
 /* Rules that hold at this time by their `since` and `until`: the nearest set before it, and what has changed
  * from there on. */
-static const uint64_t *join_dates(const struct query *q, uint64_t *own)
+struct dates {
+    const uint64_t *set; /* NULL: not looked up yet */
+    const struct img_date *v;
+    uint32_t n;
+};
+
+static void find_dates(const struct query *q, struct dates *out)
 {
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
@@ -114,26 +213,34 @@ static const uint64_t *join_dates(const struct query *q, uint64_t *own)
         else
             b = mid;
     }
-    const uint64_t *set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
-    if (a % IMG_DATE_STEP == 0)
-        return set;
-    memcpy(own, set, t->n_words * sizeof *own);
-    for (uint32_t i = a / IMG_DATE_STEP * IMG_DATE_STEP; i < a; i++) {
-        uint64_t bit = UINT64_C(1) << (d[i].rule % 64), *word = &own[d[i].rule / 64];
-        *word = d[i].on ? *word | bit : *word & ~bit;
+    out->set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
+    out->v = d + a / IMG_DATE_STEP * IMG_DATE_STEP;
+    out->n = a % IMG_DATE_STEP;
+}
+
+static uint64_t dates_word(const struct dates *d, uint32_t word)
+{
+    uint64_t set = d->set[word];
+    for (uint32_t i = 0; i < d->n; i++) {
+        uint64_t bit = UINT64_C(1) << (d->v[i].rule % 64);
+        if (d->v[i].rule / 64 == word)
+            set = d->v[i].on ? set | bit : set & ~bit;
     }
-    return own;
+    return set;
 }
 
 /* ---- the rules that match ---- */
 
 struct sets {
-    const uint64_t *known[DIM_N + 2]; /* to be ANDed */
-    unsigned n_known;
-    const uint64_t *time[2]; /* schedules and dates: to be ANDed last */
-    unsigned n_time;
+    struct dim_sets dim[DIM_N]; /* those asked first, as long as rules are left */
+    enum dim asked[DIM_N];
+    unsigned n_asked, n_prepared;
+    bool by_schedule, by_date, schedule_prepared;
+    struct dim_sets schedule;
+    struct dates dates;
     enum dim open[DIM_N]; /* dimensions whose facts are missing and may come */
     unsigned n_open;
+    uint64_t *own; /* room for DIM_N + 1 sets */
 };
 
 /* What a walk over the matching rules does with each; true: stop. */
@@ -201,15 +308,13 @@ static void note_time(const struct query *q, uint32_t rule)
 }
 
 /* Goes through the rules of one word that only time may keep out; true when a visitor stops. */
-static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits,
+static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits, uint64_t on,
                      struct visitor *v)
 {
     const struct image *m = q->a->m;
-    uint64_t timed = m->BITS[m->TABLES[q->table].timed + word], on = bits;
-    for (unsigned i = 0; i < s->n_time; i++)
-        on &= s->time[i][word];
+    uint64_t timed = m->BITS[m->TABLES[q->table].timed + word];
     if (q->timeless) {
-        on &= ~timed;
+        on = ~timed;
         timed = 0;
     }
     for (bits &= on | timed; bits; bits &= bits - 1) {
@@ -223,73 +328,81 @@ static bool try_word(const struct query *q, const struct sets *s, uint32_t word,
     return false;
 }
 
-/* The AND of one block; false when nothing is left. */
-static inline bool and_block(const struct sets *s, uint32_t word, uint64_t out[IMG_BLOCK_WORDS])
+/* The rules of one block that all dimensions but time let through; false when none is left. */
+static inline bool and_block(const struct query *q, struct sets *s, uint32_t word, struct stripe *left)
 {
-    const pair *p = pairs(s->known[0] + word);
-    pair a = p[0], b = p[1], c = p[2], d = p[3];
-    for (unsigned i = 1; i < s->n_known; i++) {
-        p = pairs(s->known[i] + word);
-        a &= p[0];
-        b &= p[1];
-        c &= p[2];
-        d &= p[3];
+    const struct img_table *t = &q->a->m->TABLES[q->table];
+    const pair *all = pairs(&q->a->m->BITS[(q->forbids ? t->forbids : t->all) + word]);
+    pair a = all[0], b = all[1], c = all[2], d = all[3];
+    for (unsigned i = 0; i < s->n_asked; i++) {
+        if (i == s->n_prepared)
+            prepare(q, s->asked[i], s->own + (size_t)i * t->n_words, &s->dim[s->n_prepared++]);
+        struct stripe x = dim_block(&s->dim[i], word);
+        a &= x.v[0];
+        b &= x.v[1];
+        c &= x.v[2];
+        d &= x.v[3];
+        pair any = a | b | c | d;
+        if ((any[0] | any[1]) == 0)
+            return false;
     }
-    pair any = a | b | c | d;
-    if ((any[0] | any[1]) == 0)
-        return false;
-    pair *to = own_pairs(out);
-    to[0] = a, to[1] = b, to[2] = c, to[3] = d;
+    *left = (struct stripe){{a, b, c, d}};
     return true;
 }
 
-static void walk_blocks(const struct query *q, const struct sets *s, struct visitor *v)
+/* Goes through the rules of one block; true when a visitor stops. */
+static bool try_block(const struct query *q, struct sets *s, uint32_t word, const struct stripe *left,
+                      struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    uint64_t left[IMG_BLOCK_WORDS];
-    uint32_t first = q->from / 64;
-    for (uint32_t w = first / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS; w < t->n_words; w += IMG_BLOCK_WORDS) {
-        if (!and_block(s, w, left))
+    struct stripe time = load_block(&q->a->m->BITS[t->all], word);
+    if (s->by_schedule && !s->schedule_prepared)
+        prepare(q, DIM_SCHEDULE, s->own + (size_t)DIM_N * t->n_words, &s->schedule);
+    s->schedule_prepared = true;
+    if (s->by_schedule)
+        time = dim_block(&s->schedule, word);
+    if (s->by_date && !s->dates.set)
+        find_dates(q, &s->dates);
+    for (uint32_t i = 0; i < IMG_BLOCK_WORDS; i++) {
+        uint64_t bits = left->v[i / 2][i % 2], on = time.v[i / 2][i % 2];
+        if (word + i < q->from / 64)
             continue;
-        for (uint32_t i = 0; i < IMG_BLOCK_WORDS; i++) {
-            if (w + i < first)
-                continue;
-            if (w + i == first)
-                left[i] &= ~UINT64_C(0) << (q->from % 64);
-            if (left[i] && try_word(q, s, w + i, left[i], v))
-                return;
-        }
+        if (word + i == q->from / 64)
+            bits &= ~UINT64_C(0) << (q->from % 64);
+        if (bits && s->by_date)
+            on &= dates_word(&s->dates, word + i);
+        if (bits && try_word(q, s, word + i, bits, on, v))
+            return true;
     }
+    return false;
 }
 
 static void walk(const struct query *q, struct visitor *v)
 {
-    const struct image *m = q->a->m;
-    const struct img_table *t = &m->TABLES[q->table];
+    const struct img_table *t = &q->a->m->TABLES[q->table];
     uint64_t own[(DIM_N + 1) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
-    struct sets s;
-    s.n_known = s.n_time = s.n_open = 0; /* the arrays need no zeros, and clearing them would be felt */
+    struct sets s;                          /* its arrays need no zeros, and clearing them would be felt */
+    struct stripe left;
+    s.n_asked = s.n_prepared = s.n_open = 0;
+    s.schedule_prepared = s.by_schedule = false;
+    s.by_date = t->dates.n && !q->timeless;
+    s.dates.set = NULL;
+    s.own = own;
     for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
         enum dim d = (enum dim)__builtin_ctz(asked);
         uint64_t missing = dim_needs(d) & ~q->a->f->known;
-        if (d == DIM_SCHEDULE && q->timeless)
-            continue;
         if (d == DIM_SCHEDULE)
-            s.time[s.n_time++] = join(q, d, own + d * t->n_words);
-        else if (!missing)
-            s.known[s.n_known++] = join(q, d, own + d * t->n_words);
-        else if (missing & q->hope)
+            s.by_schedule = !q->timeless;
+        else if (missing & (q->hope | q->a->f->lost))
             s.open[s.n_open++] = d;
         else
-            s.known[s.n_known++] = &m->BITS[t->dim[d].free];
+            s.asked[s.n_asked++] = d;
     }
-    if (t->dates.n && !q->timeless)
-        s.time[s.n_time++] = join_dates(q, own + DIM_N * t->n_words);
-    if (q->forbids)
-        s.known[s.n_known++] = &m->BITS[t->forbids];
-    if (s.n_known == 0)
-        s.known[s.n_known++] = &m->BITS[t->all];
-    walk_blocks(q, &s, v);
+    for (uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS; w < t->n_words;
+         w += IMG_BLOCK_WORDS) {
+        if (and_block(q, &s, w, &left) && try_block(q, &s, w, &left, v))
+            return;
+    }
 }
 
 static bool has_rules(const struct query *q)

@@ -62,6 +62,10 @@ static bool time_label(struct parser *p, struct rule *r, bool *found)
         return true;
     if (r->has_observe)
         return twice(p, at, "observe");
+    if (p->delegate) { /* it would stand before the main policy's rules, and enforce nothing */
+        diag_error(p->d, at, NULL, "`observe` cannot stand in a delegated file");
+        return false;
+    }
     if (!p_take(p, "until"))
         return p_expected(p, "`until DATE`");
     r->has_observe = true;

@@ -165,6 +165,8 @@ static bool slot_days(struct parser *p, struct slot *out, size_t most, size_t *n
             struct suggest near = suggest_for(w);
             for (size_t i = 0; i < N_ELEMS(day_names); i++)
                 suggest_add(&near, span_str(day_names[i]));
+            if (looks_like_time(p))
+                return p_expected(p, "days or dates before the hours");
             if (p->lx.tok == TOK_WORD && w.n && w.p[0] >= '0' && w.p[0] <= '9')
                 return wrong_date(p, "write 2026-12-24, or 2026-12-21..2027-01-03");
             return p_unknown(p, "days such as `mon-fri`, or a date", &near);

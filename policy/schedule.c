@@ -14,16 +14,14 @@ int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_
 {
     struct img_run r = m->TZONES[tzone].shifts;
     const struct img_shift *s = &m->SHIFTS[r.at];
-    uint32_t a = 1, b = r.n; /* shifts before a begin at or before t */
-    while (a < b) {
-        uint32_t mid = a + (b - a) / 2;
-        if (s[mid].at <= t)
-            a = mid + 1;
-        else
-            b = mid;
+    uint32_t at = 0, n = r.n; /* as image_range() does it */
+    while (n > 1) {
+        uint32_t half = n / 2;
+        at += s[at + half].at <= t ? half : 0;
+        n -= half;
     }
-    *until = a < r.n ? s[a].at : INT64_MAX;
-    return s[a - 1].offset_s;
+    *until = at + 1 < r.n ? s[at + 1].at : INT64_MAX;
+    return s[at].offset_s;
 }
 
 /* Local minute since 1970, rounded down. */
@@ -40,20 +38,21 @@ static int64_t minute_of_week(int64_t minute)
     return w < 0 ? w + WEEK_MIN : w;
 }
 
-static bool slot_has(const struct img_slot *s, int64_t minute)
+/* `week`: the minute's place in the week. */
+static bool slot_has(const struct img_slot *s, int64_t minute, int64_t week)
 {
     if (!s->weekly)
         return minute >= s->from && minute < s->to;
-    int64_t w = minute_of_week(minute);
-    return (w >= s->from && w < s->to) || w + WEEK_MIN < s->to;
+    return (week >= s->from && week < s->to) || week + WEEK_MIN < s->to;
 }
 
 static bool active_at(const struct image *m, const struct img_schedule *s, int64_t minute)
 {
     bool active = false;
+    int64_t week = minute_of_week(minute);
     for (uint32_t i = 0; i < s->slots.n; i++) {
         const struct img_slot *slot = &m->SLOTS[s->slots.at + i];
-        if (!slot_has(slot, minute))
+        if (!slot_has(slot, minute, week))
             continue;
         if (slot->except)
             return false;
@@ -75,21 +74,22 @@ static int64_t sooner(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* The next minute after this one that has that place in the week. */
-static int64_t next_weekly(int64_t minute, int64_t place)
+/* Minutes from one place in the week to the next time that the other one comes. */
+static int64_t ahead(int64_t week, int64_t place)
 {
-    int64_t ahead = (place - minute_of_week(minute)) % WEEK_MIN;
-    return minute + (ahead <= 0 ? ahead + WEEK_MIN : ahead);
+    int64_t d = place - week;
+    d -= d > WEEK_MIN ? WEEK_MIN : 0; /* slots may end in the next week */
+    return d <= 0 ? d + WEEK_MIN : d;
 }
 
 /* The next minute at which a slot begins or ends; INT64_MAX. */
 static int64_t next_end(const struct image *m, const struct img_schedule *s, int64_t minute)
 {
-    int64_t next = INT64_MAX;
+    int64_t next = INT64_MAX, week = minute_of_week(minute);
     for (uint32_t i = 0; i < s->slots.n; i++) {
         const struct img_slot *slot = &m->SLOTS[s->slots.at + i];
         if (slot->weekly)
-            next = sooner(next, sooner(next_weekly(minute, slot->from), next_weekly(minute, slot->to)));
+            next = sooner(next, minute + sooner(ahead(week, slot->from), ahead(week, slot->to)));
         else if (slot->from > minute)
             next = sooner(next, slot->from);
         else if (slot->to > minute)

@@ -56,8 +56,8 @@ struct set_prefix {
 };
 struct set_zone {
     span name;
-    span interface; /* empty: by network alone */
-    span vpn;       /* of the VPN whose tunnels lead here; empty: by network */
+    span interface;  /* empty: by network alone */
+    span vpn;        /* of the VPN whose tunnels lead here; empty: by network */
     bool vpn_remote; /* people's devices rather than a site */
     bool ca_none, internet, source_keep;
     uint16_t n_networks;
@@ -102,8 +102,8 @@ struct rule_info {
     bool log;
     uint64_t key; /* of its name, or else of what it matches: the same after any reload that keeps it so;
                      never 0. Counters, click-throughs and grants know a rule by it */
-    int64_t since, until; /* UTC seconds, [since, until); INT64_MIN and INT64_MAX: always */
-    span purpose;         /* of a `log` rule */
+    int64_t since, until;  /* UTC seconds, [since, until); INT64_MIN and INT64_MAX: always */
+    span purpose;          /* of a `log` rule */
     int64_t observe_until; /* until then it is recorded and not enforced; INT64_MIN: not said */
     span verb, block;      /* "allow", "web"; of an `observe` statement "observe" and "observe" */
     bool quic_refuse, delegated;

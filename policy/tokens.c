@@ -64,8 +64,21 @@ static bool has_own(const struct tokens *k, uint32_t token)
     return false;
 }
 
-/* Groups that hang on who the user is said to be; those without `stale` come first in every list. Returns how
- * many were dropped as stale. */
+/* A group that hangs on who the user is said to be; false when that is too old for it. */
+static bool add_group(struct asking *a, struct tokens *k, uint32_t group)
+{
+    uint32_t most = a->m->GROUPS[group].stale_s;
+    if (is_stale(a->m, group, a->f))
+        return false;
+    if (has_own(k, group))
+        return true;
+    if (most)
+        asking_until(a, a->f->time_s + (int64_t)(most - a->f->id_age_s) + 1);
+    add_own(k, group);
+    return true;
+}
+
+/* A list of such groups; those without `stale` come first in it. Returns how many were dropped as stale. */
 static unsigned add_groups(struct asking *a, struct tokens *k, struct img_run groups)
 {
     const struct image *m = a->m;
@@ -74,14 +87,18 @@ static unsigned add_groups(struct asking *a, struct tokens *k, struct img_run gr
     while (n < groups.n && m->GROUPS[m->NUMBERS[groups.at + n]].stale_s == 0)
         n++;
     add_run(k, m, (struct img_run){groups.at, n});
-    for (; n < groups.n; n++) {
-        uint32_t group = m->NUMBERS[groups.at + n], most = m->GROUPS[group].stale_s;
-        if (is_stale(m, group, a->f)) {
-            dropped++;
-        } else if (!has_own(k, group)) {
-            asking_until(a, a->f->time_s + (int64_t)(most - a->f->id_age_s) + 1);
-            add_own(k, group);
-        }
+    for (; n < groups.n; n++)
+        dropped += !add_group(a, k, m->NUMBERS[groups.at + n]);
+    return dropped;
+}
+
+/* The groups that a record names. */
+static unsigned add_recorded(struct asking *a, struct tokens *k)
+{
+    unsigned dropped = 0;
+    for (unsigned i = 0; i < a->f->n_groups && i < FACTS_MAX_GROUPS; i++) {
+        if (a->f->groups[i] < a->m->n_GROUPS)
+            dropped += !add_group(a, k, a->f->groups[i]);
     }
     return dropped;
 }
@@ -97,6 +114,8 @@ static struct img_run attr_groups(const struct image *m, span attr)
 
 static unsigned n_attrs(const struct facts *f)
 {
+    if (f->regroup)
+        return 0;
     return f->n_attrs < FACTS_MAX_ATTRS ? f->n_attrs : FACTS_MAX_ATTRS;
 }
 
@@ -105,9 +124,9 @@ static void person_tokens(struct asking *a, struct tokens *k)
 {
     const struct image *m = a->m;
     const struct facts *f = a->f;
-    uint32_t user = image_string(m, STRINGS_USER, f->user);
+    uint32_t user = f->regroup ? UINT32_MAX : image_string(m, STRINGS_USER, f->user);
     uint32_t list = image_addr(m, MAP_GROUP, &f->src);
-    unsigned dropped = 0;
+    unsigned dropped = f->regroup ? add_recorded(a, k) : 0;
     if (user < m->n_USERS)
         dropped += add_groups(a, k, m->USERS[user].groups);
     for (unsigned i = 0; i < n_attrs(f); i++)
@@ -306,10 +325,12 @@ void asking_start(struct asking *a, const struct snapshot *snap, const struct fa
 
 /* ---- groups, for who asks why ---- */
 
-unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out, unsigned most)
+unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, struct group_hit *out,
+                            unsigned most)
 {
     const struct image *m = &s->img;
-    uint32_t user = image_string(m, STRINGS_USER, f->user), list = image_addr(m, MAP_GROUP, &f->src);
+    uint32_t user = f->regroup ? UINT32_MAX : image_string(m, STRINGS_USER, f->user),
+             list = image_addr(m, MAP_GROUP, &f->src);
     unsigned n = 0;
     for (unsigned i = 0; i < n_attrs(f) + 2; i++) {
         bool by_user = i == n_attrs(f), by_net = i == n_attrs(f) + 1;
@@ -322,11 +343,12 @@ unsigned snapshot_groups_of(const struct snapshot *s, const struct facts *f, str
             if (group >= m->n_GROUPS)
                 continue;
             if (n < most)
-                out[n] = (struct group_hit){group,
-                                            by_user  ? GROUP_BY_USER
-                                            : by_net ? GROUP_BY_NETWORK
-                                                     : GROUP_BY_ATTR,
-                                            by_user || by_net ? 0 : (uint16_t)i, !by_net && is_stale(m, group, f)};
+                out[n] =
+                    (struct group_hit){group,
+                                       by_user  ? GROUP_BY_USER
+                                       : by_net ? GROUP_BY_NETWORK
+                                                : GROUP_BY_ATTR,
+                                       by_user || by_net ? 0 : (uint16_t)i, !by_net && is_stale(m, group, f)};
             n++;
         }
     }

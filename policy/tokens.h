@@ -6,10 +6,11 @@
 #include "gw/base/limits.h"
 #include "policy/image.h"
 
-/* Room for all there can be: 127 labels of a name, segments of LIM_POLICY_PATH_BYTES, every schedule twice (by
- * week and by date), every group with `stale` once; runs: one an attribute, two a time zone. */
+/* Room for all there can be: 127 labels of a name, segments of LIM_POLICY_PATH_BYTES, every schedule twice
+ * (by week and by date), every group with `stale` once; runs: one an attribute, two a time zone. */
 enum { TOKENS_OWN = 2 * LIM_POLICY_SCHEDULES + 16, TOKENS_RUNS = FACTS_MAX_ATTRS + 8 };
-_Static_assert(LIM_POLICY_PATH_BYTES / 2 < (int)TOKENS_OWN && (int)FACTS_MAX_CATS < (int)TOKENS_OWN, "all tokens have room");
+_Static_assert(LIM_POLICY_PATH_BYTES / 2 < (int)TOKENS_OWN && (int)FACTS_MAX_CATS < (int)TOKENS_OWN,
+               "all tokens have room");
 _Static_assert(LIM_POLICY_STALE_GROUPS + 2 <= (int)TOKENS_OWN, "groups and the user");
 _Static_assert(2 * LIM_POLICY_TIME_ZONES < (int)TOKENS_RUNS, "two lists a time zone");
 
@@ -27,10 +28,10 @@ struct asking {
     const struct snapshot *snap;
     const struct image *m;
     const struct facts *f;
-    uint32_t zone;             /* of the client: by its VPN, else as the facts say */
-    uint32_t defect, event;    /* tokens of DIM_DEFECT and DIM_EVENT */
-    uint32_t made;             /* dimensions whose tokens are made */
-    int64_t next;              /* first moment at which time alone may change what was asked so far */
+    uint32_t zone;          /* of the client: by its VPN, else as the facts say */
+    uint32_t defect, event; /* tokens of DIM_DEFECT and DIM_EVENT */
+    uint32_t made;          /* dimensions whose tokens are made */
+    int64_t next;           /* first moment at which time alone may change what was asked so far */
     uint64_t next_made[(LIM_POLICY_SCHEDULES + 63) / 64]; /* schedules whose next change is known: */
     int64_t schedule_next[LIM_POLICY_SCHEDULES];
     struct tokens tok[DIM_N];

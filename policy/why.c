@@ -23,7 +23,8 @@ static void look(struct asking *a, const struct img_table *t, enum dim d, uint32
     }
 }
 
-static void why_dim(struct asking *a, const struct img_table *t, enum dim d, uint32_t rule, struct why_not *out)
+static void why_dim(struct asking *a, const struct img_table *t, enum dim d, uint32_t rule,
+                    struct why_not *out)
 {
     uint32_t bit = UINT32_C(1) << d;
     bool accepted = false, excepted = false;

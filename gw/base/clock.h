@@ -9,6 +9,7 @@
 #include "gw/base/buf.h"
 
 int64_t clock_mono_us(void);
+int64_t clock_mono_ns(void);
 static inline int64_t clock_mono_ms(void)
 {
     return clock_mono_us() / 1000;

@@ -126,15 +126,17 @@ static enum rc map_grow(struct map *m)
 enum rc map_put(struct map *m, span key, void *value)
 {
     uint64_t hash = map_hash(key);
-    if (m->n * 4 >= m->cap * 3)
-        TRY(map_grow(m));
-    struct map_slot *s = &m->slots[probe(m, key, hash)];
-    if (s->key) {
+    struct map_slot *s = m->cap ? &m->slots[probe(m, key, hash)] : NULL;
+    if (s && s->key) { /* needs no memory */
         s->value = value;
         return RC_OK;
     }
     if (m->max && m->n >= m->max)
         return RC_LIMIT;
+    if (m->n * 4 >= m->cap * 3) {
+        TRY(map_grow(m));
+        s = &m->slots[probe(m, key, hash)];
+    }
     uint8_t *copy = malloc(key.n ? key.n : 1);
     if (!copy)
         return RC_NOMEM;

@@ -27,6 +27,8 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         bool more = i + 1 < argc, ok = true;
         if (strcmp(argv[i], "--hang") == 0)
             json_object_set_new(request, "hang", json_true());
+        else if (strcmp(argv[i], "--back") == 0)
+            json_object_set_new(request, "back", json_true());
         else if (strcmp(argv[i], "--for") == 0)
             ok = more && number(argv[++i], request, "seconds");
         else if (strcmp(argv[i], "--worker") == 0)
@@ -46,6 +48,9 @@ const struct ctl_command ctl_simulate = {
     .name = "simulate",
     .usage =
         "  simulate signer-down|logger-down|opener-down|worker-down [--worker N] [--hang] [--for SECONDS]\n"
-        "                             kills that process (--hang: stops it) and keeps it away for so long\n",
+        "                             kills that process (--hang: stops it) and keeps it away for so long\n"
+        "  simulate clock [--back] --for SECONDS\n"
+        "                             sets the clock ahead, or back, of a gateway that was started with "
+        "--clock\n",
     .run = run,
 };

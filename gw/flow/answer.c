@@ -14,6 +14,10 @@ static const struct {
 } pages[REASON_N] = {
     [REASON_POLICY] = {PAGE_BLOCKED, 403},
     [REASON_NO_ZONE] = {PAGE_BLOCKED, 403},
+    [REASON_POLICY_CHANGED] = {PAGE_BLOCKED, 403},
+    [REASON_TIME_IS_UP] = {PAGE_BLOCKED, 403},
+    [REASON_WARNED] = {PAGE_WARNED, 403},
+    [REASON_CLICK] = {PAGE_CLICK_OVER, 403},
     [REASON_PRIVATE] = {PAGE_BLOCKED, 403},
     [REASON_FORBIDDEN_DST] = {PAGE_BLOCKED, 403},
     [REASON_CERTIFICATE] = {PAGE_CERTIFICATE, 403},
@@ -76,6 +80,8 @@ static void fill_page(struct flow *f, enum reason why, span detail, struct page 
     if (p->host.n == 0 && (t->ip.family || f->dst.family))
         p->host = keep_text(f, addr_text(t->ip.family ? &t->ip : &f->dst, ip));
     rule_texts(t, p);
+    if (why == REASON_WARNED)
+        warn_offer(f, p);
 }
 
 void answer_page(struct flow *f, enum reason why, span detail)
@@ -87,6 +93,7 @@ void answer_page(struct flow *f, enum reason why, span detail)
     if (!t->open)
         txn_open(f);
     fill_page(f, why, detail, &p);
+    f->e->n.warned += why == REASON_WARNED;
     t->answered = true;
     t->waiting = false;
     t->status = (uint16_t)p.status;

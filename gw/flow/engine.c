@@ -15,7 +15,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, CHAINS_CACHED = 10000 };
+enum {
+    HOLD_POLL_MS = 16,
+    BACKLOG_BYTES = 64 << 20,
+    CODES_LOW = 1 << 16,
+    CHAINS_CACHED = 10000,
+    BACKLOG_HEAD = 5
+};
 
 static void on_hold_timer(struct ev_timer *t);
 
@@ -25,6 +31,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     list_init(&e->flows);
     list_init(&e->holding);
     ev_timer_init(&e->hold_timer, on_hold_timer);
+    again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
     buf_init(&e->page, LIM_HEAD_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
@@ -36,6 +43,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
      * that a replaced worker does not count the same ones again. */
     if (getrandom(&e->next_flow_id, sizeof e->next_flow_id, 0) != (ssize_t)sizeof e->next_flow_id)
         return RC_IO;
+    TRY(record_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
@@ -44,6 +52,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
 
 void engine_fini(struct engine *e)
 {
+    again_fini(e);
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
@@ -59,6 +68,7 @@ void engine_fini(struct engine *e)
     buf_fini(&e->crl);
     map_fini(&e->minted);
     share_fini(&e->share);
+    record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
 }
@@ -68,6 +78,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+    again_start(e, false);
 }
 
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule)
@@ -101,27 +112,29 @@ static void wake_logger(struct engine *e)
     (void)ignored;
 }
 
-static enum rc put_line(struct engine *e, span line)
+static enum rc put_now(struct engine *e, enum ring_kind kind, span frame)
 {
     bool wake = false;
     TRY(ring_reserve(e->ring));
-    ring_put(e->ring, RING_EVENT, line, &wake);
-    e->n.events++;
+    ring_put(e->ring, kind, frame, &wake);
+    e->n.events += kind == RING_EVENT;
+    e->n.records += kind == RING_RECORD;
     if (wake)
         wake_logger(e);
     return RC_OK;
 }
 
-/* Lines that found the ring full go first, in their order. */
+/* What found the ring full goes first, in its order. */
 static void drain_backlog(struct engine *e)
 {
     while (buf_len(&e->backlog) > 0) {
         struct rd r = rd_of(buf_span(&e->backlog));
-        span line = rd_bytes(&r, rd_u32(&r));
-        if (put_line(e, line) != RC_OK)
+        enum ring_kind kind = (enum ring_kind)rd_u8(&r);
+        span frame = rd_bytes(&r, rd_u32(&r));
+        if (put_now(e, kind, frame) != RC_OK)
             return;
-        buf_consume(&e->backlog, line.n + 4);
-        e->n_backlog--;
+        buf_consume(&e->backlog, frame.n + BACKLOG_HEAD);
+        e->n_backlog -= kind == RING_EVENT;
     }
     buf_fini(&e->backlog);
 }
@@ -129,7 +142,7 @@ static void drain_backlog(struct engine *e)
 bool engine_all_told(struct engine *e)
 {
     drain_backlog(e);
-    return e->n_backlog == 0;
+    return buf_len(&e->backlog) == 0;
 }
 
 bool engine_has_room(struct engine *e)
@@ -146,23 +159,34 @@ uint64_t engine_next_seq(const struct engine *e)
     return ring_next_seq(e->ring) + e->n_backlog;
 }
 
-void engine_event(struct engine *e)
+static void put_frame(struct engine *e, enum ring_kind kind, span frame)
 {
     static struct log_rate rate;
-    span line = buf_span(&e->line);
-    if (buf_len(&e->backlog) == 0 && put_line(e, line) == RC_OK)
+    if (buf_len(&e->backlog) == 0 && put_now(e, kind, frame) == RC_OK)
         return;
-    if (buf_reserve(&e->backlog, line.n + 4) != RC_OK) {
+    if (buf_reserve(&e->backlog, frame.n + BACKLOG_HEAD) != RC_OK) {
         if (log_rate_ok(&rate, ev_now_ms(e->ev), 1000))
             log_error("the log takes nothing and the backlog is full: an event of an ended flow is lost");
         return;
     }
-    enum rc rc = buf_put_u32(&e->backlog, (uint32_t)line.n);
+    enum rc rc = buf_put_u8(&e->backlog, (uint8_t)kind);
     if (rc == RC_OK)
-        rc = buf_put(&e->backlog, line);
+        rc = buf_put_u32(&e->backlog, (uint32_t)frame.n);
+    if (rc == RC_OK)
+        rc = buf_put(&e->backlog, frame);
     gw_assert(rc == RC_OK); /* reserved above */
-    e->n_backlog++;
+    e->n_backlog += kind == RING_EVENT;
     ev_timer_set(e->ev, &e->hold_timer, HOLD_POLL_MS);
+}
+
+void engine_event(struct engine *e)
+{
+    put_frame(e, RING_EVENT, buf_span(&e->line));
+}
+
+void engine_record(struct engine *e, span record)
+{
+    put_frame(e, RING_RECORD, record);
 }
 
 void engine_hold(struct engine *e, struct hold *h)

@@ -9,6 +9,7 @@
 #include "certs/minter.h"
 #include "certs/verify.h"
 #include "gw/base/limits.h"
+#include "gw/flow/click.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
 #include "gw/ipc/hits.h"
@@ -25,6 +26,18 @@ struct counters {
 #define C(id, name, text) uint64_t id;
 #include "gw/flow/counter.tbl"
 #undef C
+};
+
+/* Verdicts end, and policies change: all flows are looked at again, some in each turn of the loop (again.c).
+ */
+struct again {
+    struct ev_timer at;   /* the next look, at most LIM_JUDGE_MS away: timers do not see the clock jump */
+    struct ev_later more; /* the next batch */
+    struct list *next;    /* flow to be looked at next; NULL: no look is under way */
+    bool once_more;       /* a reason for the next look came during this one */
+    bool all, all_next;   /* decide every flow again, whatever its verdict's end says */
+    int64_t due_s;        /* first moment (UTC) at which a verdict ends */
+    int64_t clock_us;     /* wall minus monotonic clock when last looked at */
 };
 
 struct engine {
@@ -47,6 +60,7 @@ struct engine {
     /* Asks for a socket bound to the client's own address; NULL: the gateway's address is used. */
     struct source_channel *opener;
 
+    struct click_keys clicks;
     uint8_t pseudo_key[2][32]; /* today's and tomorrow's */
     uint32_t pseudo_day;
 
@@ -56,6 +70,7 @@ struct engine {
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
+    struct again again;
     const struct flow *current; /* whose callback runs, for the panic */
     struct counters n;
 
@@ -63,35 +78,52 @@ struct engine {
     uint8_t io[LIM_IO_BYTES];
     struct msg msg;
     struct buf line;    /* event being written */
-    struct buf backlog; /* events that found the ring full: u32 length, bytes */
-    uint64_t n_backlog;
+    struct buf backlog; /* what found the ring full: u8 kind, u32 length, bytes */
+    uint64_t n_backlog; /* events in it */
     struct list holding;
     struct ev_timer hold_timer;
     struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
+    struct made *made; /* record of the last decision; record.c */
 };
 
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
-/* Takes a reference to the new snapshot, drops the old one. */
+/* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
+ */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* again.c */
+void again_init(struct engine *e);
+void again_fini(struct engine *e);
+/* Looks at all flows now; `all`: also at those whose verdict has not ended. */
+void again_start(struct engine *e, bool all);
+/* A verdict holds until then (UTC seconds; INT64_MAX: no end). */
+void again_due(struct engine *e, int64_t until_s);
+
+/* record.c */
+enum rc record_init(struct engine *e) MUST_USE;
+void record_fini(struct engine *e);
 
 /* This rule of the snapshot decided (RULE_NONE: none did). */
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);
 /* Counts from now on in another table (taken). */
 void engine_hits(struct engine *e, struct hits *h);
+
 /* A new decision code. */
 void engine_code(struct engine *e, char out[16]);
 
 /* ---- the log (gw/flow/engine.c) ----
- * A verdict takes effect only while the ring has room (engine_has_room); what was decided is then written
- * when its flow or exchange ends. Should the ring be full at that moment the line waits in a backlog of
- * bounded size, so an event of a decided flow is never dropped while the worker lives. */
+ * A verdict takes effect only while the ring has room (engine_has_room), and its record goes there first; the
+ * line follows when its flow or exchange ends. Should the ring be full at that moment the line waits in a
+ * backlog of bounded size, so an event of a decided flow is never dropped while the worker lives. */
 bool engine_has_room(struct engine *e);
 /* Writes e->line. */
 void engine_event(struct engine *e);
+/* Writes a decision record. */
+void engine_record(struct engine *e, span record);
 /* Tries again what found the ring full; is everything in the ring now? */
 bool engine_all_told(struct engine *e);
 /* The sequence number that the next event will have: those in the backlog come first. */

@@ -12,16 +12,38 @@ static const char *const modes[] = {
 struct texts { /* what event_perron borrows while a line is written */
     char rule_at[300];
     char user[PSEUDO_TEXT];
+    char set[640], log[640];
 };
 
-static span user_pseudonym(const struct flow *f, char out[PSEUDO_TEXT])
+/* Appends a word to a list; what does not fit is left out with the rest. */
+static void put_word(char *list, size_t room, span word, span value)
 {
-    const struct engine *e = f->e;
-    uint32_t day = (uint32_t)(clock_wall_s() / 86400);
-    if (f->user.n == 0)
-        return SPAN_NONE;
-    pseudonym(e->pseudo_key[day > e->pseudo_day], f->user, out);
-    return span_str(out);
+    size_t n = strlen(list);
+    snprintf(list + n, room - n, "%s%.*s%s%.*s", n ? ", " : "", (int)(word.n < 128 ? word.n : 128),
+             (const char *)word.p, value.n ? " " : "", (int)(value.n < 128 ? value.n : 128),
+             (const char *)value.p);
+}
+
+/* Of a header its name: the value may be a tenant's secret. */
+static void put_mod(char *list, size_t room, const struct verdict_mod *m)
+{
+    static const char *const words[MOD_N] = {"safe-search", "youtube", "quota", "header"};
+    span value = m->kind == MOD_HEADER ? span_cut(m->value, 0, span_find(m->value, ':', 0)) : m->value;
+    put_word(list, room, span_str(words[m->kind]), value);
+}
+
+static void fill_words(const struct snapshot *snap, const struct judged *j, struct event_perron *p,
+                       struct texts *t)
+{
+    t->set[0] = t->log[0] = '\0';
+    for (size_t i = 0; i < j->n_mods; i++)
+        put_mod(t->set, sizeof t->set, &j->mods[i]);
+    for (size_t i = 0; i < j->n_logs; i++) {
+        struct rule_info r = snapshot_rule(snap, j->logs[i]);
+        put_word(t->log, sizeof t->log, r.purpose.n ? r.purpose : r.name.n ? r.name : r.text, SPAN_NONE);
+    }
+    p->set = span_str(t->set);
+    p->log = span_str(t->log);
 }
 
 static void fill_rule(const struct snapshot *snap, const struct judged *j, struct event_perron *p,
@@ -29,6 +51,10 @@ static void fill_rule(const struct snapshot *snap, const struct judged *j, struc
 {
     if (!j->made)
         return;
+    p->observed = j->observed && j->does != j->action;
+    p->lifted = j->why == WHY_CLICKED ? "clicked" : j->why == WHY_GRANT ? "grant" : NULL;
+    if (j->n_mods || j->n_logs)
+        fill_words(snap, j, p, t);
     p->category = j->category == CATEGORY_NONE ? SPAN_NONE : snapshot_category_name(snap, j->category);
     if (j->rule == RULE_NONE)
         return;
@@ -53,7 +79,7 @@ static void fill_perron(struct flow *f, const struct snapshot *snap, const struc
                                .seq = engine_next_seq(e)};
     if (f->zone != ZONE_NONE)
         p->zone = snapshot_zone(f->snap, f->zone)->name;
-    p->user = user_pseudonym(f, t->user);
+    p->user = flow_pseudonym(f, f->user, t->user);
     fill_rule(snap, j, p, t);
 }
 
@@ -69,8 +95,8 @@ static void fill_id(const struct flow *f, struct event_flow_id *id)
 
 static const char *flow_action(const struct flow *f)
 {
-    if (f->reason == REASON_POLICY || f->reason == REASON_NO_ZONE || f->reason == REASON_CERTIFICATE ||
-        f->refused)
+    if (reason_is_policy(f->reason) || f->reason == REASON_CERTIFICATE || f->reason == REASON_CLIENT_FLOWS ||
+        f->refused || (f->verdict.observed && f->verdict.action == ACT_BLOCK))
         return "block";
     return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
 }
@@ -106,9 +132,19 @@ void event_of_flow(struct flow *f)
     ev.perron.t_upstream = f->t_upstream;
     ev.perron.t_mint = f->t_mint;
     ev.perron.t_client_tls = f->t_client;
-    ev.perron.t_total = (uint32_t)(clock_mono_us() - f->start_us);
+    ev.perron.t_total = (uint64_t)(clock_mono_us() - f->start_us);
     if (event_flow_json(&f->e->line, &ev) == RC_OK)
         engine_event(f->e);
+}
+
+/* What was decided: under `observe` a block that was let through is still told as one. */
+static const char *txn_action(const struct txn *x)
+{
+    if (x->verdict.made && x->verdict.action == ACT_WARN)
+        return "warn";
+    if (x->verdict.made && x->verdict.action == ACT_BLOCK)
+        return "block";
+    return x->answered && x->status >= 400 ? "block" : "allow";
 }
 
 void event_of_txn(struct flow *f, enum reason why, span detail)
@@ -137,11 +173,11 @@ void event_of_txn(struct flow *f, enum reason why, span detail)
     ev.bytes = x->bytes_down;
     ev.bytes_up = x->bytes_up;
     ev.perron.code = x->code;
-    ev.perron.action = x->answered && x->status != 200 ? "block" : "allow";
+    ev.perron.action = txn_action(x);
     ev.perron.reason = reason_name(why);
     ev.perron.detail = detail;
     ev.perron.t_decide = x->t_decide;
-    ev.perron.t_total = (uint32_t)(clock_mono_us() - x->start_us);
+    ev.perron.t_total = (uint64_t)(clock_mono_us() - x->start_us);
     if (event_http_json(&f->e->line, &ev) == RC_OK)
         engine_event(f->e);
 }

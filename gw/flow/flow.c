@@ -123,6 +123,12 @@ void flow_accept(struct engine *e, const struct accepted *a, bool explicit_proxy
     f->user = arena_dup(&f->arena, snapshot_user_of(f->snap, &f->src));
     const struct set_zone *zone = f->zone == ZONE_NONE ? NULL : snapshot_zone(f->snap, f->zone);
     f->no_ca = zone && zone->ca_none;
+    f->entered = share_enter(&e->share, &f->src);
+    if (!f->entered) {
+        e->n.client_flows++;
+        flow_end(f, REASON_CLIENT_FLOWS, SPAN_NONE);
+        return;
+    }
     flow_deadline(f, LIM_HELLO_MS);
     step_start(f);
     if (!f->ended && stream_watch(&f->client) != RC_OK)
@@ -135,7 +141,7 @@ static void on_hold_over(struct hold *h)
 {
     struct flow *f = CONTAINER_OF(h, struct flow, hold);
     if (f->state == ST_HOLD)
-        step_decided(f);
+        step_held(f);
     else
         txn_resume(f);
 }
@@ -319,8 +325,11 @@ void flow_end(struct flow *f, enum reason why, span detail)
     f->e->n.bytes_down += f->client.n_out;
     flow_goto(f, ST_CLOSED);
     let_go(f);
+    again_forget(f);
     list_drop(&f->link);
     f->e->n.flows_open--;
+    if (f->entered)
+        share_leave(&f->e->share, &f->src);
     ev_defer(f->e->ev, &f->reap);
 }
 

@@ -13,6 +13,7 @@
 #include "gw/flow/txn.h"
 #include "gw/net/dial.h"
 #include "gw/net/listen.h"
+#include "gw/portal/page.h"
 #include "gw/tls/hello.h"
 #include "gw/tls/stream.h"
 
@@ -39,16 +40,23 @@ struct flow {
     enum state state;
     enum mode mode;
     enum reason reason;
-    span detail; /* more precise reason; literal or in the arena */
+    span detail;  /* more precise reason; literal or in the arena */
+    bool entered; /* counted among its client's open flows */
     bool ended, explicit_proxy, tls, no_ca, connected_by_connect, trimmed;
-    bool refused;      /* decided: every request is answered by us */
-    bool client_quiet; /* close without close_notify: what was relayed was cut short */
+    bool refused; /* decided: every request is answered by us */
+    bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
+    bool hello_seen, ech;
+    bool dialled_twice; /* exempt only after the origin had asked for the client's certificate */
+    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
     uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
     uint16_t zone;
     span user;
+    char pseudo[16]; /* of the user `pseudo_of` on that day; record.c */
+    const uint8_t *pseudo_of;
+    uint32_t pseudo_day;
 
     struct snapshot *snap; /* that judged the connection */
     struct judged verdict;
@@ -110,7 +118,10 @@ void step_start(struct flow *f);        /* after accept */
 void step_hello(struct flow *f);        /* client bytes in HELLO */
 void step_hello_kept(struct flow *f);   /* HELLO begins with what is in f->in (behind a CONNECT) */
 void step_forget_hello(struct flow *f); /* its memory is needed no longer */
-void step_decided(struct flow *f);      /* act on f->verdict; also from HOLD */
+void step_decided(struct flow *f);      /* act on f->verdict */
+void step_held(struct flow *f);         /* from HOLD: there is room */
+/* Is there room for a record and what follows? Else the flow waits in HOLD or is refused: true. */
+bool step_waits(struct flow *f);
 void step_refuse(struct flow *f, enum reason why, span detail); /* answer every request with the reason */
 
 /* reach.c: look-up, dial, splice */
@@ -119,12 +130,15 @@ void step_resolve(struct flow *f, span name, const struct addr *wanted);
 /* handshake.c: origin, leaf, client */
 /* What went wrong with TLS on a side: the peer's alert, or OpenSSL's reason, or `otherwise`. */
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise);
-void step_origin(struct flow *f);   /* TLS on the dialled socket */
-void step_upstream(struct flow *f); /* handshake with the origin goes on */
-void step_mint(struct flow *f);     /* leaf for what the client asked */
-void step_client(struct flow *f);   /* handshake with the client goes on */
+void step_origin(struct flow *f);    /* TLS on the dialled socket */
+void step_upstream(struct flow *f);  /* handshake with the origin goes on */
+void step_certified(struct flow *f); /* the certificate is judged; also from HOLD */
+void step_mint(struct flow *f);      /* leaf for what the client asked */
+void step_client(struct flow *f);    /* handshake with the client goes on */
 
 /* judge.c: facts and decisions */
+/* `j` holds no longer than `also` does. */
+void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
@@ -151,11 +165,29 @@ enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;
 /* Lets the client have what is pending, then ends the flow. */
 void pump_finish(struct flow *f, enum reason why, span detail);
 
+/* warn.c: warnings and the clicks past them */
+void warn_read(struct flow *f, const struct msg *m); /* the passes that a request brings */
+bool warn_strip(struct flow *f, struct msg *m);      /* takes them out; false: no memory, never relay it */
+void warn_remember(struct flow *f, const struct msg *m); /* where the click will lead back to */
+void warn_offer(struct flow *f, struct page *p);         /* the button of a warning page */
+/* Is this the click, or else a path of ours? Then it is answered (DENIED), else OK. */
+enum rc warn_own_path(struct flow *f, const struct msg *m) MUST_USE;
+
+/* again.c: what was decided is decided again */
+/* Another snapshot in force takes over a flow; false: no memory, the flow has ended. */
+bool again_adopt(struct flow *f);
+/* The flow leaves the worker's list. */
+void again_forget(struct flow *f);
+
 /* answer.c: answers of our own; each ends the exchange and lingers */
 void answer_page(struct flow *f, enum reason why, span detail);
 void answer_bytes(struct flow *f, span type, span body);
 void answer_alert(struct flow *f,
                   uint8_t alert); /* TLS alert record on a connection that was not decrypted */
+
+/* record.c; the rest in record.h */
+/* Pseudonym of today of a user; kept with the flow where it is the flow's, else in `out`. */
+span flow_pseudonym(struct flow *f, span user, char out[16]);
 
 /* events.c */
 void event_of_flow(struct flow *f);

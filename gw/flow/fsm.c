@@ -35,6 +35,11 @@ const char *reason_text(enum reason r)
     return (unsigned)r < REASON_N ? reasons[r].text : "?";
 }
 
+bool reason_is_policy(enum reason r)
+{
+    return r == REASON_POLICY || r == REASON_NO_ZONE || r == REASON_POLICY_CHANGED || r == REASON_TIME_IS_UP;
+}
+
 const char *state_name(enum state s)
 {
     return (unsigned)s < ST_N ? rows[s].name : "?";

@@ -10,6 +10,7 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/record.h"
 #include "gw/tls/ctx.h"
 
 /* ---- the origin's TLS ---- */
@@ -56,9 +57,31 @@ static void upstream_failed(struct flow *f)
     step_refuse(f, REASON_UPSTREAM_TLS, flow_tls_detail(f, &f->origin, "closed"));
 }
 
+/* The origin asks for the client's own certificate, and policy passes that undecrypted. The client has not
+ * been answered and its hello is kept whole: the origin is dialled once more, this time for the kernel's
+ * relay. */
+static void exempt_after_all(struct flow *f, const struct judged *j)
+{
+    struct stream fresh;
+    if (f->dialled_twice) { /* and then its name led elsewhere, where it would have to be decrypted */
+        step_refuse(f, REASON_CERTIFICATE, SPAN("asks-client-certificate"));
+        return;
+    }
+    f->dialled_twice = true;
+    stream_abort(&f->origin);
+    stream_fini(&f->origin);
+    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
+    f->origin = fresh;
+    buf_fini(&f->in_origin);
+    f->verdict = *j;
+    f->mode = MODE_EXEMPT;
+    f->e->n.inspected--;
+    f->e->n.exempt++;
+    step_resolve(f, f->name, &f->dst);
+}
+
 void step_upstream(struct flow *f)
 {
-    struct judged j;
     enum rc rc = stream_handshake(&f->origin);
     if (rc == RC_AGAIN)
         return;
@@ -74,11 +97,31 @@ void step_upstream(struct flow *f)
         f->subject = name_text(f, X509_get_subject_name(leaf));
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
     }
+    step_certified(f);
+}
+
+void step_certified(struct flow *f)
+{
+    struct judged j;
+    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
+    bool asks_names = f->name.n == 0 && leaf;
+    bool needed = f->cert.defects || f->cert.asked_client_cert;
+    if ((needed || asks_names) && step_waits(f))
+        return;
     judge_certificate(f, &j);
-    if (j.action != ACT_BLOCK && f->name.n == 0 && leaf)
+    if (j.does == ACT_ALLOW && needed)
+        record_beside(f);
+    if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
-    if (j.action == ACT_BLOCK) {
+    judged_until(&f->verdict, &j);
+    if (j.does == ACT_EXEMPT) {
+        record_of_flow(f);
+        exempt_after_all(f, &j);
+        return;
+    }
+    if (j.does == ACT_BLOCK) {
         f->verdict = j;
+        record_of_flow(f);
         if (f->cert.defects == 0) {
             f->e->n.blocked++;
             step_refuse(f, REASON_POLICY, SPAN("name-in-certificate"));

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include "gw/base/clock.h"
+#include "gw/flow/record.h"
 #include "policy/decide.h"
 
 static void base_facts(const struct flow *f, const struct snapshot *snap, enum step step, struct facts *x)
@@ -25,37 +26,82 @@ static void base_facts(const struct flow *f, const struct snapshot *snap, enum s
         x->known |= FACT_BIT(DST);
     x->tls = f->tls;
     x->decrypted = f->mode == MODE_INSPECTED;
-    if (f->hello) {
+    if (f->hello_seen) {
         x->known |= FACT_BIT(HELLO);
-        x->ech = f->hello->ech;
+        x->ech = f->ech;
     }
     x->ja4 = span_str(f->ja4);
 }
 
-static void run(const struct snapshot *snap, struct facts *x, struct judged *out)
+static int64_t earlier(int64_t a, int64_t b)
 {
-    struct verdict v;
-    snapshot_categories(snap, x);
-    decide(snap, x, &v);
-    *out = (struct judged){
-        .action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
+    return a < b ? a : b;
 }
 
-/* Blocking beats inspecting beats passing. */
+void judged_until(struct judged *j, const struct judged *also)
+{
+    j->valid_until = earlier(j->valid_until, also->valid_until);
+}
+
+/* What is done about a verdict. `observe` lifts what a rule or a default of policy blocks or warns of; not
+ * what holds without any policy: a client of no zone, a certificate that nobody has allowed. Where a
+ * connection is let through all the same, `tls` alone says whether it may be decrypted. */
+static enum action enforced(const struct snapshot *snap, const struct facts *x, struct verdict *v)
+{
+    struct verdict tls;
+    if (!v->observed || (v->action != ACT_BLOCK && v->action != ACT_WARN) || v->why == WHY_NO_ZONE ||
+        v->why == WHY_DEFECT)
+        return v->action;
+    if (x->step != STEP_CONNECT)
+        return ACT_ALLOW;
+    if (!x->tls)
+        return ACT_INSPECT;
+    decide_tls(snap, x, &tls);
+    v->valid_until = earlier(v->valid_until, tls.valid_until);
+    return tls.action == ACT_EXEMPT ? ACT_EXEMPT : ACT_INSPECT;
+}
+
+/* Blocking beats warning beats inspecting beats passing; what is done counts before what is only recorded. */
 static unsigned strictness(const struct judged *j)
 {
-    switch (j->action) {
-    case ACT_BLOCK: return 3;
-    case ACT_WARN: return 2;
-    case ACT_INSPECT: return 1;
-    default: return 0;
-    }
+    static const unsigned strict[] = {
+        [ACT_ALLOW] = 0, [ACT_EXEMPT] = 0, [ACT_INSPECT] = 1, [ACT_WARN] = 2, [ACT_BLOCK] = 3};
+    return strict[j->does] * 4 + strict[j->action];
 }
 
-static void take_stricter(struct judged *a, const struct judged *b)
+/* Decides, and where that is stricter than what `out` says (or it says nothing yet) takes it and makes its
+ * record. */
+static void run(struct flow *f, const struct snapshot *snap, struct facts *x, struct judged *out)
 {
-    if (!a->made || strictness(b) > strictness(a))
-        *a = *b;
+    struct verdict v;
+    int64_t before_ns = clock_mono_ns();
+    snapshot_categories(snap, x);
+    decide(snap, x, &v);
+    int64_t took_ns = clock_mono_ns() - before_ns;
+    struct judged j = {.action = v.action,
+                       .why = v.why,
+                       .made = true,
+                       .observed = v.observed,
+                       .category = v.category,
+                       .rule = v.rule,
+                       .grant = v.grant,
+                       .n_logs = v.n_logs < VERDICT_MAX_LOGS ? v.n_logs : VERDICT_MAX_LOGS};
+    memcpy(j.logs, v.logs, j.n_logs * sizeof *v.logs);
+    struct verdict as_decided = v;
+    j.does = enforced(snap, x, &v);
+    j.valid_until = out->made ? earlier(out->valid_until, v.valid_until) : v.valid_until;
+    again_due(f->e, v.valid_until);
+    if (out->made && strictness(&j) <= strictness(out)) {
+        out->valid_until = j.valid_until;
+        return;
+    }
+    if (x->step == STEP_REQUEST && v.n_mods) {
+        span kept = arena_dup(&f->xarena, span_of(v.mods, v.n_mods * sizeof *v.mods));
+        j.mods = (const void *)kept.p;
+        j.n_mods = kept.n ? v.n_mods : 0;
+    }
+    *out = j;
+    record_made(f, snap, x, &as_decided, took_ns);
 }
 
 void judge_connect(struct flow *f, struct judged *out)
@@ -63,14 +109,12 @@ void judge_connect(struct flow *f, struct judged *out)
     struct facts x;
     base_facts(f, f->snap, STEP_CONNECT, &x);
     x.name = f->name;
-    run(f->snap, &x, out);
+    out->made = false;
+    run(f, f->snap, &x, out);
     if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
-        struct judged other;
         x.name = f->connect_name;
-        run(f->snap, &x, &other);
-        take_stricter(out, &other);
+        run(f, f->snap, &x, out);
     }
-    engine_hit(f->e, f->snap, out->rule);
 }
 
 enum on_answer judge_event(const struct flow *f, enum on_event what)
@@ -95,12 +139,10 @@ enum on_answer judge_room(struct flow *f)
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 {
     uint8_t name[LIM_NAME_BYTES];
-    uint32_t before = out->rule;
     GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         struct facts x;
-        struct judged j;
         if (g->type != GEN_DNS)
             continue;
         span s = span_of(ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
@@ -109,11 +151,8 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
             continue;
         base_facts(f, f->snap, STEP_CONNECT, &x);
         x.name = span_of(name, n);
-        run(f->snap, &x, &j);
-        take_stricter(out, &j);
+        run(f, f->snap, &x, out);
     }
-    if (out->rule != before)
-        engine_hit(f->e, f->snap, out->rule);
     GENERAL_NAMES_free(names);
 }
 
@@ -123,9 +162,9 @@ void judge_certificate(struct flow *f, struct judged *out)
     base_facts(f, f->snap, STEP_CERTIFICATE, &x);
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
-    x.defects = f->cert.defects;
-    run(f->snap, &x, out);
-    engine_hit(f->e, f->snap, out->rule);
+    x.defects = f->cert.defects | (f->cert.asked_client_cert ? DEFECT_BIT(ASKS_CLIENT) : 0);
+    out->made = false;
+    run(f, f->snap, &x, out);
 }
 
 void judge_request(struct flow *f, struct judged *out)
@@ -138,6 +177,8 @@ void judge_request(struct flow *f, struct judged *out)
     x.method = f->tx.method;
     x.path = f->tx.path;
     x.upload = f->tx.upload;
+    x.n_clicked = f->tx.n_clicked;
+    memcpy(x.clicked, f->tx.clicked, sizeof x.clicked);
     x.name = f->tx.host;
     if (f->tx.ip.family) {
         x.dst = f->tx.ip;
@@ -145,15 +186,13 @@ void judge_request(struct flow *f, struct judged *out)
     }
     if (f->tx.port)
         x.dst_port = f->tx.port;
-    run(snap, &x, out);
+    out->made = false;
+    run(f, snap, &x, out);
     const span others[] = {f->name, f->connect_name};
     for (size_t i = 0; i < 2; i++) {
-        struct judged other;
         if (others[i].n == 0 || span_eq(others[i], f->tx.host))
             continue;
         x.name = others[i];
-        run(snap, &x, &other);
-        take_stricter(out, &other);
+        run(f, snap, &x, out);
     }
-    engine_hit(f->e, snap, out->rule);
 }

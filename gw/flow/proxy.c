@@ -132,15 +132,30 @@ static bool split_url(span url, span *host, uint16_t *port, span *path)
     return h1_authority(span_cut(url, 0, slash), host, port) == H1_NONE;
 }
 
+/* By Host, or without one (HTTP/1.0) by where it connected. Addresses have more than one spelling. */
+static bool asks_host(const struct flow *f, const struct msg *m, span host)
+{
+    struct addr ours, asked;
+    if (!addr_parse(host, &ours))
+        return span_ieq(host, m->host);
+    if (m->host.n == 0)
+        return addr_eq(&ours, &f->dst);
+    return addr_parse(m->host, &asked) && addr_eq(&ours, &asked);
+}
+
+/* A client may leave the port out of Host (OpenSSL does). */
 enum rc proxy_own_urls(struct flow *f, const struct msg *m)
 {
     span host, path;
     uint16_t port;
-    if (f->tls || m->form == TARGET_AUTHORITY || m->path.n == 0 || buf_len(&f->e->crl) == 0)
+    if (f->tls || m->form == TARGET_AUTHORITY || m->path.n == 0)
         return RC_OK;
     if (!split_url(snapshot_settings(f->e->snap)->crl, &host, &port, &path) || !span_eq(path, m->path) ||
-        !span_ieq(host, m->host) || (port ? port : 80) != (m->port ? m->port : 80))
+        !asks_host(f, m, host) || (m->port && m->port != (port ? port : 80)))
         return RC_OK;
-    answer_bytes(f, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
+    if (buf_len(&f->e->crl) == 0) /* nobody else can give it: it goes nowhere */
+        answer_page(f, REASON_SIGNER_DOWN, SPAN("crl"));
+    else
+        answer_bytes(f, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
     return RC_DENIED;
 }

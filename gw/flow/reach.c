@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/flow/record.h"
 #include "gw/net/own.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
@@ -86,15 +87,22 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
         judge_connect(f, &j);
     f->dst = was;
     if (f->mode == MODE_EXEMPT &&
-        j.action == ACT_INSPECT) { /* exempt at the address it claimed, not at this one */
+        j.does == ACT_INSPECT) { /* exempt at the address it claimed, not at this one */
         f->mode = MODE_INSPECTED;
         f->verdict = j;
+        record_of_flow(f);
         f->e->n.exempt--;
         f->e->n.inspected++;
     }
-    if (j.action != ACT_BLOCK)
+    struct judged *kept = f->tx.open ? &f->tx.verdict : &f->verdict;
+    judged_until(kept, &j);
+    if (j.does != ACT_BLOCK && (j.does != ACT_WARN || !f->tx.open))
         return false;
-    *(f->tx.open ? &f->tx.verdict : &f->verdict) = j;
+    *kept = j;
+    if (f->tx.open)
+        record_of_txn(f);
+    else
+        record_of_flow(f);
     return true;
 }
 
@@ -110,7 +118,7 @@ static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n,
         } else if (named && snapshot_settings(f->snap)->private_block && addr_is_private(&in[i])) {
             *why = REASON_PRIVATE;
         } else if (is_blocked_at(f, &in[i])) {
-            *why = REASON_POLICY;
+            *why = f->tx.open && f->tx.verdict.does == ACT_WARN ? REASON_WARNED : REASON_POLICY;
         } else {
             out[kept++] = in[i];
         }

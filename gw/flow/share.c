@@ -1,9 +1,10 @@
-/* Buckets per client; see share.h. */
+/* Buckets and counts per client; see share.h. A count stands in the map itself, in the place of a pointer. */
 #include "gw/flow/share.h"
 
 #include <stdlib.h>
 
 #include "gw/base/limits.h"
+#include "gw/base/obj.h"
 
 struct bucket {
     int64_t milli; /* thousandths of a leaf */
@@ -13,9 +14,10 @@ struct bucket {
 void share_init(struct share *s)
 {
     map_init(&s->by_client, LIM_CLIENTS_SHARED);
+    map_init(&s->open, 0); /* at most two entries a flow */
 }
 
-void share_fini(struct share *s)
+static void forget_buckets(struct share *s)
 {
     size_t it = 0;
     span key;
@@ -25,13 +27,19 @@ void share_fini(struct share *s)
     map_fini(&s->by_client);
 }
 
+void share_fini(struct share *s)
+{
+    forget_buckets(s);
+    map_fini(&s->open);
+}
+
 static struct bucket *bucket_of(struct share *s, span key, int64_t now_ms)
 {
     struct bucket *b = map_find(&s->by_client, key);
     if (b)
         return b;
     if (s->by_client.n >= LIM_CLIENTS_SHARED)
-        share_fini(s);
+        forget_buckets(s);
     b = malloc(sizeof *b);
     if (!b)
         return NULL;
@@ -58,4 +66,65 @@ bool share_take(struct share *s, const struct addr *client, int64_t now_ms)
         return false;
     b->milli -= 1000;
     return true;
+}
+
+/* ---- open flows ---- */
+
+enum { KEY_BYTES = 18, V4_NETWORK = 3, V6_NETWORK = 8 };
+
+/* An address, or the network that it is in. */
+static span key_of(const struct addr *client, bool network, uint8_t out[KEY_BYTES])
+{
+    bool v4 = client->family == 4;
+    size_t whole = v4 ? 4 : 16, part = v4 ? V4_NETWORK : V6_NETWORK, n = network ? part : whole;
+    out[0] = client->family;
+    out[1] = network;
+    memcpy(out + 2, client->b, n);
+    return span_of(out, n + 2);
+}
+
+static uintptr_t count_of(const struct share *s, span key)
+{
+    return (uintptr_t)map_find(&s->open, key);
+}
+
+static bool set_count(struct share *s, span key, uintptr_t n)
+{
+    if (n > 0)
+        return map_put(&s->open, key, (void *)n) == RC_OK; /* NOLINT(performance-no-int-to-ptr) */
+    map_take(&s->open, key);
+    return true;
+}
+
+static bool enter(struct share *s, span key, uintptr_t most)
+{
+    uintptr_t n = count_of(s, key);
+    return n < most && set_count(s, key, n + 1);
+}
+
+static void leave(struct share *s, span key)
+{
+    uintptr_t n = count_of(s, key);
+    gw_assert(n > 0);
+    bool ok = set_count(s, key, n - 1);
+    gw_assert(ok); /* a key that is there needs no memory */
+}
+
+bool share_enter(struct share *s, const struct addr *client)
+{
+    uint8_t host[KEY_BYTES], network[KEY_BYTES];
+    span a = key_of(client, false, host);
+    if (!enter(s, a, LIM_CLIENT_FLOWS))
+        return false;
+    if (enter(s, key_of(client, true, network), LIM_NETWORK_FLOWS))
+        return true;
+    leave(s, a);
+    return false;
+}
+
+void share_leave(struct share *s, const struct addr *client)
+{
+    uint8_t key[KEY_BYTES];
+    leave(s, key_of(client, false, key));
+    leave(s, key_of(client, true, key));
 }

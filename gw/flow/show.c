@@ -50,6 +50,25 @@ static json_t *trace_of(const struct flow *f)
     return list;
 }
 
+/* What was decided, by which rule, and when it will be decided again; absent: no moment is known. */
+static json_t *verdict_of(const struct snapshot *snap, const struct judged *j)
+{
+    static const char *const actions[] = {"allow", "block", "exempt", "inspect", "warn"};
+    static const char *const whys[WHY_N] = {"rule",    "default", "defect", "zone without our CA",
+                                            "no zone", "grant",   "click"};
+    json_t *o = json_pack("{s:s, s:s, s:b}", "action", actions[j->action], "why", whys[j->why], "observed",
+                          (int)(j->observed && j->does != j->action));
+    if (j->rule != RULE_NONE) {
+        struct rule_info r = snapshot_rule(snap, j->rule);
+        set_span(o, "rule", r.text);
+        set_span(o, "file", r.file);
+        json_object_set_new(o, "line", json_integer(r.line));
+    }
+    if (j->valid_until != INT64_MAX)
+        json_object_set_new(o, "valid_until", json_integer((json_int_t)j->valid_until));
+    return o;
+}
+
 static json_t *whole(struct flow *f)
 {
     json_t *o = brief(f);
@@ -65,6 +84,10 @@ static json_t *whole(struct flow *f)
                         json_integer((json_int_t)f->arena.high + (json_int_t)f->xarena.high));
     set_span(o, "issuer", f->issuer);
     set_span(o, "subject", f->subject);
+    if (f->verdict.made)
+        json_object_set_new(o, "verdict", verdict_of(f->snap, &f->verdict));
+    if (f->tx.open && f->tx.verdict.made && !f->tx.answered)
+        json_object_set_new(o, "exchange_verdict", verdict_of(f->tx.snap, &f->tx.verdict));
     if (f->tx.open) {
         set_span(o, "method", f->tx.method);
         set_span(o, "host", f->tx.host);

@@ -12,6 +12,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#include "gw/flow/record.h"
+
 /* ---- first bytes ---- */
 
 void step_start(struct flow *f)
@@ -72,7 +74,8 @@ static void hello_known(struct flow *f)
 {
     uint8_t name[LIM_NAME_BYTES];
     const struct hello *h = f->hello;
-    f->tls = true;
+    f->tls = f->hello_seen = true;
+    f->ech = h->ech;
     f->t_hello = flow_stamp(f);
     memcpy(f->ja4, h->ja4, sizeof f->ja4);
     if (h->sni.n > 0) {
@@ -169,7 +172,7 @@ void step_hello(struct flow *f)
 
 /* ---- acting on the connect decision ---- */
 
-static bool wait_for_room(struct flow *f)
+bool step_waits(struct flow *f)
 {
     enum on_answer answer = judge_room(f);
     if (answer == ANSWER_ALLOW)
@@ -187,11 +190,13 @@ static bool wait_for_room(struct flow *f)
 
 void step_decided(struct flow *f)
 {
-    if (wait_for_room(f))
+    if (step_waits(f))
         return;
+    record_of_flow(f);
     flow_stamp(f);
     f->client.paused = true; /* the client's next bytes wait in the kernel until its side is ready */
-    switch (f->verdict.action) {
+    f->e->n.would_block += f->verdict.does != f->verdict.action;
+    switch (f->verdict.does) {
     case ACT_BLOCK:
         f->e->n.blocked++;
         step_refuse(f, f->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
@@ -203,6 +208,17 @@ void step_decided(struct flow *f)
     default: f->mode = MODE_INSPECTED; f->e->n.inspected++;
     }
     step_resolve(f, f->name, f->dst.family ? &f->dst : NULL);
+}
+
+/* What was decided when there was no room is decided anew: time has passed. */
+void step_held(struct flow *f)
+{
+    if (f->origin.ssl) {
+        step_certified(f);
+        return;
+    }
+    judge_connect(f, &f->verdict);
+    step_decided(f);
 }
 
 /* Plain HTTP: the request that waits, or the next one, gets our page. */
@@ -231,8 +247,7 @@ void step_refuse(struct flow *f, enum reason why, span detail)
         return;
     }
     if (f->no_ca || f->mode == MODE_EXEMPT) { /* nothing is intercepted here: no page can be shown */
-        answer_alert(f, why == REASON_POLICY || why == REASON_NO_ZONE ? SSL_AD_ACCESS_DENIED
-                                                                      : SSL_AD_INTERNAL_ERROR);
+        answer_alert(f, reason_is_policy(why) ? SSL_AD_ACCESS_DENIED : SSL_AD_INTERNAL_ERROR);
         flow_end(f, why, detail);
         return;
     }

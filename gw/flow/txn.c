@@ -5,7 +5,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/flow.h"
+#include "gw/flow/record.h"
 
 /* ---- beginning ---- */
 
@@ -132,7 +132,7 @@ static enum rc send_request(struct flow *f, struct msg *m)
     char text[ADDR_TEXT];
     name_host(f, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (relay_request(&f->origin.out, m, &o) != RC_OK) {
+    if (!warn_strip(f, m) || relay_request(&f->origin.out, m, &o) != RC_OK) {
         answer_page(f, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
@@ -157,22 +157,34 @@ static bool is_misdirected(const struct flow *f)
                            NULL) != 1;
 }
 
-/* Our own page for every request of a refused flow: same verdict, own code. */
+/* Our own page for every request of a refused flow: same verdict, and the code of the decision. */
 static enum rc answer_refused(struct flow *f)
 {
     f->tx.verdict = f->verdict;
+    if (f->code[0])
+        memcpy(f->tx.code, f->code, sizeof f->tx.code);
+    snapshot_put(f->tx.snap);
+    f->tx.snap = snapshot_get(f->snap); /* whose rules the verdict names */
     answer_page(f, f->reason, f->detail);
     return RC_DENIED;
 }
 
-static enum rc judge(struct flow *f)
+static enum rc judge(struct flow *f, const struct msg *m)
 {
     struct txn *t = &f->tx;
     int64_t before = clock_mono_us();
+    warn_read(f, m);
     judge_request(f, &t->verdict);
+    record_of_txn(f);
     t->t_decide = (uint32_t)(clock_mono_us() - before);
-    if (t->verdict.action == ACT_ALLOW)
+    f->e->n.would_block += t->verdict.does != t->verdict.action;
+    if (t->verdict.does == ACT_ALLOW)
         return RC_OK;
+    if (t->verdict.does == ACT_WARN) {
+        warn_remember(f, m);
+        answer_page(f, REASON_WARNED, SPAN_NONE);
+        return RC_DENIED;
+    }
     f->e->n.blocked++;
     answer_page(f, t->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
     return RC_DENIED;
@@ -203,13 +215,14 @@ enum rc txn_begin(struct flow *f, struct msg *m)
     TRY(proxy_request(f, m));
     if (hold_for_room(f))
         return t->waiting ? RC_AGAIN : RC_DENIED;
+    TRY(warn_own_path(f, m));
     bool fits = f->mode == MODE_INSPECTED || origin_fits(f);
     if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
         struct addr unknown = {0};
         const struct addr *own = f->explicit_proxy ? &unknown : &f->local;
         f->dst = t->ip.family ? t->ip : *own;
     }
-    TRY(judge(f));
+    TRY(judge(f, m));
     if (!fits)
         TRY(proxy_signer(f));
     if (fits)
@@ -280,7 +293,7 @@ enum rc txn_response(struct flow *f, const struct msg *m)
     enum body_kind leaves_as = relay_response_body(m, &o);
     t->chunk_down = leaves_as == BODY_CHUNKED;
     bool close = t->client_close || leaves_as == BODY_CLOSE || t->up != WAY_DONE || f->e->draining ||
-                 (t->origin_close && f->mode == MODE_INSPECTED);
+                 f->last || (t->origin_close && f->mode == MODE_INSPECTED);
     o.close = t->client_close = close;
     if (relay_response(&f->client.out, m, &o) != RC_OK)
         return bad_answer(f, SPAN("head"));
@@ -294,7 +307,7 @@ enum rc txn_response(struct flow *f, const struct msg *m)
 void txn_done(struct flow *f)
 {
     struct txn *t = &f->tx;
-    bool close = t->client_close || t->up != WAY_DONE || t->up_dead;
+    bool close = t->client_close || t->up != WAY_DONE || t->up_dead || f->last;
     bool origin_close = t->origin_close || t->up != WAY_DONE || t->up_dead;
     if (origin_close) {
         stream_fini(&f->origin);

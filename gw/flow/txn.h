@@ -4,6 +4,7 @@
 #define GW_FLOW_TXN_H
 
 #include "gw/http/h1.h"
+#include "policy/facts.h"
 #include "policy/snapshot.h"
 
 struct flow;
@@ -16,14 +17,21 @@ enum reason {
 };
 const char *reason_name(enum reason r);
 const char *reason_text(enum reason r);
+/* Is it a word of the policy, and no failure? */
+bool reason_is_policy(enum reason r);
 
-/* What is kept of a verdict. */
+/* What is kept of a verdict. `action` is what was decided and goes into the log, `does` what is done: under
+ * `observe` a block or a warning is let through. */
 struct judged {
-    enum action action;
+    enum action action, does;
     enum why why;
-    bool made;
-    uint32_t rule;
+    bool made, observed;
     uint16_t category;
+    uint32_t rule, grant;
+    int64_t valid_until; /* UTC seconds; then it is decided again (again.c) */
+    uint16_t n_logs, n_mods;
+    uint32_t logs[VERDICT_MAX_LOGS];
+    const struct verdict_mod *mods; /* of a request: in the exchange's arena, values in its snapshot */
 };
 
 /* Where an exchange stands, each way. */
@@ -41,6 +49,7 @@ struct txn {
     bool began;    /* the answer's head has left towards the client */
     bool from_http10, client_close, origin_close, upgrade;
     bool chunk_down; /* the answer leaves in chunks */
+    bool recorded;   /* `code` is that of a decision record */
     enum way up, down;
     uint32_t id;
     char code[16];
@@ -50,6 +59,9 @@ struct txn {
     struct addr ip; /* host as an address literal */
     uint16_t port, status;
     bool had_query, upload;
+    span target;                         /* path and query that a click past a warning leads back to */
+    uint64_t clicked[FACTS_MAX_CLICKED]; /* keys of the warnings that this client may pass by */
+    uint16_t n_clicked;
     unsigned n_interim;
     uint64_t bytes_up, bytes_down;
     int64_t start_us, sent_us;

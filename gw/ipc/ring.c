@@ -2,9 +2,9 @@
  *
  * A kill -9 between any two stores must neither lose nor double a frame. So one store publishes it (`head`),
  * after its bytes and its number are there. The number of the last frame must survive its worker too: the
- * producer notes (position after the frame, number) in one of two slots in turn before it moves `head`; after
- * a kill exactly the slot whose position equals `head` tells the truth, the other one is of the frame before
- * or of one that never was. Promises live in the producer's own memory and die with it. */
+ * producer notes (position after the frame, last number of each kind) in one of two slots in turn before it
+ * moves `head`; after a kill exactly the slot whose position equals `head` tells the truth, the other one is
+ * of the frame before or of one that never was. Promises live in the producer's own memory and die with it. */
 #include "gw/ipc/ring.h"
 
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
-enum { RING_HEADER = 4096, RING_FRAME = 16, RING_VERSION = 1 };
+enum { RING_HEADER = 4096, RING_FRAME = 16, RING_VERSION = 2 };
 #define RING_MAGIC  UINT64_C(0x7065726e72696e67)
 #define RING_MAPPED (RING_HEADER + 2 * (size_t)LIM_RING_BYTES)
 #define RING_SEALS  (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -25,7 +25,7 @@ _Static_assert(LIM_RING_BYTES % 65536 == 0, "mapped twice: whole pages of any si
 _Static_assert(LIM_EVENT_BYTES + RING_FRAME < LIM_RING_BYTES / 4, "a frame must be small beside the ring");
 
 struct ring_note {
-    _Atomic uint64_t after, seq;
+    _Atomic uint64_t after, last[RING_KINDS - 1]; /* of event, record */
 };
 
 /* What both processes see. Written once by ring_create down to `boot`. */
@@ -49,7 +49,8 @@ _Static_assert(sizeof(struct ring_frame) == RING_FRAME, "no hole in a frame's he
 struct ring {
     struct ring_shared *sh;
     uint8_t *data;                /* 2 * LIM_RING_BYTES, the second half mirrors the first */
-    uint64_t head, seq, promises; /* the producer's own */
+    uint64_t head, promises, frames; /* the producer's own */
+    uint64_t last[RING_KINDS - 1];   /* number of the last frame of each kind */
     uint32_t worker;
     uint64_t boot;
 };
@@ -99,16 +100,19 @@ static bool is_ring_file(int fd)
            fstat(fd, &st) == 0 && st.st_size == RING_HEADER + (off_t)LIM_RING_BYTES;
 }
 
-static uint64_t seq_after_kill(const struct ring_shared *sh, uint64_t head)
+static void numbers_after_kill(struct ring *r)
 {
-    uint64_t top = 0;
-    for (size_t i = 0; i < N_ELEMS(sh->note); i++) {
-        uint64_t seq = atomic_load(&sh->note[i].seq);
-        if (atomic_load(&sh->note[i].after) == head)
-            return seq + 1;
-        top = seq > top ? seq : top;
+    const struct ring_shared *sh = r->sh;
+    bool found = false;
+    for (size_t i = 0; i < N_ELEMS(sh->note) && !found; i++) {
+        found = atomic_load(&sh->note[i].after) == r->head;
+        r->frames = i + 1; /* the next note goes into the other slot */
+        for (size_t k = 0; k < RING_KINDS - 1; k++) {
+            uint64_t seq = atomic_load(&sh->note[i].last[k]);
+            if (found || seq > r->last[k]) /* overwritten by a captured worker: any number will do */
+                r->last[k] = seq;
+        }
     }
-    return top + 1; /* overwritten by a captured worker: any number will do */
 }
 
 static bool is_ours(const struct ring_shared *sh)
@@ -135,7 +139,7 @@ enum rc ring_map(int fd, struct ring **out)
     r->worker = sh->worker;
     r->boot = sh->boot;
     r->head = atomic_load_explicit(&sh->head, memory_order_acquire);
-    r->seq = seq_after_kill(sh, r->head);
+    numbers_after_kill(r);
     *out = r;
     return RC_OK;
 }
@@ -168,29 +172,35 @@ void ring_release(struct ring *r)
 
 void ring_put(struct ring *r, enum ring_kind kind, span frame, bool *wake)
 {
-    gw_assert(r->promises > 0 && frame.n <= LIM_EVENT_BYTES);
+    gw_assert(r->promises > 0 && frame.n <= LIM_EVENT_BYTES && kind > 0 && kind < RING_KINDS);
     struct ring_shared *sh = r->sh;
-    struct ring_frame f = {(uint32_t)frame.n, (uint32_t)kind, r->seq};
+    struct ring_frame f = {(uint32_t)frame.n, (uint32_t)kind, ++r->last[kind - 1]};
     uint8_t *p = r->data + r->head % LIM_RING_BYTES;
     uint64_t after = r->head + frame_room(frame.n);
-    struct ring_note *note = &sh->note[r->seq % N_ELEMS(sh->note)];
+    struct ring_note *note = &sh->note[r->frames++ % N_ELEMS(sh->note)];
 
     memcpy(p, &f, sizeof f);
     if (frame.n)
         memcpy(p + RING_FRAME, frame.p, frame.n);
     atomic_store_explicit(&note->after, after, memory_order_relaxed);
-    atomic_store_explicit(&note->seq, r->seq, memory_order_relaxed);
+    for (size_t k = 0; k < RING_KINDS - 1; k++)
+        atomic_store_explicit(&note->last[k], r->last[k], memory_order_relaxed);
     /* seq_cst pairs with ring_sleeping: either the logger sees this head, or we see that it sleeps. */
     atomic_store(&sh->head, after);
     r->head = after;
-    r->seq++;
     r->promises--;
     *wake = atomic_load(&sh->sleeping) && atomic_exchange(&sh->sleeping, 0);
 }
 
 uint64_t ring_next_seq(const struct ring *r)
 {
-    return r->seq;
+    return ring_next_of(r, RING_EVENT);
+}
+
+uint64_t ring_next_of(const struct ring *r, enum ring_kind kind)
+{
+    gw_assert(kind > 0 && kind < RING_KINDS);
+    return r->last[kind - 1] + 1;
 }
 
 /* ---- consumer ---- */
@@ -206,9 +216,9 @@ enum rc ring_peek(struct ring *r, uint64_t *cursor, enum ring_kind *kind, uint64
     const uint8_t *p = r->data + *cursor % LIM_RING_BYTES;
     memcpy(&f, p, sizeof f);
     atomic_signal_fence(memory_order_seq_cst); /* judged from this copy, never read again */
-    if (f.n > LIM_EVENT_BYTES || f.kind != RING_EVENT || f.seq > INT64_MAX || frame_room(f.n) > have)
+    if (f.n > LIM_EVENT_BYTES || f.kind == 0 || f.kind >= RING_KINDS || f.seq > INT64_MAX || frame_room(f.n) > have)
         return RC_BAD;
-    *kind = RING_EVENT;
+    *kind = (enum ring_kind)f.kind;
     *seq = f.seq;
     *frame = span_of(p + RING_FRAME, f.n);
     *cursor += frame_room(f.n);

@@ -4,15 +4,20 @@
  *
  * `head` moves after the frame is whole, `tail` only after the logger has written it out. The logger trusts
  * nothing in it: lengths and positions are checked, a broken ring is reset and counted. seq counts up by one
- * per frame without gaps, also across a replaced worker (it lives in the ring). The data is mapped twice in a
- * row, so a frame is always one piece of memory and no position, however wrong, leads out of the map. */
+ * per frame of a kind without gaps, also across a replaced worker (it lives in the ring). The data is mapped
+ * twice in a row, so a frame is always one piece of memory and no position, however wrong, leads out of the
+ * map. */
 #ifndef GW_IPC_RING_H
 #define GW_IPC_RING_H
 
 #include "gw/base/buf.h"
 
 struct ring;
-enum ring_kind { RING_EVENT = 1 /* one JSON object without its newline */ };
+enum ring_kind {
+    RING_EVENT = 1,  /* one JSON object without its newline */
+    RING_RECORD = 2, /* a decision record (policy/record.h) */
+    RING_KINDS
+};
 
 /* In the master: a fresh ring in a memfd, sealed against a change of its size. */
 enum rc ring_create(uint64_t boot, uint32_t worker, int *fd) MUST_USE;
@@ -29,8 +34,9 @@ void ring_release(struct ring *r);
 /* Needs a promise (gw_assert). Never fails with one in hand and frame.n <= LIM_EVENT_BYTES. *wake: the logger
  * sleeps, write to its eventfd. */
 void ring_put(struct ring *r, enum ring_kind kind, span frame, bool *wake);
-/* The number that the next frame gets. */
+/* The number that the next event, or the next frame of a kind, gets. */
 uint64_t ring_next_seq(const struct ring *r);
+uint64_t ring_next_of(const struct ring *r, enum ring_kind kind);
 
 /* Consumer. Walk with a cursor that starts at ring_tail. MORE: empty; BAD: broken (the caller resets it). The
  * frame is borrowed until ring_advance and shared with a process that may be captured: copy it before judging

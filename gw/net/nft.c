@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <time.h>
 
+#include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/net/route.h"
 
@@ -27,7 +28,7 @@ struct nft {
     struct nft_ctx *ctx;
     int place;
     bool routed;
-    struct buf loaded; /* text in force; empty: none */
+    struct buf own, closed; /* texts in force, each with a NUL; empty: none */
 };
 
 static enum rc say(struct buf *err, enum rc rc, const char *what, const char *detail)
@@ -88,24 +89,59 @@ static enum rc run(struct nft *n, const char *text, struct buf *err)
     return nft_run_cmd_from_buffer(n->ctx, text) == 0 ? RC_OK : explain(n, err);
 }
 
-/* What is in force already is not loaded again: while the kernel puts new chains in the place of old ones a
- * packet may meet the old chain with the new rules, so that neither takes it, and its connection breaks. */
+static enum rc run_text(struct nft *n, const struct buf *text, struct buf *err)
+{
+    return run(n, (const char *)buf_span(text).p, err);
+}
+
+static bool in_force(const struct buf *had, const struct buf *want)
+{
+    return span_eq(buf_span(had), buf_span(want));
+}
+
+/* The table that diverts first: what the other one stops does not get there meanwhile. What is in force
+ * already is not loaded again. */
+static enum rc load_both(struct nft *n, const struct buf *own, const struct buf *closed, struct buf *err)
+{
+    if (!in_force(&n->own, own))
+        TRY(run_text(n, own, err));
+    if (in_force(&n->closed, closed))
+        return RC_OK;
+    enum rc rc = run_text(n, closed, err);
+    struct buf more = {0}; /* the first failure is the one to tell */
+    if (rc != RC_OK && !in_force(&n->own, own) && buf_len(&n->own) > 0 &&
+        run_text(n, &n->own, &more) != RC_OK)
+        log_error("the packet rules of before could not be put back");
+    buf_fini(&more);
+    return rc;
+}
+
+static void swap(struct buf *a, struct buf *b)
+{
+    struct buf was = *a;
+    *a = *b;
+    *b = was;
+}
+
 static enum rc load(struct nft *n, const struct nft_plan *plan, struct buf *err)
 {
-    struct buf text = {0};
-    enum rc rc = nft_rules(&text, plan, err);
+    struct buf own = {0}, closed = {0};
+    enum rc rc = nft_rules_own(&own, plan, err);
     if (rc == RC_OK)
-        rc = buf_put_u8(&text, 0);
-    bool same = rc == RC_OK && span_eq(buf_span(&text), buf_span(&n->loaded));
-    if (rc == RC_OK && !same)
-        rc = run(n, (const char *)buf_span(&text).p, err);
-    if (rc != RC_OK || same) {
-        buf_fini(&text);
-        return rc;
+        rc = nft_rules_closed(&closed, plan, err);
+    if (rc == RC_OK)
+        rc = buf_put_u8(&own, 0);
+    if (rc == RC_OK)
+        rc = buf_put_u8(&closed, 0);
+    if (rc == RC_OK)
+        rc = load_both(n, &own, &closed, err);
+    if (rc == RC_OK) {
+        swap(&n->own, &own);
+        swap(&n->closed, &closed);
     }
-    buf_fini(&n->loaded);
-    n->loaded = text;
-    return RC_OK;
+    buf_fini(&own);
+    buf_fini(&closed);
+    return rc;
 }
 
 static enum rc open_context(struct nft *n, struct buf *err)
@@ -168,7 +204,7 @@ enum rc nft_apply(struct nft *n, const struct nft_plan *plan, struct buf *err)
 
 enum rc nft_stop(struct nft *n, struct buf *err)
 {
-    buf_clear(&n->loaded);
+    buf_clear(&n->own);
     enum rc rc = run(n, remove_own, err);
     enum rc routes = unroute(n, err);
     return rc != RC_OK ? rc : routes;
@@ -187,7 +223,8 @@ void nft_close(struct nft *n)
         nft_ctx_free(n->ctx);
     if (n->place >= 0)
         close(n->place);
-    buf_fini(&n->loaded);
+    buf_fini(&n->own);
+    buf_fini(&n->closed);
     free(n);
 }
 

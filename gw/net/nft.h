@@ -1,5 +1,7 @@
-/* What of the clients' traffic comes to us: plain records (struct nft_plan) become one atomic load of
- * nftables, and the policy routing that goes with it (gw/net/route.h). Master only; needs CAP_NET_ADMIN.
+/* What of the clients' traffic comes to us: plain records (struct nft_plan) become rules of nftables, and the
+ * policy routing that goes with them (gw/net/route.h). At no moment of a change does a packet that both plans
+ * divert pass, nor is it refused. Forwarded traffic that comes in on a zone's interface from a source in no
+ * zone is refused and counted (counter no_zone of the table). Master only; needs CAP_NET_ADMIN.
  *
  * Two tables. `perron` diverts (TPROXY) and is owned by our netlink socket, so the kernel removes it the
  * moment this process is gone, however it ended. `perron_closed` (only with `on gateway-down closed`) shuts
@@ -26,6 +28,7 @@ struct nft_target {
 struct nft_plan {
     const struct nft_zone *zones; /* all zones but the internet */
     size_t n_zones;
+    span internet;         /* interface of the internet, empty: not said; nobody is a stranger there */
     const uint16_t *ports; /* TCP ports to divert */
     size_t n_ports;
     struct nft_target to4, to6;
@@ -39,15 +42,17 @@ static inline bool nft_plan_empty(const struct nft_plan *p)
 {
     return p->n_zones == 0 || p->n_ports == 0 || (p->to4.port == 0 && p->to6.port == 0);
 }
-/* The load as nft text, both tables. CONFIG with one line in `err` when the plan makes no sense. Pure. */
-enum rc nft_rules(struct buf *out, const struct nft_plan *plan, struct buf *err) MUST_USE;
+/* The two tables as nft text, each atomic; `perron` is loaded first, for nothing that it diverts gets to the
+ * other. CONFIG with one line in `err` when the plan makes no sense. Pure. */
+enum rc nft_rules_own(struct buf *out, const struct nft_plan *plan, struct buf *err) MUST_USE;
+enum rc nft_rules_closed(struct buf *out, const struct nft_plan *plan, struct buf *err) MUST_USE;
 
 struct nft;
 
 /* Takes the place of the one gateway that diverts in this network namespace; waits a moment for the keeper of
  * a predecessor. CONFIG with one line in `err` when another gateway runs. */
 enum rc nft_open(struct nft **out, struct buf *err) MUST_USE;
-/* Puts the plan into force, atomically in place of the one before; on failure that one stays. A plan without
+/* Puts the plan into force in place of the one before; on failure that one stays. A plan without
  * zones or ports diverts nothing and removes what an earlier run left closed. */
 enum rc nft_apply(struct nft *n, const struct nft_plan *plan, struct buf *err) MUST_USE;
 /* Orderly end: nothing is diverted any more; closed zones stay closed. */

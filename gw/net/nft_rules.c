@@ -5,7 +5,16 @@
  *
  * In prerouting, in this order: other protocols go their way; packets of connections that we have already go
  * straight to their socket (also answers to sockets bound to a client's address); what is for the machine
- * itself is left alone; the zones' ports are diverted. Sets of networks merge what overlaps. */
+ * itself is left alone; the zones' ports are diverted. In forward what comes in on a zone's interface from a
+ * source in no zone is refused; other interfaces are none of our business.
+ *
+ * A new plan meets packets in the middle of their way. The kernel changes all rules at once for a packet that
+ * enters a base chain, but a base chain that is made anew is hooked in before its rules count, and the old
+ * one is still there when its rules count no longer: a packet could pass both untouched, and its connection
+ * would be refused by an origin that knows nothing of it. So our table and its base chains stay, and only the
+ * rules in them are replaced. A set of networks, named or not, is not found in for a moment while it changes
+ * (tests/net/test_nft.py showed it on Linux 6.18): each network has a rule of its own, which only the first
+ * packet of a connection meets. */
 #include "gw/net/nft.h"
 
 #include <net/if.h>
@@ -16,10 +25,13 @@
 
 enum { QUIC_PORT = 443 };
 
-static const char head_own[] = "add table inet perron { flags owner; }\n"
-                               "delete table inet perron\n";
-static const char head_closed[] = "add table inet perron_closed\n"
-                                  "delete table inet perron_closed\n";
+static const char no_own[] = "add table inet perron { flags owner; }\n"
+                             "delete table inet perron\n";
+static const char keep_own[] = "add table inet perron { flags owner; }\n"
+                               "flush table inet perron\n";
+/* Nothing gets to it while we divert: it may be made anew. */
+static const char no_closed[] = "add table inet perron_closed\n"
+                                "delete table inet perron_closed\n";
 
 /* ---- is the plan sound? ---- */
 
@@ -58,10 +70,10 @@ static enum rc check(const struct nft_plan *p, struct buf *err)
 
 static enum rc put_ports(struct buf *out, const struct nft_plan *p)
 {
-    TRY(buf_put_str(out, " set ports {\n  type inet_service\n  elements = { "));
+    TRY(buf_put_str(out, "{ "));
     for (size_t i = 0; i < p->n_ports; i++)
         TRY(buf_printf(out, "%s%u", i ? ", " : "", (unsigned)p->ports[i]));
-    return buf_put_str(out, " }\n }\n");
+    return buf_put_str(out, " }");
 }
 
 struct nets {
@@ -79,60 +91,46 @@ static struct nets nets_of(const struct nft_zone *z, uint8_t family)
     return r;
 }
 
-static enum rc put_net_set(struct buf *out, const struct nft_zone *z, size_t zone, uint8_t family)
+static enum rc put_line(struct buf *out, const struct nft_zone *z, const char *whom, const char *then)
 {
-    struct nets has = nets_of(z, family);
-    bool first = true;
-    if (has.n == 0 || has.all)
-        return RC_OK;
-    TRY(buf_printf(out,
-                   " set zone%zu_v%u {\n  type ipv%u_addr\n  flags interval\n  auto-merge\n  elements = { ",
-                   zone, family, family));
-    for (size_t i = 0; i < z->n_nets; i++) {
-        char text[ADDR_TEXT];
-        if (z->nets[i].a.family != family)
-            continue;
-        TRY(buf_printf(out, "%s%s/%u", first ? "" : ", ", addr_text(&z->nets[i].a, text), z->nets[i].bits));
-        first = false;
-    }
-    return buf_put_str(out, " }\n }\n");
+    TRY(buf_put_str(out, "  "));
+    if (z->interface.n)
+        TRY(buf_printf(out, "iifname \"%.*s\" ", (int)z->interface.n, (const char *)z->interface.p));
+    return buf_printf(out, "%s %s\n", whom, then);
 }
 
-static enum rc put_sets(struct buf *out, const struct nft_plan *p)
+static enum rc put_zone_lines(struct buf *out, const struct nft_zone *z, uint8_t family, const char *then)
 {
-    TRY(put_ports(out, p));
-    for (size_t i = 0; i < p->n_zones; i++) {
-        TRY(put_net_set(out, &p->zones[i], i, 4));
-        TRY(put_net_set(out, &p->zones[i], i, 6));
+    struct nets has = nets_of(z, family);
+    char whom[ADDR_TEXT + 32], ip[ADDR_TEXT];
+    if (z->n_nets && has.n == 0)
+        return RC_OK;
+    if (has.n == 0 || has.all)
+        return put_line(out, z, family == 6 ? "meta nfproto ipv6" : "meta nfproto ipv4", then);
+    for (size_t i = 0; i < z->n_nets; i++) {
+        if (z->nets[i].a.family != family)
+            continue;
+        snprintf(whom, sizeof whom, "ip%s saddr %s/%u", family == 6 ? "6" : "", addr_text(&z->nets[i].a, ip),
+                 (unsigned)z->nets[i].bits);
+        TRY(put_line(out, z, whom, then));
     }
     return RC_OK;
 }
 
-static enum rc put_zone_line(struct buf *out, const struct nft_plan *p, size_t zone, uint8_t family,
-                             const char *then)
+static enum rc put_all_zones(struct buf *out, const struct nft_plan *p, const char *then)
 {
-    const struct nft_zone *z = &p->zones[zone];
-    struct nets has = nets_of(z, family);
-    if (z->n_nets && has.n == 0)
-        return RC_OK;
-    TRY(buf_put_str(out, "  "));
-    if (z->interface.n)
-        TRY(buf_printf(out, "iifname \"%.*s\" ", (int)z->interface.n, (const char *)z->interface.p));
-    if (has.n == 0 || has.all)
-        TRY(buf_printf(out, "meta nfproto ipv%u ", family));
-    else
-        TRY(buf_printf(out, "ip%s saddr @zone%zu_v%u ", family == 6 ? "6" : "", zone, family));
-    return buf_printf(out, "%s\n", then);
+    for (size_t i = 0; i < p->n_zones; i++) {
+        TRY(put_zone_lines(out, &p->zones[i], 4, then));
+        TRY(put_zone_lines(out, &p->zones[i], 6, then));
+    }
+    return RC_OK;
 }
 
 /* A chain that goes on to `then` for packets from any of the zones. */
 static enum rc put_zones(struct buf *out, const struct nft_plan *p, const char *name, const char *then)
 {
     TRY(buf_printf(out, " chain %s {\n", name));
-    for (size_t i = 0; i < p->n_zones; i++) {
-        TRY(put_zone_line(out, p, i, 4, then));
-        TRY(put_zone_line(out, p, i, 6, then));
-    }
+    TRY(put_all_zones(out, p, then));
     return buf_put_str(out, " }\n");
 }
 
@@ -177,17 +175,19 @@ static enum rc put_divert(struct buf *out, const struct nft_plan *p)
 {
     char ports[32];
     listen_ports(p, ports);
-    return buf_printf(out,
-                      " chain divert {\n"
-                      "  type filter hook prerouting priority mangle; policy accept;\n"
-                      "  meta l4proto != tcp accept\n"
-                      "  tcp dport != %s socket transparent 1 meta mark set %#x accept\n"
-                      "  tcp dport != @ports accept\n"
-                      "  iif lo accept\n"
-                      "  fib daddr type != unicast accept\n"
-                      "  jump zones\n"
-                      " }\n",
-                      ports, (unsigned)ROUTE_MARK);
+    TRY(buf_printf(out,
+                   " chain divert {\n"
+                   "  type filter hook prerouting priority mangle; policy accept;\n"
+                   "  meta l4proto != tcp accept\n"
+                   "  tcp dport != %s socket transparent 1 meta mark set %#x accept\n"
+                   "  tcp dport != ",
+                   ports, (unsigned)ROUTE_MARK));
+    TRY(put_ports(out, p));
+    return buf_put_str(out, " accept\n"
+                            "  iif lo accept\n"
+                            "  fib daddr type != unicast accept\n"
+                            "  jump zones\n"
+                            " }\n");
 }
 
 /* Who connects to the listener by its own address would have us connect to ourselves. */
@@ -216,7 +216,7 @@ static enum rc put_own(struct buf *out, const struct nft_plan *p)
                       (unsigned)p->uid_first, (unsigned)p->uid_last);
 }
 
-/* ---- forward: QUIC, and the ports that stay shut ---- */
+/* ---- forward: QUIC, strangers, and the ports that stay shut ---- */
 
 static enum rc put_quic(struct buf *out, const struct nft_plan *p)
 {
@@ -231,52 +231,95 @@ static enum rc put_shut(struct buf *out, const struct nft_plan *p)
     return put_zones(out, p, "tcp_zones", "goto shut_tcp");
 }
 
-static enum rc put_forward(struct buf *out, const struct nft_plan *p, bool tcp)
+/* Do people come in there, and nothing else? Where the internet is on the same interface, no source is
+ * strange. */
+static bool leads_to_people(const struct nft_plan *p, size_t zone)
 {
-    TRY(buf_put_str(out, " chain forward {\n  type filter hook forward priority filter; policy accept;\n"));
-    if (tcp)
-        TRY(buf_put_str(out, "  tcp dport @ports jump tcp_zones\n"));
+    span name = p->zones[zone].interface;
+    if (name.n == 0 || span_eq(name, p->internet))
+        return false;
+    for (size_t i = 0; i < zone; i++) {
+        if (span_eq(p->zones[i].interface, name))
+            return false; /* said before */
+    }
+    return true;
+}
+
+/* What comes in on a zone's interface from a source in no zone, IPv6 beside zones of IPv4 networks too. It is
+ * answered, so that a client with two addresses tries the other at once. Without conntrack: what is no SYN
+ * may belong to a connection that was opened from elsewhere, and an ICMP error belongs to something. */
+static enum rc put_strangers(struct buf *out, const struct nft_plan *p)
+{
+    TRY(buf_put_str(out, " counter no_zone {\n }\n chain strangers {\n"
+                         "  tcp flags & (syn | ack) != syn return\n"));
+    TRY(put_all_zones(out, p, "return"));
+    return buf_put_str(
+        out,
+        "  icmp type { destination-unreachable, time-exceeded, parameter-problem } return\n"
+        "  icmpv6 type { destination-unreachable, packet-too-big, time-exceeded, parameter-problem } return\n"
+        "  counter name no_zone\n"
+        "  meta l4proto tcp reject with tcp reset\n"
+        "  reject with icmpx type admin-prohibited\n }\n");
+}
+
+/* Ours comes before that of the closed table, which finds nothing left to do while we run. */
+static enum rc put_forward(struct buf *out, const struct nft_plan *p, bool closed)
+{
+    TRY(buf_printf(out, " chain forward {\n  type filter hook forward priority filter%s; policy accept;\n",
+                   closed ? "" : " - 1"));
+    if (closed) {
+        TRY(buf_put_str(out, "  tcp dport "));
+        TRY(put_ports(out, p));
+        TRY(buf_put_str(out, " jump tcp_zones\n"));
+    }
     if (p->quic_refuse)
         TRY(buf_printf(out, "  udp dport %d jump quic_zones\n", QUIC_PORT));
+    for (size_t i = 0; i < p->n_zones; i++) {
+        if (leads_to_people(p, i))
+            TRY(put_line(out, &p->zones[i], "jump", "strangers"));
+    }
     return buf_put_str(out, " }\n");
 }
 
 static enum rc put_own_table(struct buf *out, const struct nft_plan *p)
 {
-    bool quic_here = p->quic_refuse && !p->closed;
     TRY(buf_put_str(out, "table inet perron {\n flags owner\n"));
-    TRY(put_sets(out, p));
     TRY(put_take(out, p));
     TRY(put_zones(out, p, "zones", "goto take"));
     TRY(put_divert(out, p));
     TRY(put_guard(out, p));
     TRY(put_own(out, p));
-    if (quic_here) {
+    if (p->quic_refuse)
         TRY(put_quic(out, p));
-        TRY(put_forward(out, p, false));
-    }
+    TRY(put_strangers(out, p));
+    TRY(put_forward(out, p, false));
     return buf_put_str(out, "}\n");
 }
 
-/* Refuses QUIC as well, so that it does so also when we are gone. */
+/* Refuses QUIC and strangers as well, so that it does so also when we are gone. */
 static enum rc put_closed_table(struct buf *out, const struct nft_plan *p)
 {
     TRY(buf_put_str(out, "table inet perron_closed {\n"));
-    TRY(put_sets(out, p));
     TRY(put_shut(out, p));
     if (p->quic_refuse)
         TRY(put_quic(out, p));
+    TRY(put_strangers(out, p));
     TRY(put_forward(out, p, true));
     return buf_put_str(out, "}\n");
 }
 
-enum rc nft_rules(struct buf *out, const struct nft_plan *p, struct buf *err)
+enum rc nft_rules_own(struct buf *out, const struct nft_plan *p, struct buf *err)
 {
     TRY(check(p, err));
-    TRY(buf_put_str(out, head_own));
-    TRY(buf_put_str(out, head_closed));
     if (nft_plan_empty(p))
-        return RC_OK;
-    TRY(put_own_table(out, p));
-    return p->closed ? put_closed_table(out, p) : RC_OK;
+        return buf_put_str(out, no_own);
+    TRY(buf_put_str(out, keep_own));
+    return put_own_table(out, p);
+}
+
+enum rc nft_rules_closed(struct buf *out, const struct nft_plan *p, struct buf *err)
+{
+    TRY(check(p, err));
+    TRY(buf_put_str(out, no_closed));
+    return nft_plan_empty(p) || !p->closed ? RC_OK : put_closed_table(out, p);
 }

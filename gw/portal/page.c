@@ -19,7 +19,8 @@ enum {
     SHOW_NAME = 100,
     SHOW_RULE = 500,
     SHOW_REASON = 300,
-    SHOW_MAIL = 254
+    SHOW_MAIL = 254,
+    SHOW_TARGET = 4096
 };
 
 /* Parts of each kind of page. */
@@ -33,6 +34,8 @@ static const struct {
     [PAGE_UNAVAILABLE] = {TEXT_H1_UNAVAILABLE, TEXT_LEAD_UNAVAILABLE, TEXT_HELP_OTHER, LOOK_OTHER},
     [PAGE_BAD_REQUEST] = {TEXT_H1_BAD_REQUEST, TEXT_LEAD_BAD_REQUEST, TEXT_HELP_OTHER, LOOK_OTHER},
     [PAGE_BAD_ANSWER] = {TEXT_H1_BAD_ANSWER, TEXT_LEAD_BAD_ANSWER, TEXT_HELP_OTHER, LOOK_OTHER},
+    [PAGE_WARNED] = {TEXT_H1_WARNED, TEXT_LEAD_WARNED, TEXT_HELP_BLOCKED, LOOK_WARNED},
+    [PAGE_CLICK_OVER] = {TEXT_H1_CLICK_OVER, TEXT_LEAD_CLICK_OVER, TEXT_HELP_OTHER, LOOK_OTHER},
 };
 
 /* ---- the writer ---- */
@@ -191,6 +194,37 @@ static void put_details(struct writer *w, const struct page *p)
     put_str(w, "</dl></section>\n");
 }
 
+static void put_hidden(struct writer *w, const char *name, span value)
+{
+    put_f(w, "<input type=\"hidden\" name=\"%s\" value=\"", name);
+    put_text(w, value, SHOW_TARGET);
+    put_str(w, "\">");
+}
+
+/* The way past a warning: a plain form, so that it works without script and is followed by nobody but a
+ * person. */
+static void put_click(struct writer *w, const struct page *p)
+{
+    if (p->kind != PAGE_WARNED || p->click_token.n == 0)
+        return;
+    put_str(w, "<section aria-labelledby=\"c\"><h2 id=\"c\">");
+    put_our(w, TEXT_CLICK);
+    put_str(w, "</h2>\n<p>");
+    put_our(w, TEXT_CLICK_KEPT);
+    put_our(w, TEXT_COLON);
+    put_f(w, "%u min.", p->click_minutes);
+    if (p->resend) {
+        put_str(w, "</p>\n<p>");
+        put_our(w, TEXT_CLICK_RESEND);
+    }
+    put_str(w, "</p>\n<form method=\"get\" action=\"/.perron/continue\">");
+    put_hidden(w, "t", p->click_token);
+    put_hidden(w, "to", p->click_to);
+    put_str(w, "<button type=\"submit\">");
+    put_our(w, TEXT_CLICK_BUTTON);
+    put_str(w, "</button></form></section>\n");
+}
+
 /* RFC 6068: the code and the host in the subject, percent-encoded. */
 static void put_mailto(struct writer *w, const struct page *p)
 {
@@ -279,6 +313,7 @@ static void put_page(struct writer *w, const struct page *p)
     put_our(w, kinds[p->kind].lead);
     put_str(w, "</p></div></div>\n");
     put_details(w, p);
+    put_click(w, p);
     put_help(w, p);
     put_str(w, "</div>\n</main>\n<footer><p>");
     put_our(w, TEXT_FOOTER);
@@ -381,8 +416,8 @@ static void put_head(struct writer *w, const struct page *p, size_t body_n)
     put_str(w, "Cache-Control: no-store\r\nVary: Accept, Accept-Language\r\n");
     put_f(w,
           "Content-Security-Policy: default-src 'none'; style-src '%s'; base-uri 'none'; form-action "
-          "'none'\r\n",
-          style_hash);
+          "'%s'\r\n",
+          style_hash, p->kind == PAGE_WARNED ? "self" : "none");
     put_str(w, "X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n");
     if (status == 503)
         put_str(w, "Retry-After: 5\r\n");

@@ -14,6 +14,9 @@ enum page_kind {
     PAGE_UNAVAILABLE, /* something of ours is missing (signer, journal) */
     PAGE_BAD_REQUEST, /* the client's own HTTP was malformed */
     PAGE_BAD_ANSWER,  /* the origin's HTTP was malformed */
+    PAGE_WARNED,      /* a rule warns; with click_token there is a button to go on */
+    PAGE_CLICK_OVER,  /* the token of such a button does not hold (any longer) */
+    PAGE_KINDS
 };
 
 struct page {
@@ -30,6 +33,10 @@ struct page {
     bool head;                    /* HEAD: no body */
     bool close;                   /* Connection: close */
     span method;
+    /* PAGE_WARNED: the button leads to /.perron/continue on the same host, with these two as `t` and `to` */
+    span click_token, click_to;
+    unsigned click_minutes; /* how long the choice counts */
+    bool resend;            /* the request was no GET: what it carried is to be sent again after the click */
 };
 
 /* Appends a whole HTTP/1.1 response; on failure *out is as it was. */

@@ -15,7 +15,7 @@ const char style_text[] =
 #undef K
     "}}"
     ".blocked{--bar:var(--blocked)}"
-    ".certificate{--bar:var(--certificate)}"
+    ".certificate,.warned{--bar:var(--certificate)}"
     "*{box-sizing:border-box}"
     "html{-webkit-text-size-adjust:100%}"
     "body{margin:0;background:var(--ground);color:var(--text);"
@@ -42,6 +42,10 @@ const char style_text[] =
     "a{color:var(--link);text-underline-offset:.15em}"
     "a:hover{text-decoration-thickness:.125em}"
     "a:focus-visible{outline:.1875rem solid var(--link);outline-offset:.1875rem;border-radius:.125rem}"
+    "button{font:inherit;font-weight:600;padding:.625rem 1.25rem;border:.125rem solid var(--link);"
+    "border-radius:.375rem;background:var(--paper);color:var(--link);cursor:pointer;max-width:100%}"
+    "button:hover{background:var(--soft)}"
+    "button:focus-visible{outline:.1875rem solid var(--link);outline-offset:.1875rem}"
     "dl{margin:0}"
     "dt{color:var(--muted);font-size:.9375rem}"
     "dd{margin:0 0 .75rem}"
@@ -51,9 +55,9 @@ const char style_text[] =
     "1fr;gap:1rem}dd{margin-bottom:.375rem}}"
     "@media (max-width:30rem){main{padding-top:1rem}.card{padding:1.25rem}.head{display:block}"
     ".sign{margin-bottom:.75rem}.code strong{font-size:1.25rem}}"
-    "@media print{body{background:none}.card{border-color:#000}}";
+    "@media print{form{display:none}body{background:none}.card{border-color:#000}}";
 
-const char style_hash[] = "sha256-+9cHpZyW28AyONSkEixPR4jG1HEfr3slxctnJPkPzpk=";
+const char style_hash[] = "sha256-j+Fu2syaSVe9khrUNweMoRNx//y2zjHibI9d07/KESM=";
 
 #define SVG(inside)                                                                       \
     "<svg class=\"sign\" width=\"48\" height=\"48\" viewBox=\"0 0 48 48\" fill=\"none\" " \
@@ -67,6 +71,7 @@ static const struct {
     [LOOK_CERTIFICATE] = {"certificate",
                           SVG("<path d=\"M24 4 42 10v13c0 11-8 18-18 21C14 41 6 34 6 23V10z\"/>"
                               "<path d=\"M24 15v12M24 34v.01\"/>")},
+    [LOOK_WARNED] = {"warned", SVG("<path d=\"M24 5 45 42H3z\"/><path d=\"M24 18v11M24 36v.01\"/>")},
     [LOOK_OTHER] = {"other", SVG("<circle cx=\"24\" cy=\"24\" r=\"20\"/><path d=\"M24 14v13M24 34v.01\"/>")},
 };
 

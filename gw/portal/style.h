@@ -5,7 +5,7 @@
 
 #include "gw/base/buf.h"
 
-enum page_look { LOOK_BLOCKED, LOOK_CERTIFICATE, LOOK_OTHER };
+enum page_look { LOOK_BLOCKED, LOOK_CERTIFICATE, LOOK_WARNED, LOOK_OTHER };
 
 /* What stands between <style> and </style>. */
 extern const char style_text[];

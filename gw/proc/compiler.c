@@ -12,7 +12,7 @@
 #include "gw/proc/progress.h"
 #include "gw/proc/role.h"
 
-enum { DIAG_PIECE = 60000 };
+enum { DIAG_PIECE = 60000, COMPILER_NICE = 10 };
 
 static progress_fn progress;
 
@@ -101,6 +101,8 @@ static enum rc start(struct role_ctx *ctx)
 {
     (void)ctx;
     progress = progress_shown(); /* asks the terminal, which the sandbox does not let it do */
+    if (nice(COMPILER_NICE) < 0)
+        log_debug("compiling goes on at the ordinary priority"); /* traffic comes first */
     return RC_OK;
 }
 

@@ -223,10 +223,34 @@ static void fail_child(struct client *client, struct child *c, json_t *request)
     client_done(client, NULL);
 }
 
+/* Sets the scripted clock of all processes. Nobody may turn the real one, from which schedules, certificates
+ * and the log live. */
+static void move_clock(struct client *client, json_t *request)
+{
+    struct master *m = client->owner->m;
+    json_int_t seconds = json_integer_value(json_object_get(request, "seconds"));
+    bool back = json_is_true(json_object_get(request, "back"));
+    if (m->o->clock_offset_us == 0 || seconds < 0 || seconds > HELD_MOST_S) {
+        client_done(client, m->o->clock_offset_us ? "from 0 to 3600 seconds"
+                                                  : "only a gateway that was started with --clock");
+        return;
+    }
+    m->config.clock_offset_us += (back ? -seconds : seconds) * 1000000;
+    clock_set_offset(m->config.clock_offset_us);
+    log_warn("simulated by uid %u: the clock was set %d s %s", (unsigned)client->uid, (int)seconds,
+             back ? "back" : "ahead");
+    feed_clock(m);
+    client_done(client, NULL);
+}
+
 static void simulate(struct client *client, json_t *request)
 {
     struct master *m = client->owner->m;
     const char *what = text_of(request, "what");
+    if (strcmp(what, "clock") == 0) {
+        move_clock(client, request);
+        return;
+    }
     json_int_t worker = json_integer_value(json_object_get(request, "worker"));
     static const struct {
         const char *name;
@@ -241,7 +265,7 @@ static void simulate(struct client *client, json_t *request)
     if (strcmp(what, "worker-down") == 0 && worker >= 0 && worker < (json_int_t)m->n_workers)
         fail_child(client, &m->worker[worker], request);
     else
-        client_done(client, "known: signer-down, logger-down, opener-down, worker-down");
+        client_done(client, "known: signer-down, logger-down, opener-down, worker-down, clock");
 }
 
 void control_command(struct client *c, json_t *request)

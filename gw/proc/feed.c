@@ -49,15 +49,28 @@ static enum rc open_ca(struct master *m, int *key_fd, struct buf *err)
     return rc;
 }
 
+static bool new_click_key(struct master *m)
+{
+    uint8_t key[CLICK_KEY];
+    bool ok = getrandom(key, sizeof key, 0) == sizeof key;
+    if (ok)
+        click_key(&m->clicks, (uint8_t)(m->clicks.k[0].number + 1), key);
+    explicit_bzero(key, sizeof key);
+    return ok;
+}
+
 enum rc feed_open(struct master *m, struct buf *err)
 {
     AUTO_CLOSE int key = -1;
     TRY(open_ca(m, &key, err));
     TRY(state_secret(&m->state, m->secret, err));
     uint64_t random;
+    if (!new_click_key(m))
+        return out_of(err, "random numbers");
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return out_of(err, "random numbers");
     m->config.boot = random >> 12; /* stands in log lines: 52 bits survive every reader of JSON */
+    TRY(state_journal_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->journal_fd, err));
     return state_log_dir(&m->state, m->o->log_dir, sandbox_uid(ROLE_LOGGER, 0), &m->log_fd, err);
 }
 
@@ -162,6 +175,19 @@ static void feed_day(struct child *c, uint32_t day)
     buf_fini(&b);
 }
 
+/* The older one first: the last that comes is the one that signs. */
+static void feed_clicks(struct child *c)
+{
+    for (size_t i = N_ELEMS(c->m->clicks.k); i-- > 0;) {
+        uint8_t payload[1 + CLICK_KEY] = {c->m->clicks.k[i].number};
+        if (!c->m->clicks.k[i].have)
+            continue;
+        memcpy(payload + 1, c->m->clicks.k[i].key, CLICK_KEY);
+        child_send(c, MSG_CLICKKEY, span_of(payload, sizeof payload), NULL, 0);
+        explicit_bzero(payload, sizeof payload);
+    }
+}
+
 static uint32_t today(void)
 {
     return (uint32_t)(clock_wall_s() / DAY_S);
@@ -217,6 +243,11 @@ static enum rc feed_signer(struct child *c)
     AUTO_CLOSE int key = -1;
     span url = snapshot_settings(m->policy.snap)->crl;
     enum rc rc = open_ca(m, &key, &err);
+    if (rc == RC_OK && !span_eq(url, buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
+        buf_clear(&m->crl_url);
+        m->ca_generation++;
+        rc = buf_put(&m->crl_url, url);
+    }
     if (rc != RC_OK)
         log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
     if (rc == RC_OK)
@@ -249,6 +280,7 @@ static void feed_ring(struct child *logger, uint32_t w)
 static enum rc feed_logger(struct child *c)
 {
     struct master *m = c->m;
+    child_send(c, MSG_JOURNAL, SPAN_NONE, &m->journal_fd, 1);
     child_send(c, MSG_LOGFILE, SPAN(log_file), &m->log_fd, 1);
     for (uint32_t w = 0; w < m->n_workers; w++)
         feed_ring(c, w);
@@ -270,6 +302,7 @@ static enum rc feed_worker(struct child *c)
     feed_codes(c);
     feed_day(c, today());
     feed_day(c, today() + 1);
+    feed_clicks(c);
     join(c, MSG_SIGNER, &m->single[ROLE_SIGNER], MSG_PEER);
     join(c, MSG_OPENER, &m->single[ROLE_OPENER], MSG_OPENER_PEER);
     feed_doors(c, NULL);
@@ -297,6 +330,15 @@ enum rc feed_child(struct child *c)
 
 /* ---- later ---- */
 
+void feed_clock(struct master *m)
+{
+    size_t it = 0;
+    for (struct child *c; (c = children_next(m, &it)) != NULL;) {
+        if (c->peer && feed_config(c) != RC_OK)
+            log_error("%s did not learn of the clock", role_name(c->role));
+    }
+}
+
 void feed_crl(struct master *m, span crl)
 {
     buf_clear(&m->crl);
@@ -312,9 +354,12 @@ void feed_hourly(struct master *m)
         return;
     if (m->day)
         child_send(&m->single[ROLE_SIGNER], MSG_CRL_REQ, SPAN_NONE, NULL, 0);
+    if (m->day && !new_click_key(m))
+        log_error("no random numbers for a new key: clicks past warnings go on with the old one");
     m->day = today();
     for (uint32_t w = 0; w < m->n_workers; w++) {
         feed_day(&m->worker[w], m->day);
         feed_day(&m->worker[w], m->day + 1);
+        feed_clicks(&m->worker[w]);
     }
 }

@@ -36,8 +36,10 @@ static void add_target(struct nft_plan *p, const struct set_listen *l)
 static enum rc add_zone(struct draft *d, const struct snapshot *s, uint16_t number)
 {
     const struct set_zone *z = snapshot_zone(s, number);
-    if (z->internet)
+    if (z->internet) {
+        d->plan.internet = z->interface;
         return RC_OK;
+    }
     if (d->plan.n_zones == ZONES || d->n_nets + z->n_networks > NETWORKS)
         return RC_LIMIT;
     d->zones[d->plan.n_zones++] =

@@ -1,5 +1,6 @@
-/* The logger: the only process that writes the log. It has the rings of all workers and one directory,
- * nothing else. The work is in gw/siem/drain and spool; here are its messages, its sleep and its end.
+/* The logger: the only process that writes log and journal. It has the rings of all workers and the two
+ * directories, nothing else. The work is in gw/siem/drain, spool and journal; here are its messages, its
+ * sleep and its end.
  *
  * Sleep: it looks, finds nothing, says "sleeping" in every ring, looks once more, and waits for the eventfd.
  * While there is work it does not say so but looks every LIM_LOG_GATHER_MS: under load no worker spends a
@@ -34,7 +35,7 @@ static struct logger logger;
 static void tell_master(void)
 {
     const struct drain_counts *n = drain_counts(logger.drain);
-    int err = drain_spool(logger.drain)->last_errno;
+    int err = drain_errno(logger.drain);
     struct buf b = {0};
     if (!logger.ctx->master || (err == logger.told_errno && n->lines == logger.told_lines))
         return;
@@ -115,7 +116,7 @@ static void on_wake(struct ev_io *io, uint32_t events)
     (void)events;
     drain_sleeping(logger.drain, false);
     logger.idle_once = false;
-    if (drain_spool(logger.drain)->last_errno == 0)
+    if (drain_errno(logger.drain) == 0)
         work();
 }
 
@@ -182,6 +183,10 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
     (void)ctx;
     if (t == MSG_LOGFILE && n_fds == 1) {
         on_logfile(payload, fds[0]);
+        return;
+    }
+    if (t == MSG_JOURNAL && n_fds == 1) {
+        drain_journal(logger.drain, fds[0]);
         return;
     }
     if (t == MSG_RINGS && n_fds == 2) {

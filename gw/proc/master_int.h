@@ -4,6 +4,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/ev.h"
+#include "gw/flow/click.h"
 #include "gw/ipc/peer.h"
 #include "gw/ipc/ring.h"
 #include "gw/proc/counts.h"
@@ -103,12 +104,14 @@ struct master {
     struct reload reload;
     struct doors doors;
     struct nft *nft; /* NULL: nothing is diverted */
-    int trust_fd, log_fd;
+    int trust_fd, log_fd, journal_fd;
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
+    struct buf crl_url; /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
     uint8_t secret[STATE_SECRET];
+    struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
     uint32_t day;
     uint64_t log_events, log_bytes;
     uint32_t log_errno;
@@ -151,6 +154,8 @@ void feed_doors(struct child *c, const struct doors *had);
 void feed_hits(struct child *c);
 void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
+/* The scripted clock was set: every child follows. */
+void feed_clock(struct master *m);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
 

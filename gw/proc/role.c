@@ -59,7 +59,8 @@ static void take_name(void)
         snprintf(comm, sizeof comm, "perron:%s", role);
     }
     log_setup(who, (enum log_level)life.ctx.config.log_level);
-    prctl(PR_SET_NAME, comm);
+    if (!life.configured) /* later the sandbox would not let it */
+        prctl(PR_SET_NAME, comm);
 }
 
 static void configure(span payload)
@@ -99,11 +100,11 @@ static uint32_t grace_of(span payload)
     return r.bad || ms > LIM_DRAIN_MS ? 0 : ms;
 }
 
-/* The sandbox needs to know the one directory that the logger may write to. */
-static void remember_dir(const int *fds, size_t n_fds)
+/* The sandbox needs to know the directories that the logger may write to. */
+static void remember_dir(int *dir, const int *fds, size_t n_fds)
 {
-    if (n_fds == 1 && life.ctx.sandbox_dir < 0)
-        life.ctx.sandbox_dir = dup(fds[0]);
+    if (n_fds == 1 && *dir < 0)
+        *dir = dup(fds[0]);
 }
 
 static void on_msg(struct peer *p, enum msg_type type, span payload, int *fds, size_t n_fds)
@@ -113,7 +114,8 @@ static void on_msg(struct peer *p, enum msg_type type, span payload, int *fds, s
     case MSG_PING: pong(payload); return;
     case MSG_STOP: stop(grace_of(payload)); return;
     case MSG_CONFIG: configure(payload); return;
-    case MSG_LOGFILE: remember_dir(fds, n_fds); break;
+    case MSG_LOGFILE: remember_dir(&life.ctx.sandbox_dir, fds, n_fds); break;
+    case MSG_JOURNAL: remember_dir(&life.ctx.sandbox_more, fds, n_fds); break;
     default: break;
     }
     if (life.configured && !life.failed) {
@@ -136,7 +138,7 @@ static void on_end(struct peer *p, enum rc rc)
 
 enum rc role_ready(struct role_ctx *ctx)
 {
-    TRY(sandbox_close(ctx->role, ctx->sandbox_dir));
+    TRY(sandbox_close(ctx->role, ctx->sandbox_dir, ctx->sandbox_more));
     return ctx->master ? peer_send(ctx->master, MSG_READY, SPAN_NONE, NULL, 0) : RC_CLOSED;
 }
 
@@ -165,7 +167,7 @@ static void settle_signals(void)
 
 int role_run(const struct role_ops *ops)
 {
-    life = (struct life){.ctx = {.role = ops->role, .sandbox_dir = -1}, .ops = ops};
+    life = (struct life){.ctx = {.role = ops->role, .sandbox_dir = -1, .sandbox_more = -1}, .ops = ops};
     ev_timer_init(&life.overdue, on_overdue);
     log_setup(role_name(ops->role), LOG_INFO);
     settle_signals();

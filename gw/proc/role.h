@@ -16,8 +16,9 @@ struct role_ctx {
     struct peer *master; /* NULL once the master is gone */
     struct role_config config;
     void *state; /* the role's own */
-    /* The directory that the sandbox treats apart (sandbox_close), or -1. MSG_LOGFILE's is kept by itself. */
-    int sandbox_dir;
+    /* The directories that the sandbox treats apart (sandbox_close), or -1. Those of MSG_LOGFILE and
+     * MSG_JOURNAL are kept by themselves. */
+    int sandbox_dir, sandbox_more;
 };
 
 /* One per role; called by role_run. */

@@ -28,7 +28,7 @@ enum { FILES_FEW = 1024, FILES_MANY = 4 * LIM_FLOWS_PER_WORKER };
 static const struct power powers[ROLE_N] = {
     /*                  uid    capabilities kept           descriptors  paths             TCP            */
     [ROLE_SIGNER] = {64801, 0, FILES_FEW, PATHS_NONE, TCP_NONE, true},
-    [ROLE_LOGGER] = {64802, 0, FILES_FEW, PATHS_WRITE_ONE, TCP_NONE, false},
+    [ROLE_LOGGER] = {64802, 0, FILES_FEW, PATHS_WRITE_GIVEN, TCP_NONE, false},
     [ROLE_COMPILER] = {64803, CAP(CAP_DAC_READ_SEARCH), FILES_FEW, PATHS_READ_BUT_ONE, TCP_NONE, true},
     [ROLE_OPENER] = {64804, CAP(CAP_NET_ADMIN), FILES_FEW, PATHS_NONE, TCP_BIND, true},
     [ROLE_KEEPER] = {64805, CAP(CAP_NET_ADMIN), FILES_FEW, PATHS_READ_ETC, TCP_NONE, false},
@@ -113,9 +113,9 @@ enum rc sandbox_drop(enum role r, uint32_t index)
     return RC_OK;
 }
 
-enum rc sandbox_close(enum role r, int dir)
+enum rc sandbox_close(enum role r, int dir, int more)
 {
     if (!sandbox_leaks_wanted())
-        TRY(sandbox_paths(&powers[r], dir));
+        TRY(sandbox_paths(&powers[r], dir, more));
     return sandbox_calls(r);
 }

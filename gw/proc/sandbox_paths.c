@@ -112,11 +112,19 @@ static enum rc allow_all_but(int ruleset, int dir, uint64_t known)
     }
 }
 
-static enum rc allow_paths(int ruleset, enum paths paths, int dir, uint64_t known)
+static enum rc allow_writing(int ruleset, int dir, uint64_t known)
 {
+    return dir < 0 ? RC_OK : allow_fd(ruleset, dir, WRITE_RIGHTS, known);
+}
+
+static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[2], uint64_t known)
+{
+    int dir = dirs[0];
     switch (paths) {
     case PATHS_NONE: return RC_OK;
-    case PATHS_WRITE_ONE: return dir < 0 ? RC_OK : allow_fd(ruleset, dir, WRITE_RIGHTS, known);
+    case PATHS_WRITE_GIVEN:
+        TRY(allow_writing(ruleset, dir, known));
+        return allow_writing(ruleset, dirs[1], known);
     case PATHS_READ_BUT_ONE:
         return dir < 0 ? allow_path(ruleset, "/", READ_RIGHTS, known) : allow_all_but(ruleset, dir, known);
     case PATHS_READ_ETC:
@@ -127,8 +135,9 @@ static enum rc allow_paths(int ruleset, enum paths paths, int dir, uint64_t know
     return RC_BUG;
 }
 
-enum rc sandbox_paths(const struct power *p, int dir)
+enum rc sandbox_paths(const struct power *p, int dir, int more)
 {
+    const int dirs[2] = {dir, more};
     static const size_t sizes[] = {0, 8, 8, 8, 16, 16, 24};
     int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {
@@ -138,7 +147,7 @@ enum rc sandbox_paths(const struct power *p, int dir)
     struct ruleset rules = rules_of(version, p->tcp);
     size_t size = sizes[(size_t)version < N_ELEMS(sizes) ? (size_t)version : N_ELEMS(sizes) - 1];
     AUTO_CLOSE int fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
-    if (fd < 0 || allow_paths(fd, p->paths, dir, rules.fs) != RC_OK ||
+    if (fd < 0 || allow_paths(fd, p->paths, dirs, rules.fs) != RC_OK ||
         syscall(SYS_landlock_restrict_self, fd, 0) < 0) {
         log_error("sandbox: Landlock: errno %d", errno);
         return RC_DENIED;

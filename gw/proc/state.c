@@ -167,6 +167,13 @@ enum rc state_secret(struct state *s, uint8_t secret[STATE_SECRET], struct buf *
 
 /* ---- directories and files for the children ---- */
 
+static enum rc give_dir(int dir, const char *shown, uid_t owner, mode_t mode, struct buf *err)
+{
+    if (fchown(dir, owner, (gid_t)-1) < 0 || fchmod(dir, mode) < 0)
+        return refuse(err, "directory cannot be given to the logger", shown, "");
+    return RC_OK;
+}
+
 enum rc state_log_dir(struct state *s, const char *path, uid_t owner, int *fd, struct buf *err)
 {
     const char *shown = path ? path : "log";
@@ -177,8 +184,20 @@ enum rc state_log_dir(struct state *s, const char *path, uid_t owner, int *fd, s
     AUTO_CLOSE int dir = openat(at, shown, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return refuse(err, "log directory", shown, "");
-    if (fchown(dir, owner, (gid_t)-1) < 0 || fchmod(dir, 0750) < 0)
-        return refuse(err, "log directory cannot be given to the logger", shown, "");
+    TRY(give_dir(dir, shown, owner, 0750, err));
+    *fd = dir;
+    dir = -1;
+    return RC_OK;
+}
+
+enum rc state_journal_dir(struct state *s, uid_t owner, int *fd, struct buf *err)
+{
+    if (mkdirat(s->dir, "journal", 0700) < 0 && errno != EEXIST)
+        return refuse(err, "journal directory cannot be made", s->path, "");
+    AUTO_CLOSE int dir = openat(s->dir, "journal", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0)
+        return refuse(err, "journal directory", s->path, "");
+    TRY(give_dir(dir, s->path, owner, 0700, err));
     *fd = dir;
     dir = -1;
     return RC_OK;

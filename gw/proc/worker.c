@@ -224,6 +224,14 @@ static enum rc take_pseudo(struct worker *w, span payload)
     return RC_OK;
 }
 
+static enum rc take_clicks(struct worker *w, span payload)
+{
+    if (payload.n != 1 + CLICK_KEY)
+        return RC_BAD;
+    click_key(&w->engine.clicks, payload.p[0], payload.p + 1);
+    return RC_OK;
+}
+
 static enum rc show(struct worker *w, span payload)
 {
     enum { PIECE = 30000 };
@@ -282,6 +290,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_CODES: return take_codes(w, payload);
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
+    case MSG_CLICKKEY: return take_clicks(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
     }

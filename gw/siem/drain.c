@@ -13,6 +13,7 @@
 #include "gw/base/obj.h"
 #include "gw/ipc/ring.h"
 #include "gw/siem/event.h"
+#include "gw/siem/journal.h"
 
 enum { DRAIN_RINGS = LIM_WORKERS + 8 }; /* and what the master itself has to say */
 
@@ -22,8 +23,10 @@ struct source {
     uint32_t worker;
     ino_t ino;
     uint64_t cursor; /* end of what is in the batch */
-    uint64_t next;   /* number expected next; 0: any */
-    uint64_t known;  /* up to this number the file has it already; 0 once past */
+    struct {
+        uint64_t next;  /* number expected next; 0: any */
+        uint64_t known; /* up to this number the file has it already; 0 once past */
+    } kind[RING_KINDS];
     bool broken;
 };
 
@@ -35,15 +38,17 @@ struct seen {
 
 struct drain {
     struct spool spool;
+    struct journal *journal;
     uint64_t boot;
     struct source src[DRAIN_RINGS];
     size_t n_src, first; /* whose turn it is to be read first */
     struct seen seen[DRAIN_RINGS];
     size_t n_seen;
-    bool read_back; /* the file's end has been read */
+    bool read_back; /* the files' ends have been read */
+    bool filled;    /* the batch is whole, even where a part of it is written and gone */
     struct buf batch, line;
     size_t done;
-    uint64_t batch_lines;
+    uint64_t batch_lines, batch_records;
     struct drain_counts counts;
     struct log_rate warn;
     char node[64];
@@ -58,7 +63,8 @@ enum rc drain_new(uint64_t boot, span node, struct drain **out)
     d->boot = boot;
     buf_init(&d->batch, LIM_LOG_BATCH_BYTES + 4 * DRAIN_RINGS * (LIM_EVENT_BYTES + 1));
     /* All memory now: in the middle of a batch there is no way back. */
-    if (buf_reserve(&d->batch, d->batch.max) != RC_OK || buf_reserve(&d->line, LIM_EVENT_BYTES) != RC_OK) {
+    if (buf_reserve(&d->batch, d->batch.max) != RC_OK || buf_reserve(&d->line, LIM_EVENT_BYTES) != RC_OK ||
+        journal_new(&d->journal) != RC_OK) {
         drain_free(d);
         return RC_NOMEM;
     }
@@ -76,6 +82,7 @@ void drain_free(struct drain *d)
     for (size_t i = 0; i < d->n_src; i++)
         ring_unmap(d->src[i].ring);
     spool_fini(&d->spool);
+    journal_free(d->journal);
     buf_fini(&d->batch);
     buf_fini(&d->line);
     free(d);
@@ -86,6 +93,23 @@ struct spool *drain_spool(struct drain *d)
     return &d->spool;
 }
 
+struct journal *drain_journal_of(struct drain *d)
+{
+    return d->journal;
+}
+
+int drain_errno(struct drain *d)
+{
+    int err = journal_errno(d->journal);
+    return err ? err : d->spool.last_errno;
+}
+
+void drain_journal(struct drain *d, int dir)
+{
+    journal_target(d->journal, dir);
+    d->read_back = false; /* what stands there must be known before more is written */
+}
+
 const struct drain_counts *drain_counts(const struct drain *d)
 {
     return &d->counts;
@@ -93,7 +117,7 @@ const struct drain_counts *drain_counts(const struct drain *d)
 
 /* ---- reading back after a restart ---- */
 
-static struct seen *seen_find(struct drain *d, uint64_t boot, uint32_t worker)
+static const struct seen *seen_find(const struct drain *d, uint64_t boot, uint32_t worker)
 {
     for (size_t i = 0; i < d->n_seen; i++) {
         if (d->seen[i].boot == boot && d->seen[i].worker == worker)
@@ -108,13 +132,22 @@ static void see(struct drain *d, span line)
     uint32_t worker;
     if (!event_identity(line, &boot, &worker, &seq))
         return;
-    struct seen *s = seen_find(d, boot, worker);
+    const struct seen *had = seen_find(d, boot, worker);
+    struct seen *s = had ? &d->seen[had - d->seen] : NULL;
     if (!s && d->n_seen < N_ELEMS(d->seen)) {
         s = &d->seen[d->n_seen++];
         *s = (struct seen){boot, 0, worker};
     }
     if (s && seq > s->seq)
         s->seq = seq;
+}
+
+/* Up to which numbers of this ring the files hold everything. */
+static void know(const struct drain *d, struct source *s)
+{
+    const struct seen *had = seen_find(d, s->boot, s->worker);
+    s->kind[RING_EVENT].known = had ? had->seq : 0;
+    s->kind[RING_RECORD].known = journal_seen(d->journal, s->boot, s->worker);
 }
 
 /* No batch is longer than its buffer, so everything that can be in the file and still in a ring is in this
@@ -130,10 +163,8 @@ static enum rc read_back(struct drain *d)
         see(d, span_cut(s, at, nl));
     buf_fini(&end);
     d->read_back = rc == RC_OK;
-    for (size_t i = 0; i < d->n_src; i++) {
-        const struct seen *had = seen_find(d, d->src[i].boot, d->src[i].worker);
-        d->src[i].known = had ? had->seq : 0;
-    }
+    for (size_t i = 0; i < d->n_src; i++)
+        know(d, &d->src[i]);
     return rc;
 }
 
@@ -151,12 +182,18 @@ enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker)
     if (d->n_src == N_ELEMS(d->src))
         return RC_LIMIT;
     struct source *s = &d->src[d->n_src];
-    const struct seen *had = seen_find(d, boot, worker);
-    *s = (struct source){.boot = boot, .worker = worker, .ino = st.st_ino, .known = had ? had->seq : 0};
+    *s = (struct source){.boot = boot, .worker = worker, .ino = st.st_ino};
+    know(d, s);
     TRY(ring_map(fd, &s->ring));
     s->cursor = ring_tail(s->ring);
     d->n_src++;
     return RC_OK;
+}
+
+/* A batch that is not written yet, or not whole. */
+static bool pending(const struct drain *d)
+{
+    return buf_len(&d->batch) > 0 || journal_batch(d->journal) > 0;
 }
 
 static bool same_place(const struct spool *s, int dir, span name)
@@ -168,7 +205,7 @@ static bool same_place(const struct spool *s, int dir, span name)
 
 enum rc drain_target(struct drain *d, int dir, span name)
 {
-    if (buf_len(&d->batch))
+    if (pending(d))
         (void)!drain_turn(d); /* end within no line where that can be helped */
     if (same_place(&d->spool, dir, name)) {
         close(dir);
@@ -183,7 +220,7 @@ enum rc drain_target(struct drain *d, int dir, span name)
 
 void drain_check_file(struct drain *d)
 {
-    if (buf_len(&d->batch) == 0)
+    if (!pending(d))
         spool_check_name(&d->spool);
 }
 
@@ -276,17 +313,37 @@ static enum rc put_gap(struct drain *d, const struct source *s, uint64_t from, u
     return put_note(d, &note);
 }
 
-static enum rc put_frame(struct drain *d, struct source *s, uint64_t seq, span frame)
+/* A record is framed as it came, under the name of its ring: what it says is judged by those who read it. */
+static enum rc put_record(struct drain *d, const struct source *s, uint64_t seq, span frame)
 {
-    if (s->known && seq <= s->known) {
+    enum rc rc = journal_add(d->journal, s->boot, s->worker, seq, frame);
+    if (rc == RC_BAD) {
+        d->counts.malformed++;
+        struct event_note note = {
+            .message = "a worker wrote what is no decision record",
+            .process = "logger",
+            .perron = {.reason = "malformed-record", .boot = s->boot, .worker = s->worker},
+        };
+        return put_note(d, &note);
+    }
+    d->batch_records += rc == RC_OK;
+    return rc;
+}
+
+static enum rc put_frame(struct drain *d, struct source *s, enum ring_kind kind, uint64_t seq, span frame)
+{
+    uint64_t *known = &s->kind[kind].known, *next = &s->kind[kind].next;
+    if (*known && seq <= *known) {
         d->counts.skipped++;
-        s->next = seq + 1;
+        *next = seq + 1;
         return RC_OK;
     }
-    s->known = 0;
-    if (s->next && seq != s->next)
-        TRY(put_gap(d, s, s->next, seq));
-    s->next = seq + 1;
+    *known = 0;
+    if (*next && seq != *next)
+        TRY(put_gap(d, s, *next, seq));
+    *next = seq + 1;
+    if (kind == RING_RECORD)
+        return put_record(d, s, seq, frame);
     size_t at = buf_len(&d->batch);
     TRY(buf_put(&d->batch, frame));
     return put_checked(d, s, seq, at);
@@ -309,9 +366,10 @@ static enum rc put_broken(struct drain *d, struct source *s)
  * what was written, and the buffer has room beyond all shares for the last frame of each. */
 static enum rc fill_from(struct drain *d, struct source *s, size_t share)
 {
-    size_t until = buf_len(&d->batch) + share;
+    size_t until = buf_len(&d->batch) + journal_batch(d->journal) + share;
     s->cursor = ring_tail(s->ring);
-    for (size_t looked = 0; buf_len(&d->batch) < until && looked < LIM_RING_BYTES; looked++) {
+    for (size_t looked = 0; buf_len(&d->batch) + journal_batch(d->journal) < until && looked < LIM_RING_BYTES;
+         looked++) {
         enum ring_kind kind;
         uint64_t seq;
         span frame;
@@ -320,7 +378,7 @@ static enum rc fill_from(struct drain *d, struct source *s, size_t share)
             return RC_OK;
         if (rc != RC_OK)
             return put_broken(d, s);
-        TRY(put_frame(d, s, seq, frame));
+        TRY(put_frame(d, s, kind, seq, frame));
     }
     return RC_OK;
 }
@@ -363,29 +421,43 @@ static void commit(struct drain *d)
         struct source *s = &d->src[i];
         if (s->broken) {
             ring_reset(s->ring);
-            s->next = 0;
+            s->kind[RING_EVENT].next = s->kind[RING_RECORD].next = 0;
         } else if (s->cursor != ring_tail(s->ring)) {
             ring_advance(s->ring, s->cursor);
         }
         s->broken = false;
     }
     d->counts.lines += d->batch_lines;
+    d->counts.records += d->batch_records;
     d->counts.bytes += buf_len(&d->batch);
-    d->batch_lines = 0;
+    d->batch_lines = d->batch_records = 0;
     d->done = 0;
     buf_clear(&d->batch);
 }
 
+/* Both, each only as far as it is not done yet: an exchange's record comes before its line. */
+static enum rc write_both(struct drain *d)
+{
+    if (journal_batch(d->journal))
+        TRY(journal_write(d->journal));
+    return buf_len(&d->batch) ? write_out(d) : RC_OK;
+}
+
 enum rc drain_turn(struct drain *d)
 {
+    if (journal_has_target(d->journal))
+        TRY(journal_ready(d->journal));
     TRY(spool_ready(&d->spool));
     TRY(read_back(d));
-    if (buf_len(&d->batch) == 0)
+    if (!pending(d) && !d->filled)
         TRY(fill(d));
-    if (buf_len(&d->batch) == 0 && !moved(d))
+    d->filled = true;
+    if (!pending(d) && !moved(d)) {
+        d->filled = false;
         return RC_MORE;
-    if (buf_len(&d->batch))
-        TRY(write_out(d));
+    }
+    TRY(write_both(d));
     commit(d);
+    d->filled = false;
     return RC_OK;
 }

@@ -1,11 +1,12 @@
-/* From the rings to the log file, each accepted line once: gathers a batch of lines from all rings in fair
- * shares, writes and syncs it, and only then moves the rings' tails. After a kill -9 at any moment the last
- * batch may stand in the file with the tails not yet moved: on start the file's last lines are read back and
- * frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring becomes
- * one line of its own identity or a report. */
+/* From the rings to the log file and the journal, each accepted line and record once: gathers a batch from all
+ * rings in fair shares, writes and syncs both, and only then moves the rings' tails. After a kill -9 at any
+ * moment the last batch may stand in either with the tails not yet moved: on start their ends are read back
+ * and frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring
+ * becomes one line of its own identity or a report, or a record under its own name. */
 #ifndef GW_SIEM_DRAIN_H
 #define GW_SIEM_DRAIN_H
 
+#include "gw/siem/journal.h"
 #include "gw/siem/spool.h"
 
 struct ring;
@@ -13,6 +14,7 @@ struct drain;
 
 struct drain_counts {
     uint64_t lines, bytes;    /* written and synced */
+    uint64_t records;         /* likewise, in the journal */
     uint64_t skipped;         /* found in the file already after a restart */
     uint64_t malformed, gaps; /* frames replaced by a report; numbers that never came */
     uint64_t broken;          /* rings reset */
@@ -25,6 +27,11 @@ struct spool *drain_spool(struct drain *d);
 /* Takes dir. The same directory and name once more: rotate now, or begin anew where somebody moved the file
  * away. */
 enum rc drain_target(struct drain *d, int dir, span name) MUST_USE;
+/* Takes dir, where the journal's segments are. Until then records stay in the rings, and all behind them. */
+void drain_journal(struct drain *d, int dir);
+struct journal *drain_journal_of(struct drain *d);
+/* errno of the last failure of either file; 0: the last attempts went well. */
+int drain_errno(struct drain *d);
 /* Maps the ring behind fd (borrowed), which the master says is of this worker. A ring it has already is
  * ignored. */
 enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker) MUST_USE;

@@ -396,6 +396,13 @@ static void put_decision(struct out *o, const struct event_perron *p)
     put_span(o, EVENT_RULE, p->rule);
     put_span(o, EVENT_RULE_AT, p->rule_at);
     put_span(o, EVENT_CATEGORY, p->category);
+    put_str(o, EVENT_LIFTED, p->lifted);
+    if (p->observed) {
+        put_key(o, EVENT_OBSERVED);
+        PUT_LIT(o, "true");
+    }
+    put_span(o, EVENT_SET, p->set);
+    put_span(o, EVENT_LOG, p->log);
     put_span(o, EVENT_ZONE, p->zone);
     put_span(o, EVENT_USER, p->user);
     put_str(o, EVENT_SNAPSHOT, p->snapshot);
@@ -500,7 +507,8 @@ static const char *eve_reason(const struct event_perron *p)
         return "shutdown";
     if (span_eq(why, SPAN("idle")) || span_has_suffix(why, SPAN("timeout")))
         return "timeout";
-    return p->action && span_eq(span_str(p->action), SPAN("block")) ? "forced" : NULL;
+    bool stopped = p->action && !p->observed && span_eq(span_str(p->action), SPAN("block"));
+    return stopped ? "forced" : NULL;
 }
 
 static void put_flow(struct out *o, const struct event_flow *e)

@@ -30,12 +30,15 @@ struct event_flow_id {
 /* The object "perron". Empty spans and zero numbers are left out unless said otherwise. */
 struct event_perron {
     const char *code;   /* decision code of this exchange or flow, or NULL */
-    const char *action; /* "block", "allow", "exempt", "inspect" */
+    const char *action; /* "block", "warn", "allow", "exempt", "inspect" */
     const char *reason; /* exactly one, from reason.tbl; always there */
     span detail;        /* more precise name of the reason, e.g. the reader's ("te-and-cl") */
     span rule;          /* text of the rule */
     span rule_at;       /* "file:line" */
     span category;
+    const char *lifted; /* "clicked", "grant": what let through what the rule would have stopped, or NULL */
+    bool observed;      /* decided as `action` says, but not enforced */
+    span set, log; /* modifiers that apply; purposes of `log` rules that match: words with ", " between */
     span zone;
     span user;            /* pseudonym */
     const char *snapshot; /* short hash */
@@ -46,7 +49,8 @@ struct event_perron {
     uint64_t boot,
         seq; /* always there, at the line's end: (boot, worker, seq) is unique and the logger sees to it */
     /* microseconds spent, 0: stage not reached */
-    uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls, t_total;
+    uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client_tls;
+    uint64_t t_total; /* a tunnel may be open for longer than 32 bits can tell */
 };
 
 struct event_http {

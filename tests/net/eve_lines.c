@@ -19,6 +19,9 @@ static void show_all(span s, bool tls, const char *reason)
     struct event_perron p = {
         .code = "A7K-2Q9F-XM4", .action = "block", .reason = reason, .detail = s, .rule = s};
     p.rule_at = p.category = p.zone = p.user = p.node = s;
+    p.set = p.log = s;
+    p.lifted = "clicked";
+    p.observed = true;
     p.snapshot = "0123456789ab";
     p.t_hello = p.t_total = 1;
     p.worker = 1;

@@ -59,12 +59,12 @@ def policy(lab, web="", settings="", workers="2", text=POLICY):
 class Gateway:
     """One perrond with its own state and log folders."""
 
-    def __init__(self, lab, text, clock=None, name="gw", ca_from=None, extra=()):
+    def __init__(self, lab, text, clock=None, name="gw", ca_from=None, extra=(), perrond=BUILD / "perrond"):
         self.lab, self.name, self.clock, self.extra = lab, name, clock, [*extra, *os.environ.get("PERRON_ARGS", "").split()]
         self.folder = lab.folder / name
         self.state, self.logs = self.folder / "state", self.folder / "log"
         self.file = self.folder / "site.policy"
-        self.proc = None
+        self.proc, self.perrond = None, perrond
         self.folder.mkdir(mode=0o755)
         self.logs.mkdir(mode=0o755)
         self.write(text)
@@ -98,7 +98,7 @@ class Gateway:
         return [json.loads(line) for line in self.ctl("--json", "show", *words).splitlines()]
 
     def command(self):
-        cmd = [BUILD / "perrond", "-f", self.file, "-d", self.state, "--log-dir", self.logs, *self.extra]
+        cmd = [self.perrond, "-f", self.file, "-d", self.state, "--log-dir", self.logs, *self.extra]
         return cmd + (["--clock", self.clock] if self.clock else [])
 
     def init_ca(self, org="Province de Demonstration"):

@@ -1,8 +1,10 @@
 /* Drives gw/net/nft, keeper and opener without a master, for the tests beside it:
  *
- *   nft_try apply [--open] [--no-quic] [--keeper] --uids A-B --to4 PORT --to6 PORT --port N... --zone
- * IF|-[,NET...]... nft_try release nft_try opener            (asks the real opener for sockets, see
- * opener_loop) nft_try --role keeper     (what spawn_role() executes)
+ *   nft_try apply [--open] [--no-quic] [--keeper] --uids A-B --to4 PORT --to6 PORT --ports N,N...
+ *                 --zone IF|-[,NET...]... [--internet IF]
+ *   nft_try release
+ *   nft_try opener            (asks the real opener for sockets, see opener_loop)
+ *   nft_try --role keeper     (what spawn_role() executes)
  *
  * `apply` says "up" and then obeys lines on standard input: "ports N,N..." applies again, "stop" ends in
  * order; at the end of input it ends without a word to nftables, like a crash. */
@@ -70,6 +72,7 @@ static void add_zone(struct options *o, char *text)
         die("--zone");
     o->zones[z].interface = strcmp(parts[0], "-") == 0 ? SPAN_NONE : span_str(parts[0]);
     o->zones[z].nets = o->nets[z];
+    o->zones[z].n_nets = 0;
     for (size_t i = 1; i < n; i++) {
         if (!prefix_parse(span_str(parts[i]), &o->nets[z][o->zones[z].n_nets++]))
             die("--zone: network");
@@ -100,6 +103,8 @@ static void read_option(struct options *o, const char *name, char *value)
         set_ports(o, value);
     else if (strcmp(name, "--uids") == 0)
         set_uids(o, value);
+    else if (strcmp(name, "--internet") == 0)
+        o->plan.internet = span_str(value);
     else if (strcmp(name, "--to4") == 0)
         o->plan.to4.port = (uint16_t)strtoul(value, NULL, 10);
     else if (strcmp(name, "--to6") == 0)
@@ -178,7 +183,8 @@ static void apply_again(struct options *o, struct nft *n)
 
 static void obey(struct options *o, struct nft *n)
 {
-    static char line[256]; /* zones point into it */
+    char line[256];
+    static char zone[256]; /* zones point into it */
     struct buf err = {0};
     while (fgets(line, sizeof line, stdin)) {
         line[strcspn(line, "\n")] = '\0';
@@ -190,7 +196,7 @@ static void obey(struct options *o, struct nft *n)
         }
         o->plan.n_zones = strncmp(line, "zone ", 5) == 0 ? 0 : o->plan.n_zones;
         if (strncmp(line, "zone ", 5) == 0)
-            add_zone(o, line + 5);
+            add_zone(o, strcpy(zone, line + 5));
         else if (strncmp(line, "ports ", 6) == 0)
             set_ports(o, line + 6);
         else

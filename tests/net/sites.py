@@ -12,6 +12,7 @@ class Site:
     extra: list = field(default_factory=list)   # further names on the same server and certificate
     tls: str = "TLSv1.2 TLSv1.3"
     ports: tuple = (443,)
+    asks: bool = False         # asks clients for a certificate of their own
 
 
 def at(n, net="a"):
@@ -38,6 +39,7 @@ SITES = {
     "weakkey.example": Site(*at(27, "b"), cert="weak-key"),
     "oldtls.example": Site(*at(28, "b"), tls="TLSv1 TLSv1.1"),
     "tls12.example": Site(*at(29, "b"), cert="rsa", tls="TLSv1.2"),
+    "eid.example": Site(*at(30, "b"), asks=True),
     "script.example": Site(*at(99, "b"), server="script"),
     "closed.example": Site(*at(200, "b"), server="none"),
     "blackhole.example": Site(*at(250, "b"), server="none"),
@@ -108,7 +110,7 @@ def nginx_conf(folder, pki_folder):
                 listens += [f"listen {site.v4}:{port} ssl http2;", f"listen [{site.v6}]:{port} ssl http2;"]
             weak = " ssl_ciphers DEFAULT@SECLEVEL=0;" if site.cert == "weak-key" or "TLSv1 " in site.tls else ""
             tls = (f"ssl_certificate {pki_folder}/{name}.pem; ssl_certificate_key {pki_folder}/{name}.key; "
-                   f"ssl_protocols {site.tls};{weak}")
+                   f"ssl_protocols {site.tls};{weak}" + (" ssl_verify_client optional_no_ca;" if site.asks else ""))
         servers.append(SERVER.format(names=" ".join([name, *site.extra]), dir=folder,
                                      listens=" ".join(listens), tls=tls))
     servers.append('    server { listen 127.0.0.1:81; access_log off; client_max_body_size 0; '

@@ -14,11 +14,16 @@ from pathlib import Path
 import pytest
 
 from client import PEOPLE, read_response
-from gateway import policy
+from gateway import ROOT, policy
 from sites import SITES
 from space import wait_for
 
 N_EXEMPT = 5000
+
+
+def limit(name):
+    """A number of gw/base/limits.h."""
+    return int(re.search(rf"\b{name} = (\d+)", (ROOT / "gw/base/limits.h").read_text()).group(1))
 
 
 def client_hello(name):
@@ -92,6 +97,46 @@ def test_five_thousand_exempt_flows_at_once(lab, gw):
             s.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     wait_for("the flows' ends", lambda: open_flows(gw) < 50, 20)
+
+
+def closed_at_once(socks, patience_s):
+    """How many of them the gateway has closed when that time is over."""
+    gone = 0
+    with selectors.DefaultSelector() as sel:
+        for s in socks:
+            sel.register(s, selectors.EVENT_READ)
+        end = time.monotonic() + patience_s
+        while time.monotonic() < end:
+            for key, _ in sel.select(0.2):
+                gone += 1
+                sel.unregister(key.fileobj)
+    return gone
+
+
+def test_a_client_with_too_many_connections_takes_nobodys_place(lab, own_gateway):
+    most, more = limit("LIM_CLIENT_FLOWS"), 200
+    gw = own_gateway(policy(lab, workers="1"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    socks = []
+    try:
+        socks = open_many(lab, most + more, SITES["cdn.example"].v4, 80, b"GET /")    # half a head may take 30 s
+        assert closed_at_once(socks, 2) == more
+        assert lab.curl("pupil", "https://cdn.example/hello").status == 200
+        assert lab.curl("agent", "https://cdn.example/hello").status == 0
+        for s in socks[:10]:
+            s.close()
+        wait_for("a place for the client itself", lambda: lab.curl("agent", "https://cdn.example/hello").status == 200, 5)
+    finally:
+        for s in socks:
+            s.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    refused = wait_for("a line for each", lambda: (e := gw.events(perron__reason="client-flows")) and len(e) > more and e, 10)
+    assert {(e["event_type"], e["src_ip"], e["perron"]["action"]) for e in refused} == {("flow", PEOPLE["agent"].v4, "block")}
+    wait_for("all flows to end", lambda: open_flows(gw) == 0, 15)
+    assert gw.show("counters")[0]["client_flows"] == len(refused)
+    assert lab.curl("agent", "https://cdn.example/hello").status == 200
+
 
 
 def open_flows(gw):

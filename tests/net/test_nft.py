@@ -22,6 +22,7 @@ TRY = Path(os.environ.get("PERRON_BUILD", Path(__file__).parents[2] / "build")) 
 V4, V6 = "198.51.100.2", "2001:db8:77::2"
 CLIENT4, CLIENT6 = "10.77.0.2", "fd77::2"
 OUR_UID = 64816
+PLANS = int(os.environ.get("PERRON_PLANS", "300"))
 
 SERVER = r"""
 import select, socket, sys
@@ -63,6 +64,41 @@ while True:
             name = c.getsockname()
             c.sendall(f"{sys.argv[1]} from {peer[0]} to {name[0]} {name[1]}\n".encode())
             streams.add(c)
+"""
+
+# Connects and talks without pause until its input ends, then says how often it met whom. argv: addresses
+LOAD = r"""
+import collections, os, socket, sys, threading
+met, stop = collections.Counter(), threading.Event()
+def count(what):
+    met[what] += 1
+def connects(to):
+    while not stop.is_set():
+        try:
+            with socket.create_connection((to, 443), 5) as s:
+                count((s.recv(200).split() or [b"nothing"])[0].decode())
+        except OSError as e:
+            count(type(e).__name__)
+def talks(to):
+    s = socket.create_connection((to, 443), 5)
+    s.recv(200)
+    while not stop.is_set():
+        try:
+            s.sendall(b"hello")
+            count("echo" if s.recv(99) else "cut")
+        except OSError as e:
+            count("cut by " + type(e).__name__)
+            return
+threads = [threading.Thread(target=f, args=(to,)) for to in sys.argv[1:] for f in (connects, connects, talks)]
+for t in threads:
+    t.start()
+print("up", flush=True)
+sys.stdin.read()
+stop.set()
+for t in threads:
+    t.join()
+print(*(f"{k}={v}" for k, v in sorted(met.items())), sep=",")
+os._exit(0)
 """
 
 
@@ -179,13 +215,15 @@ def greeting(space, to, port, **kw):
         return s.recv(200).decode().strip()
 
 
-def datagram(space, to, port, timeout=2.0):
+def datagram(space, to, port, timeout=2.0, source=None):
     """"answered", or the name of the error and after how long it came."""
     family = socket.AF_INET6 if ":" in to else socket.AF_INET
     with space:
         s = socket.socket(family, socket.SOCK_DGRAM)
     with s:
         s.settimeout(timeout)
+        if source:
+            s.bind((source, 0))
         s.connect((to, port))
         begin = time.monotonic()
         s.send(b"x" * 1200)
@@ -196,6 +234,8 @@ def datagram(space, to, port, timeout=2.0):
             return "refused", time.monotonic() - begin
         except socket.timeout:
             return "silence", time.monotonic() - begin
+        except OSError as e:     # administratively prohibited: EHOSTUNREACH, EACCES
+            return errno.errorcode[e.errno], time.monotonic() - begin
 
 
 def assert_shut(lab, ports=(80, 443)):
@@ -289,6 +329,95 @@ def test_quic_passes_where_the_plan_says_so(lab):
     assert datagram(lab.client, V4, 443)[0] == "answered"
 
 
+# ---- strangers: sources in no zone ----
+
+STRANGER4, STRANGER6 = "10.99.0.2", "fd99::2"
+ZONE = "lan0,10.77.0.0/24,fd77::/64"
+
+
+@pytest.fixture(name="strange")
+def _strange(lab):
+    """The client's interface has addresses of a second network, which the gateway routes as well."""
+    lab.client.ip([f"addr add {STRANGER4}/24 dev eth0", f"addr add {STRANGER6}/64 dev eth0 nodad"])
+    lab.gateway.ip(["addr add 10.99.0.1/24 dev lan0", "addr add fd99::1/64 dev lan0 nodad"])
+    return lab
+
+
+def strangers_meet(lab, port):
+    return [meets(lab, to, port, source) for to, source in ((V4, STRANGER4), (V6, STRANGER6))]
+
+
+def meets(lab, to, port, source):
+    try:
+        return greeting(lab.client, to, port, source=source).split()[0]
+    except ConnectionRefusedError:
+        return "refused"
+
+
+def assert_strangers_refused(lab, table="perron"):
+    for port in (80, 443, 22):
+        assert strangers_meet(lab, port) == ["refused", "refused"], port
+    for to, source in ((V4, STRANGER4), (V6, STRANGER6)):
+        what, after_s = datagram(lab.client, to, 4444, source=source)
+        assert what in ("EHOSTUNREACH", "EACCES") and after_s < 0.5, (to, what)
+    assert lab.counter("no_zone", table) >= 8
+
+
+def test_a_source_in_no_zone_is_refused_on_a_zones_interface(strange):
+    Gateway(strange, zone=ZONE)
+    assert_strangers_refused(strange)
+    assert strange.counter("diverted") == 0
+
+
+def test_ipv6_beside_a_zone_of_ipv4_networks_is_no_way_around(strange):
+    Gateway(strange, zone="lan0,10.0.0.0/8")
+    assert meets(strange, V6, 443, CLIENT6) == meets(strange, V6, 22, CLIENT6) == "refused"
+    assert meets(strange, V4, 443, CLIENT4) == "divert" and meets(strange, V4, 22, CLIENT4) == "origin"
+
+
+def test_an_address_of_a_zone_elsewhere_is_no_way_around(strange):
+    """A zone's network counts on that zone's interface only; one without an interface counts everywhere."""
+    Gateway(strange, "--zone", "wan0,10.99.0.0/24", "--zone", "-,fd99::/64", zone=ZONE)
+    assert strangers_meet(strange, 443) == ["refused", "divert"]
+
+
+def test_who_is_in_a_zone_is_not_a_stranger(strange):
+    Gateway(strange, zone=ZONE)
+    for to, source in ((V4, CLIENT4), (V6, CLIENT6)):
+        assert meets(strange, to, 22, source) == "origin" and meets(strange, to, 443, source) == "divert"
+        assert datagram(strange.client, to, 4444, source=source)[0] == "answered"
+    assert strange.counter("no_zone") == 0
+
+
+@pytest.mark.parametrize("options,zone", [((), "-,10.77.0.0/24,fd77::/64"), (("--internet", "lan0"), ZONE)],
+                         ids=["interface-not-named", "one-interface-for-all"])
+def test_other_interfaces_are_left_alone(strange, options, zone):
+    Gateway(strange, *options, zone=zone)
+    for port in (443, 22):
+        assert strangers_meet(strange, port) == ["origin", "origin"]
+    assert datagram(strange.client, V4, 4444, source=STRANGER4)[0] == "answered"
+    assert meets(strange, V4, 443, CLIENT4) == "divert"
+
+
+def test_answers_and_errors_of_a_stranger_pass(strange):
+    """A server that the policy does not know can be reached from outside, as before."""
+    Gateway(strange, zone=ZONE)
+    strange.serve(strange.client, "theirs", "8080", "udp")
+    for to in (STRANGER4, STRANGER6):
+        with connect(strange.internet, to, 8080) as s:
+            assert s.recv(200).startswith(b"theirs")
+            s.sendall(b"hello")
+            assert s.recv(200) == b"hello"
+        assert datagram(strange.internet, to, 4444)[0] == "refused"    # by the host itself: its ICMP error came through
+
+
+def test_strangers_stay_out_of_a_closed_gateway_and_pass_an_open_one(strange):
+    Gateway(strange, zone=ZONE).stop()
+    assert_strangers_refused(strange, "perron_closed")
+    Gateway(strange, "--open", zone=ZONE).stop()
+    assert strangers_meet(strange, 443) == ["origin", "origin"]
+
+
 # ---- changes ----
 
 def test_a_new_plan_takes_over_without_cutting_a_connection(lab):
@@ -301,6 +430,23 @@ def test_a_new_plan_takes_over_without_cutting_a_connection(lab):
         assert s.recv(20) == b"still here"
     assert greeting(lab.client, V4, 8443).startswith("divert")
     assert greeting(lab.client, V4, 443).startswith("origin")
+
+
+@pytest.mark.parametrize("options", [(), ("--open",)], ids=["closed", "open"])
+def test_while_rules_move_nothing_is_refused_and_nothing_passes(lab, options):
+    """Hundreds of plans that differ, under connections and talk: each is met by the old rules or by the new ones."""
+    gw = Gateway(lab, *options)
+    load = lab.client.start(sys.executable, "-c", LOAD, V4, V6, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    lab.procs.append(load)
+    assert load.stdout.readline() == b"up\n"
+    plans = ["ports 80,443,8443", "zone -,10.0.0.0/8,fd77::/64", "ports 443", "zone lan0,10.77.0.0/16,fd00::/8,192.0.2.0/24",
+             "ports 443,80", "zone lan0"]
+    for n in range(PLANS):
+        gw.say(plans[n % len(plans)], b"applied")
+    out, _ = load.communicate(timeout=20)
+    met = {k: int(v) for k, v in (x.split("=") for x in out.decode().strip().split(","))}
+    assert set(met) == {"divert", "echo"}, met
+    assert met["divert"] > PLANS and met["echo"] > PLANS, met
 
 
 def test_a_wrong_plan_changes_nothing(lab):

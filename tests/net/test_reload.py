@@ -1,7 +1,9 @@
 """A policy is changed while people work: what runs on goes on, what comes next meets the new rules, a bad file changes
 nothing."""
 import hashlib
+import os
 import subprocess
+import sys
 import time
 
 from client import read_response
@@ -9,6 +11,34 @@ from gateway import field, policy
 from sites import SITES
 from space import wait_for
 
+# Requests without pause, each on a connection of its own, until the input ends; then how often which first line came.
+# argv: ADDRESS/PORT/URL...
+LOAD = r"""
+import collections, os, socket, sys, threading
+met, stop = collections.Counter(), threading.Event()
+def ask(to, port, url):
+    host = "cdn.example"
+    while not stop.is_set():
+        try:
+            with socket.create_connection((to, int(port)), 10) as s:
+                s.sendall(f"GET {url} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+                met[s.makefile("rb").readline().decode().strip() or "nothing"] += 1
+        except OSError as e:
+            met[f"{to} {type(e).__name__}"] += 1
+threads = [threading.Thread(target=ask, args=a.split("|")) for a in sys.argv[1:] for _ in range(2)]
+for t in threads:
+    t.start()
+print("up", flush=True)
+sys.stdin.read()
+stop.set()
+for t in threads:
+    t.join()
+for what, n in met.items():
+    print(f"{n} {what}")
+os._exit(0)
+"""
+
+RELOADS = int(os.environ.get("PERRON_RELOADS", "200"))
 RULE = "  block    category streaming  for pupils\n"
 
 
@@ -95,3 +125,23 @@ def test_hundred_reloads_under_load(lab, own_gateway):
         out = proc.communicate()[0].decode()
     answers = out.split()
     assert answers.count("200") > 20 and set(answers) <= {"200"}, out[-500:]
+
+
+def test_reloads_that_move_packet_rules_under_load(lab, own_gateway):
+    """The diverted ports and a zone's networks change while connections come in on three ways: none of them is refused,
+    none passes by."""
+    gw = own_gateway()
+    site = SITES["cdn.example"]
+    ways = [f"{site.v4}|80|/hello", f"{site.v6}|80|/hello", "10.32.0.1|3128|http://cdn.example/hello"]
+    load = lab.clients_space.start(sys.executable, "-c", LOAD, *ways, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert load.stdout.readline() == b"up\n"
+    before = len(lab.requests("cdn.example"))
+    for n in range(RELOADS):
+        text = policy(lab, settings=["divert tcp 80, 443, 8443", "divert tcp 443, 80", ""][n % 3])
+        status, said = gw.reload(text.replace("10.112.0.0/16", ["10.112.0.0/16", "10.112.0.0/17"][n % 2]))
+        assert status == 0, said
+    out, _ = load.communicate(timeout=30)
+    met = dict(reversed(line.split(" ", 1)) for line in out.decode().splitlines())
+    assert set(met) == {"HTTP/1.1 200 OK"}, met
+    seen = lab.requests("cdn.example")[before:]
+    assert int(met["HTTP/1.1 200 OK"]) > RELOADS and {r["client"] for r in seen} == {"192.0.2.1", "2001:db8:2::1"} , met

@@ -30,3 +30,22 @@ def test_starter_policy(lab, box):
     assert a.status == 200
     a = lab.curl("agent", "https://www.school.example/hello", proxy="http://10.32.0.1:3128")
     assert a.status == 200 and "Perron" in a.issuer
+
+
+def test_who_is_in_no_zone_gets_nowhere(lab, box):
+    """Also with an IPv6 address beside the starter's IPv4 networks; with the proxy it is said in the log."""
+    before = lab.syns("www.school.example")
+    for who, ipv in (("stranger", 4), ("stranger", 6), ("pupil", 6)):
+        a = lab.curl(who, "https://www.school.example/hello", ipv=ipv)
+        assert a.exit_code == 7 and a.seconds < 2, (who, ipv, a.error)
+    assert lab.syns("www.school.example") == before
+    lab.curl("stranger", "https://www.school.example/hello", proxy="http://10.32.0.1:3128")
+    assert box.event(event_type="flow", src_ip="10.200.1.10")["perron"]["reason"] == "no-zone"
+    assert lab.curl("pupil", "https://www.school.example/hello").status == 200
+
+
+def test_with_one_interface_nobody_is_a_stranger(lab, box):
+    status, said = box.reload(box.file.read_text().replace("interface wan0", "interface lan0"))
+    assert status == 0, said
+    assert lab.curl("stranger", "https://www.school.example/hello").issuer == "Public Web CA (EC)"
+    assert "Perron" in lab.curl("pupil", "https://www.school.example/hello").issuer

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import read_response
-from gateway import CODE, field
+from gateway import CODE, field, policy
 from sites import SITES
 from space import wait_for
 
@@ -125,6 +125,34 @@ def test_missing_intermediate_is_refused(lab, gw):
     a = lab.curl("agent", "https://incomplete.example/")
     assert a.exit_code == 0 and a.status in (403, 502)
     assert lab.requests("incomplete.example") == []
+
+
+ASKS = "  exempt   certificate asks-client-certificate  domain \"eid.example\"  for pupils\n  inspect  any"
+
+
+@pytest.mark.parametrize("way", ["transparent-v4", "transparent-v6", "connect"])
+def test_origin_that_asks_for_the_clients_certificate(lab, own_gateway, way):
+    """Exempt where a rule says so, before the client is answered; elsewhere the gateway goes on without one."""
+    gw = own_gateway(policy(lab).replace("  inspect  any", ASKS))
+    a = lab.curl("pupil", "https://eid.example/hello", **WAYS[way])
+    assert (a.exit_code, a.status) == (0, 200) and not ours(a), a.error
+    e = gw.event(event_type="flow", tls__sni="eid.example")
+    assert e["perron"]["mode"] == "exempt" and "asks-client-certificate" in e["perron"]["rule"]
+    a = lab.curl("agent", "https://eid.example/hello", **WAYS[way])
+    assert (a.exit_code, a.status) == (0, 200) and ours(a), a.error
+    assert ours(lab.curl("pupil", "https://cdn.example/hello", **WAYS[way]))
+
+
+def test_exempt_after_all_stays_so_after_a_reload(lab, own_gateway):
+    gw = own_gateway(policy(lab).replace("  inspect  any", ASKS))
+    with lab.tls("pupil", lab.connect("pupil", SITES["eid.example"].v4, 443), "eid.example") as tls:
+        for text in (policy(lab, web="  block domain \"elsewhere.example\"").replace("  inspect  any", ASKS), None):
+            tls.sendall(b"GET /hello HTTP/1.1\r\nHost: eid.example\r\n\r\n")
+            assert read_response(tls.makefile("rb"))[0] == 200
+            status, said = gw.reload(text or policy(lab))
+            assert status == 0, said
+        tls.settimeout(5)
+        assert tls.recv(10) == b"", "the rule is gone: it would have to be decrypted"
 
 
 def test_old_tls_of_the_origin_is_refused(lab, gw):
@@ -386,7 +414,7 @@ def test_first_bytes_that_are_neither_tls_nor_http(lab, gw, first):
 def test_event_of_an_exchange(lab, gw):
     a = lab.curl("pupil", "https://video.example/watch/path?v=topsecret", "-H", "Referer: https://news.example/x?y=z",
                  "-H", "Cookie: c=topsecret", "-H", "Authorization: Basic topsecret", "-H", "Accept: text/html")
-    event = gw.by_code(a.code)[-1]
+    event = gw.event(event_type="http", perron__code=a.code)
     assert event["event_type"] == "http" and event["src_ip"] == "10.32.1.10"
     assert event["dest_ip"] == SITES["video.example"].v4 and event["dest_port"] == 443
     assert event["http"]["hostname"] == "video.example" and event["http"]["status"] == 403

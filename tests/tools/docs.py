@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--out", required=True)
     out = ROOT / parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    for page in sorted((ROOT / "gw/man").glob("*.8")):
+    for page in sorted((ROOT / "gw/man").glob("*.[58]")):
         made = subprocess.run(["mandoc", "-Thtml", str(page)], stdout=subprocess.PIPE, check=True).stdout
         (out / (page.name + ".html")).write_bytes(made)
     tables = [p for p in sorted(ROOT.rglob("*.tbl")) if p.relative_to(ROOT).parts[0] in

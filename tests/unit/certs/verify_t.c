@@ -809,7 +809,8 @@ static void defects_have_names_texts_and_an_order(void **state)
     for (enum defect d = 0; d < DEFECT_N; d++) {
         assert_int_equal(defect_find(span_str(defect_name(d))), d);
         assert_true(strlen(defect_text(d)) > 10);
-        assert_int_equal(defect_first((UINT32_C(1) << d) | BIT(HANDSHAKE)), d);
+        if (d <= DEFECT_HANDSHAKE)
+            assert_int_equal(defect_first((UINT32_C(1) << d) | BIT(HANDSHAKE)), d);
     }
     assert_int_equal(defect_find(SPAN("nonsense")), DEFECT_N);
     assert_int_equal(defect_first(0), DEFECT_N);

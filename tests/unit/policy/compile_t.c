@@ -273,7 +273,8 @@ static void settings_and_their_defaults(void **state)
     assert_int_equal(set->n_ports, 2);
     assert_int_equal(set->port[0], 80);
     assert_int_equal(set->port[1], 443);
-    assert_int_equal(set->trust.n + set->crl.n + set->help_mail.n + set->help_telephone.n + set->node.n, 0);
+    assert_true(span_eq(set->crl, SPAN("http://192.0.2.222/perron.crl")));
+    assert_int_equal(set->trust.n + set->help_mail.n + set->help_telephone.n + set->node.n, 0);
     assert_int_equal(set->n_zones, 3);
     snapshot_put(s);
     s = snap_of(
@@ -385,6 +386,47 @@ static void zones_and_who_is_in_them(void **state)
     snapshot_put(s);
 }
 
+/* Without `crl` the pointer is an address that every client zone leads to the gateway. */
+static void the_crl_pointer_has_a_default(void **state)
+{
+    static const struct {
+        const char *text, *url;
+    } cases[] = {
+        {"listen transparent port 3129\n" ZONES, "http://192.0.2.222/perron.crl"},
+        {"listen explicit :3128\n" ZONES, "http://192.0.2.222/perron.crl"},
+        {"listen explicit 127.0.0.1:3128\nlisten explicit 0.0.0.0:3128\n" ZONES,
+         "http://192.0.2.222/perron.crl"},
+        {"listen explicit [fe80::1]:3128\nlisten transparent port 3129\n" ZONES,
+         "http://192.0.2.222/perron.crl"},
+        {"listen transparent port 3129\ndivert tcp 443, 80\n" ZONES, "http://192.0.2.222/perron.crl"},
+        {"listen transparent port 3129\ndivert tcp 8443, 443\n" ZONES, "http://192.0.2.222:8443/perron.crl"},
+        {"listen transparent port 3129\nlisten explicit 10.0.0.1:3128\n" ZONES,
+         "http://10.0.0.1:3128/perron.crl"},
+        {"listen explicit [fd00::1]:3128\nlisten explicit 10.0.0.1:80\n" ZONES, "http://10.0.0.1/perron.crl"},
+        {"listen explicit [fd00::1]:3128\n" ZONES, "http://[fd00::1]:3128/perron.crl"},
+        {"listen transparent port 3129\nzone internet\nzone lan network fd00::/8\n",
+         "http://[2001:db8::222]/perron.crl"},
+        {"listen transparent port 3129\nzone internet\nzone lan network fd00::/8, 10.0.0.0/8\n",
+         "http://192.0.2.222/perron.crl"},
+        {"crl \"http://own.test/x\"\nlisten explicit 10.0.0.1:3128\n" ZONES, "http://own.test/x"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct compile_opts opts = {0};
+        struct snapshot *s;
+        char text[1024];
+        snprintf(text, sizeof text, "%sweb { allow any }\n", cases[i].text);
+        compile_bytes(span_str(text), &opts, &c);
+        if (c.rc != RC_OK)
+            fail_msg("case %zu: %s", i, c.diag);
+        assert_int_equal(snapshot_open(c.fds, c.hash, &s), RC_OK);
+        if (!span_eq(snapshot_settings(s)->crl, span_str(cases[i].url)))
+            fail_msg("case %zu: %.*s", i, (int)snapshot_settings(s)->crl.n, snapshot_settings(s)->crl.p);
+        snapshot_put(s);
+        compiled_close(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -401,6 +443,7 @@ int main(void)
         cmocka_unit_test(a_missing_interface),
         cmocka_unit_test(one_node_is_ours),
         cmocka_unit_test(settings_and_their_defaults),
+        cmocka_unit_test(the_crl_pointer_has_a_default),
         cmocka_unit_test(the_ends_of_the_address_space),
         cmocka_unit_test(zones_and_who_is_in_them),
     };

@@ -17,7 +17,7 @@ static uint64_t walk(struct ring *r)
     enum ring_kind kind;
     span f;
     while (ring_peek(r, &cursor, &kind, &seq, &f) == RC_OK) {
-        gw_assert(kind == RING_EVENT && f.n <= LIM_EVENT_BYTES && ++n <= LIM_RING_BYTES / FRAME);
+        gw_assert(kind > 0 && kind < RING_KINDS && f.n <= LIM_EVENT_BYTES && ++n <= LIM_RING_BYTES / FRAME);
         for (size_t i = 0; i < f.n; i++)
             sum += f.p[i];
     }

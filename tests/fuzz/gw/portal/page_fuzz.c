@@ -1,6 +1,6 @@
 /* Whatever a client's headers and a stranger's address hold, a page or a line comes out whose head says its
  * length, and in which no byte of theirs is mark-up. Input: kind, then texts with their lengths (u16):
- * Accept-Language, Accept, host, path, rule, cause, mail, telephone. */
+ * Accept-Language, Accept, host, path, rule, cause, mail, telephone, where a click leads back to. */
 #include <stdio.h>
 
 #include "gw/base/obj.h"
@@ -40,12 +40,13 @@ static bool markup(const struct page *p, size_t n[2])
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct rd r = rd_of(span_of(data, size));
-    struct page p = {
-        .kind = (enum page_kind)(rd_u8(&r) % (PAGE_BAD_ANSWER + 1)), .status = 403, .code = "A7K-2Q9F-XM4"};
+    struct page p = {.kind = (enum page_kind)(rd_u8(&r) % PAGE_KINDS), .status = 403, .code = "A7K-2Q9F-XM4"};
     size_t theirs[2], ours[2];
     p.accept_language = rd_vec16(&r);
     p.accept = rd_vec16(&r);
-    span *text[] = {&p.host, &p.path, &p.rule, &p.what, &p.mail, &p.telephone};
+    p.click_token = SPAN("token");
+    p.click_minutes = 15;
+    span *text[] = {&p.host, &p.path, &p.rule, &p.what, &p.mail, &p.telephone, &p.click_to};
     for (size_t i = 0; i < N_ELEMS(text); i++)
         *text[i] = rd_vec16(&r);
     if (p.what.n == 0 || p.host.n == 0)

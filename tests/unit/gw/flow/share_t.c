@@ -74,6 +74,82 @@ static void the_table_is_bounded(void **state)
     share_fini(&s);
 }
 
+/* ---- open flows ---- */
+
+static struct addr numbered(const char *net, unsigned n)
+{
+    struct addr a = address(net);
+    size_t last = a.family == 4 ? 3 : 15;
+    a.b[last] = (uint8_t)n;
+    a.b[last - 1] = (uint8_t)(a.family == 6 ? n >> 8 : a.b[last - 1]);
+    return a;
+}
+
+static unsigned fill(struct share *s, const struct addr *a)
+{
+    unsigned n = 0;
+    while (n < 100000 && share_enter(s, a))
+        n++;
+    return n;
+}
+
+static void one_address_does_not_take_the_place_of_others(void **state)
+{
+    static const char *const clients[][2] = {{"10.32.1.10", "10.32.1.11"}, {"fd10:32::1", "fd10:32::2"}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct share s;
+        struct addr a = address(clients[i][0]), b = address(clients[i][1]);
+        share_init(&s);
+        assert_int_equal(fill(&s, &a), LIM_CLIENT_FLOWS);
+        assert_false(share_enter(&s, &a));
+        assert_true(share_enter(&s, &b));
+        share_leave(&s, &a);
+        assert_true(share_enter(&s, &a));
+        assert_false(share_enter(&s, &a));
+        share_fini(&s);
+    }
+}
+
+static void one_network_leaves_room_for_others(void **state)
+{
+    static const char *const nets[][2] = {{"10.32.1.0", "10.32.2.1"}, {"fd10:32::", "fd10:32:0:1::1"}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct share s;
+        struct addr other = address(nets[i][1]);
+        unsigned n = 0;
+        share_init(&s);
+        for (unsigned k = 0; k < 256; k++) {
+            struct addr a = numbered(nets[i][0], k);
+            n += fill(&s, &a);
+        }
+        assert_int_equal(n, LIM_NETWORK_FLOWS);
+        assert_true(share_enter(&s, &other));
+        share_fini(&s);
+    }
+}
+
+static void who_has_left_leaves_no_entry(void **state)
+{
+    struct share s;
+    (void)state;
+    share_init(&s);
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned k = 0; k < 300; k++) {
+            struct addr a = numbered("fd10:32::", k);
+            assert_true(share_enter(&s, &a));
+        }
+        assert_int_equal(s.open.n, 301);
+        for (unsigned k = 0; k < 300; k++) {
+            struct addr a = numbered("fd10:32::", k);
+            share_leave(&s, &a);
+        }
+        assert_int_equal(s.open.n, 0);
+    }
+    share_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +157,9 @@ int main(void)
         cmocka_unit_test(other_clients_have_their_own),
         cmocka_unit_test(an_ipv6_client_does_not_get_more_by_changing_its_address),
         cmocka_unit_test(the_table_is_bounded),
+        cmocka_unit_test(one_address_does_not_take_the_place_of_others),
+        cmocka_unit_test(one_network_leaves_room_for_others),
+        cmocka_unit_test(who_has_left_leaves_no_entry),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -215,9 +215,9 @@ static void half_put(int fd, uint64_t head, uint64_t seq, unsigned done)
     if (done >= 2)
         poke(fd, HEADER + (off_t)(head % LIM_RING_BYTES) + 16, &f.v, 8);
     if (done >= 3)
-        poke(fd, AT_NOTE + 16 * (off_t)(seq % 2), &after, 8);
+        poke(fd, AT_NOTE + 24 * (off_t)(seq % 2), &after, 8);
     if (done >= 4)
-        poke(fd, AT_NOTE + 16 * (off_t)(seq % 2) + 8, &seq, 8);
+        poke(fd, AT_NOTE + 24 * (off_t)(seq % 2) + 8, &seq, 8);
     if (done >= 5)
         poke(fd, AT_HEAD, &after, 8);
 }
@@ -249,6 +249,37 @@ static void a_producer_killed_after_any_store_leaves_no_gap(void **state)
             pair_close(&p);
         }
     }
+}
+
+/* Each kind counts for itself, also across a kill: readers of the log see its numbers without a gap. */
+static void kinds_are_numbered_apart(void **state)
+{
+    (void)state;
+    struct pair p;
+    pair_open(&p);
+    static const enum ring_kind order[] = {RING_EVENT,  RING_RECORD, RING_RECORD, RING_EVENT,
+                                           RING_RECORD, RING_RECORD, RING_EVENT};
+    uint64_t count[RING_KINDS] = {0};
+    for (size_t i = 0; i < N_ELEMS(order); i++) {
+        bool wake;
+        assert_int_equal(ring_reserve(p.w), RC_OK);
+        ring_put(p.w, order[i], SPAN("frame"), &wake);
+        if (i % 2 == 0) { /* another worker goes on */
+            ring_unmap(p.w);
+            assert_int_equal(ring_map(p.fd, &p.w), RC_OK);
+        }
+    }
+    uint64_t cursor = ring_tail(p.l), seq;
+    enum ring_kind kind;
+    span f;
+    for (size_t i = 0; i < N_ELEMS(order); i++) {
+        assert_int_equal(ring_peek(p.l, &cursor, &kind, &seq, &f), RC_OK);
+        assert_int_equal(kind, order[i]);
+        assert_int_equal(seq, ++count[kind]);
+    }
+    assert_int_equal(ring_next_of(p.w, RING_RECORD), 5);
+    assert_int_equal(ring_next_seq(p.w), 4);
+    pair_close(&p);
 }
 
 /* Image of the ring taken at a moment goes on as the real one would. */
@@ -299,7 +330,7 @@ static void broken_frames_are_found(void **state)
     (void)state;
     static const struct {
         uint32_t n, kind;
-    } bad[] = {{0, 0},          {8, 2}, {LIM_EVENT_BYTES + 1, 1},
+    } bad[] = {{0, 0},          {8, 3}, {LIM_EVENT_BYTES + 1, 1},
                {UINT32_MAX, 1}, {9, 1}, {LIM_EVENT_BYTES, 1},
                {8, 0xffffffff}};
     for (size_t i = 0; i < N_ELEMS(bad); i++) {
@@ -486,6 +517,7 @@ int main(void)
         cmocka_unit_test(the_edge_of_the_map_is_crossed_at_every_offset),
         cmocka_unit_test(a_reader_that_comes_back_sees_what_was_not_advanced),
         cmocka_unit_test(a_producer_killed_after_any_store_leaves_no_gap),
+        cmocka_unit_test(kinds_are_numbered_apart),
         cmocka_unit_test(a_copied_state_goes_on_where_it_stood),
         cmocka_unit_test(one_wake_for_one_sleep),
         cmocka_unit_test(kill_9_of_the_producer_loses_and_doubles_nothing),

@@ -32,22 +32,36 @@ static struct prefix net(const char *text)
     return p;
 }
 
+typedef enum rc (*printer)(struct buf *out, const struct nft_plan *p, struct buf *err);
+
 /* The text with a NUL behind it. */
-static const char *rules(struct buf *out, const struct nft_plan *p)
+static const char *print(printer f, struct buf *out, const struct nft_plan *p)
 {
     struct buf err = {0};
     buf_clear(out);
-    assert_int_equal(nft_rules(out, p, &err), RC_OK);
+    assert_int_equal(f(out, p, &err), RC_OK);
     assert_int_equal(buf_len(&err), 0);
     assert_int_equal(buf_put_u8(out, 0), RC_OK);
     return (const char *)buf_span(out).p;
+}
+
+static const char *own(struct buf *out, const struct nft_plan *p)
+{
+    return print(nft_rules_own, out, p);
+}
+
+static const char *closed(struct buf *out, const struct nft_plan *p)
+{
+    return print(nft_rules_closed, out, p);
 }
 
 static void expect_refused(struct nft_zone z, const char *why)
 {
     struct nft_plan p = plan_of(&z, 1);
     struct buf out = {0}, err = {0};
-    assert_int_equal(nft_rules(&out, &p, &err), RC_CONFIG);
+    assert_int_equal(nft_rules_closed(&out, &p, &err), RC_CONFIG);
+    buf_clear(&err);
+    assert_int_equal(nft_rules_own(&out, &p, &err), RC_CONFIG);
     assert_int_equal(buf_len(&out), 0);
     assert_int_equal(buf_put_u8(&err, 0), RC_OK);
     assert_non_null(strstr((const char *)err.p, why));
@@ -85,12 +99,25 @@ static void an_empty_plan_only_removes(void **state)
     none[2].to4.port = none[2].to6.port = 0;
     for (size_t i = 0; i < 3; i++) {
         assert_true(nft_plan_empty(&none[i]));
-        const char *text = rules(&out, &none[i]);
-        assert_non_null(strstr(text, "delete table inet perron\n"));
-        assert_non_null(strstr(text, "delete table inet perron_closed\n"));
-        assert_null(strstr(text, "chain"));
+        assert_string_equal(own(&out, &none[i]),
+                            "add table inet perron { flags owner; }\ndelete table inet perron\n");
+        assert_string_equal(closed(&out, &none[i]),
+                            "add table inet perron_closed\ndelete table inet perron_closed\n");
     }
     assert_false(nft_plan_empty(&none[3]));
+    buf_fini(&out);
+}
+
+/* A chain that is made anew misses packets: the table stays, its rules are replaced. */
+static void the_table_that_diverts_is_never_made_anew(void **state)
+{
+    (void)state;
+    struct nft_zone z = {.interface = SPAN("lan0")};
+    struct nft_plan p = plan_of(&z, 1);
+    struct buf out = {0};
+    const char *text = own(&out, &p);
+    assert_non_null(strstr(text, "flush table inet perron\n"));
+    assert_null(strstr(text, "delete"));
     buf_fini(&out);
 }
 
@@ -100,19 +127,17 @@ static void open_has_no_second_table_and_refuses_quic_in_the_first(void **state)
     struct nft_zone z = {.interface = SPAN("lan0")};
     struct nft_plan p = plan_of(&z, 1);
     struct buf out = {0};
-    const char *closed = strstr(rules(&out, &p), "\ntable inet perron_closed {");
-    assert_non_null(closed);
-    assert_non_null(strstr(closed, "port-unreachable"));
-    assert_non_null(strstr(closed, "drop"));
+    const char *shut = strstr(closed(&out, &p), "\ntable inet perron_closed {");
+    assert_non_null(shut);
+    assert_non_null(strstr(shut, "port-unreachable"));
+    assert_non_null(strstr(shut, "drop"));
     p.closed = false;
-    const char *text = rules(&out, &p);
-    assert_null(strstr(text, "\ntable inet perron_closed {"));
+    assert_null(strstr(closed(&out, &p), "\ntable inet perron_closed {"));
+    const char *text = own(&out, &p);
     assert_non_null(strstr(text, "port-unreachable"));
     assert_null(strstr(text, "drop"));
     p.quic_refuse = false;
-    text = rules(&out, &p);
-    assert_null(strstr(text, "port-unreachable"));
-    assert_null(strstr(text, "forward"));
+    assert_null(strstr(own(&out, &p), "port-unreachable"));
     buf_fini(&out);
 }
 
@@ -124,17 +149,17 @@ static void a_family_without_a_listener_is_not_diverted(void **state)
     struct buf out = {0};
     p.to6.port = 0;
     p.to4.addr = net("192.0.2.1").a;
-    const char *text = rules(&out, &p);
+    const char *text = own(&out, &p);
     assert_non_null(strstr(text, "tproxy ip to 192.0.2.1:3129 "));
     assert_null(strstr(text, "tproxy ip6"));
     p.to6 = (struct nft_target){net("2001:db8::1").a, 3130};
-    text = rules(&out, &p);
+    text = own(&out, &p);
     assert_non_null(strstr(text, "tproxy ip6 to [2001:db8::1]:3130 "));
     assert_non_null(strstr(text, "tcp dport != { 3129, 3130 } socket transparent 1"));
     buf_fini(&out);
 }
 
-static void networks_go_to_sets_of_their_family(void **state)
+static void each_network_has_a_rule_of_its_family(void **state)
 {
     (void)state;
     const struct prefix nets[] = {net("10.0.0.0/8"), net("fd00::/8"), net("192.0.2.7")},
@@ -143,16 +168,49 @@ static void networks_go_to_sets_of_their_family(void **state)
                                      {.interface = SPAN("wlan-0.7"), .nets = all, .n_nets = 1}};
     struct nft_plan p = plan_of(zones, 2);
     struct buf out = {0};
-    const char *text = rules(&out, &p);
-    assert_non_null(strstr(text, "elements = { 10.0.0.0/8, 192.0.2.7/32 }"));
-    assert_non_null(strstr(text, "elements = { fd00::/8 }"));
-    assert_non_null(strstr(text, "  ip saddr @zone0_v4 goto take\n"));
-    assert_non_null(strstr(text, "  ip6 saddr @zone0_v6 goto take\n"));
+    const char *text = own(&out, &p);
+    assert_non_null(strstr(text, "  ip saddr 10.0.0.0/8 goto take\n"));
+    assert_non_null(strstr(text, "  ip saddr 192.0.2.7/32 goto take\n"));
+    assert_non_null(strstr(text, "  ip6 saddr fd00::/8 goto take\n"));
     assert_non_null(strstr(text, "  iifname \"wlan-0.7\" meta nfproto ipv4 goto take\n"));
-    assert_null(strstr(text, "zone1_v6"));
     assert_null(strstr(text, "iifname \"wlan-0.7\" meta nfproto ipv6"));
-    assert_non_null(strstr(text, "elements = { 80, 443 }"));
+    assert_non_null(strstr(text, "tcp dport != { 80, 443 } accept\n"));
     assert_non_null(strstr(text, "meta skuid 100-200"));
+    assert_non_null(strstr(closed(&out, &p), "tcp dport { 80, 443 } jump tcp_zones\n"));
+    buf_fini(&out);
+}
+
+static size_t count(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = strstr(text, what); p; p = strstr(p + 1, what))
+        n++;
+    return n;
+}
+
+/* Interfaces that lead to people and not to the internet, each once; in both tables. */
+static void strangers_are_looked_for_where_zones_have_interfaces(void **state)
+{
+    (void)state;
+    const struct prefix nets[] = {net("10.0.0.0/8")};
+    const struct nft_zone zones[] = {{.interface = SPAN("lan0"), .nets = nets, .n_nets = 1},
+                                     {.interface = SPAN("lan0"), .nets = nets, .n_nets = 1},
+                                     {.nets = nets, .n_nets = 1},
+                                     {.interface = SPAN("eth7"), .nets = nets, .n_nets = 1}};
+    struct nft_plan p = plan_of(zones, N_ELEMS(zones));
+    struct buf out = {0};
+    const printer both[] = {nft_rules_own, nft_rules_closed};
+    for (size_t i = 0; i < 2; i++) {
+        p.internet = SPAN_NONE;
+        const char *text = print(both[i], &out, &p);
+        assert_int_equal(count(text, "jump strangers"), 2);
+        assert_int_equal(count(text, "  iifname \"lan0\" jump strangers\n"), 1);
+        assert_int_equal(count(text, "  iifname \"eth7\" jump strangers\n"), 1);
+        assert_non_null(strstr(text, "  iifname \"lan0\" ip saddr 10.0.0.0/8 return\n"));
+        assert_non_null(strstr(text, "  ip saddr 10.0.0.0/8 return\n"));
+        p.internet = SPAN("eth7");
+        assert_int_equal(count(print(both[i], &out, &p), "jump strangers"), 1);
+    }
     buf_fini(&out);
 }
 
@@ -162,9 +220,11 @@ int main(void)
         cmocka_unit_test(an_interface_name_cannot_smuggle_rules),
         cmocka_unit_test(a_zone_of_everything_is_no_zone),
         cmocka_unit_test(an_empty_plan_only_removes),
+        cmocka_unit_test(the_table_that_diverts_is_never_made_anew),
         cmocka_unit_test(open_has_no_second_table_and_refuses_quic_in_the_first),
         cmocka_unit_test(a_family_without_a_listener_is_not_diverted),
-        cmocka_unit_test(networks_go_to_sets_of_their_family),
+        cmocka_unit_test(each_network_has_a_rule_of_its_family),
+        cmocka_unit_test(strangers_are_looked_for_where_zones_have_interfaces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

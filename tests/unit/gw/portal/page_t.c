@@ -275,7 +275,7 @@ static void nothing_is_fetched_and_nothing_runs(void **state)
     (void)state;
     static const char *const never[] = {"<script", "src=",    "url(",  "@import", "http:",       "https:",
                                         "<link",   "<iframe", "<form", " style=", "javascript:", " on"};
-    for (size_t k = 0; k <= PAGE_BAD_ANSWER; k++) {
+    for (size_t k = 0; k < PAGE_KINDS; k++) {
         struct page p = sample();
         p.kind = (enum page_kind)k;
         p.accept_language = SPAN("de");
@@ -290,7 +290,7 @@ static void every_kind_in_every_language(void **state)
 {
     (void)state;
     static const char *const langs[] = {"fr", "nl", "de", "en"};
-    for (size_t k = 0; k <= PAGE_BAD_ANSWER; k++) {
+    for (size_t k = 0; k < PAGE_KINDS; k++) {
         for (size_t l = 0; l < LANG_N; l++) {
             char html[32];
             struct page p = sample();
@@ -367,6 +367,74 @@ static void a_program_gets_one_line(void **state)
     buf_fini(&a.b);
 }
 
+/* ---- warnings ---- */
+
+static struct page warning(void)
+{
+    struct page p = sample();
+    p.kind = PAGE_WARNED;
+    p.click_token = SPAN("AgEtoken");
+    p.click_to = SPAN("/a?b=\"c\"&d='<e>'");
+    p.click_minutes = 15;
+    return p;
+}
+
+static void a_warning_has_a_way_on_and_nothing_else_to_follow(void **state)
+{
+    (void)state;
+    static const char *const button[LANG_N] = {"Continuer vers le site", "Verder naar de site",
+                                               "Weiter zur Website", "Continue to the site"};
+    static const char *const langs[] = {"fr", "nl", "de", "en"};
+    for (size_t l = 0; l < LANG_N; l++) {
+        struct page p = warning();
+        p.accept_language = span_str(langs[l]);
+        struct answer a = render(&p);
+        check_has(a.head, "HTTP/1.1 403 ");
+        check_has(a.head, "form-action 'self'");
+        check_has(a.body, "<form method=\"get\" action=\"/.perron/continue\">");
+        check_has(a.body, "<input type=\"hidden\" name=\"t\" value=\"AgEtoken\">");
+        check_has(a.body, "name=\"to\" value=\"/a?b=&quot;c&quot;&amp;d=&#39;&lt;e&gt;&#39;\">");
+        check_has(a.body, button[l]);
+        check_has(a.body, "15 min.");
+        assert_false(has(a.body, text_of(TEXT_CLICK_RESEND, (enum page_lang)l)));
+        buf_fini(&a.b);
+        p.resend = true;
+        a = render(&p);
+        check_has(a.body, text_of(TEXT_CLICK_RESEND, (enum page_lang)l));
+        buf_fini(&a.b);
+    }
+}
+
+static void only_a_warning_with_a_token_has_a_button(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < PAGE_KINDS; k++) {
+        struct page p = warning();
+        p.kind = (enum page_kind)k;
+        if (k == PAGE_WARNED)
+            p.click_token = SPAN_NONE;
+        else
+            p.resend = true;
+        struct answer a = render(&p);
+        assert_false(has(a.body, "<form") || has(a.body, "<button"));
+        if (k != PAGE_WARNED)
+            check_has(a.head, "form-action 'none'");
+        buf_fini(&a.b);
+    }
+}
+
+static void a_program_gets_no_token(void **state)
+{
+    (void)state;
+    struct page p = warning();
+    p.accept = SPAN("*/*");
+    struct answer a = render(&p);
+    assert_true(span_has_prefix(a.body, SPAN("Before you open this page: www.example.org/a/b.html; ")));
+    assert_false(has(a.body, "AgEtoken"));
+    assert_true(a.body.p[a.body.n - 1] == '\n' && memchr(a.body.p, '\n', a.body.n - 1) == NULL);
+    buf_fini(&a.b);
+}
+
 /* ---- contrast (WCAG 2.1, definition of relative luminance) ---- */
 
 struct color {
@@ -415,6 +483,7 @@ static void every_pair_of_colours_has_contrast(void **state)
         {"muted", "soft", 4.5},   {"muted", "ground", 4.5},    {"link", "paper", 4.5},
         {"blocked", "paper", 3},  {"certificate", "paper", 3}, {"other", "paper", 3},
         {"blocked", "ground", 3}, {"other", "ground", 3},      {"certificate", "ground", 3},
+        {"link", "soft", 4.5},
     };
     for (size_t i = 0; i < N_ELEMS(pairs); i++) {
         for (int mode = 0; mode < 2; mode++) {
@@ -465,6 +534,9 @@ int main(void)
         cmocka_unit_test(a_defect_is_named_in_the_readers_language),
         cmocka_unit_test(without_a_help_line_no_empty_link),
         cmocka_unit_test(a_program_gets_one_line),
+        cmocka_unit_test(a_warning_has_a_way_on_and_nothing_else_to_follow),
+        cmocka_unit_test(only_a_warning_with_a_token_has_a_button),
+        cmocka_unit_test(a_program_gets_no_token),
         cmocka_unit_test(every_pair_of_colours_has_contrast),
         cmocka_unit_test(a_pac_file_names_a_host_and_nothing_else),
     };

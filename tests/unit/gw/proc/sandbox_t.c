@@ -59,7 +59,7 @@ static enum outcome as_role(enum role r, bool (*attempt)(void))
         bool dir = r == ROLE_LOGGER || r == ROLE_COMPILER;
         log_setup(role_name(r), LOG_ERROR);
         signal(SIGSYS, SIG_DFL); /* the test library catches it */
-        if (sandbox_drop(r, 1) != RC_OK || sandbox_close(r, dir ? scratch_fd : -1) != RC_OK)
+        if (sandbox_drop(r, 1) != RC_OK || sandbox_close(r, dir ? scratch_fd : -1, -1) != RC_OK)
             _exit(2);
         _exit(attempt() ? 0 : 1);
     }
@@ -349,7 +349,7 @@ static enum outcome behind_paths(enum paths paths, enum tcp tcp, bool (*attempt)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        _exit(sandbox_paths(&p, paths == PATHS_WRITE_ONE ? scratch_fd : -1) == RC_OK && attempt() ? 0 : 1);
+        _exit(sandbox_paths(&p, paths == PATHS_WRITE_GIVEN ? scratch_fd : -1, -1) == RC_OK && attempt() ? 0 : 1);
     }
     assert_true(waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : REFUSED;
@@ -371,8 +371,8 @@ static void landlock_holds_alone(void **state)
         skip(); /* rules for TCP came with version 4 */
     assert_int_equal(behind_paths(PATHS_NONE, TCP_CONNECT, reads_passwd), REFUSED);
     assert_int_equal(behind_paths(PATHS_NONE, TCP_CONNECT, executes), REFUSED);
-    assert_int_equal(behind_paths(PATHS_WRITE_ONE, TCP_NONE, reads_passwd), REFUSED);
-    assert_int_equal(behind_paths(PATHS_WRITE_ONE, TCP_NONE, writes_its_directory), DONE);
+    assert_int_equal(behind_paths(PATHS_WRITE_GIVEN, TCP_NONE, reads_passwd), REFUSED);
+    assert_int_equal(behind_paths(PATHS_WRITE_GIVEN, TCP_NONE, writes_its_directory), DONE);
     assert_int_equal(behind_paths(PATHS_READ_BUT_ONE, TCP_NONE, reads_passwd), DONE);
     assert_int_equal(behind_paths(PATHS_READ_BUT_ONE, TCP_NONE, writes_tmp), REFUSED);
     assert_int_equal(behind_paths(PATHS_READ_ETC, TCP_NONE, reads_passwd), DONE);

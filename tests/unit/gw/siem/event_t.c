@@ -24,6 +24,10 @@ static struct event_perron decision(void)
         .rule = SPAN("block category streaming"),
         .rule_at = SPAN("perron.conf:33"),
         .category = SPAN("streaming"),
+        .lifted = "clicked",
+        .observed = true,
+        .set = SPAN("safe-search, youtube strict"),
+        .log = SPAN("security"),
         .zone = SPAN("lan"),
         .user = SPAN("u-0123456789"),
         .snapshot = "0123456789ab",
@@ -188,7 +192,7 @@ static void each_byte_is_spelled_as_json_wants_it(void **state)
 static void check_all_texts(span s, struct buf *b)
 {
     struct event_perron p = decision();
-    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = s;
+    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = p.set = p.log = s;
     struct event_http h = http_event();
     h.perron = p;
     h.hostname = h.path = h.method = h.protocol = h.user_agent = h.referer_host = h.content_type = s;
@@ -300,21 +304,38 @@ static void an_exchange_says_what_eve_says(void **state)
     buf_fini(&b);
 }
 
+/* A tunnel may be open for days: 32 bits of microseconds are 71 minutes. */
+static void a_long_flow_says_how_long(void **state)
+{
+    (void)state;
+    struct buf b = {0};
+    struct event_flow e = flow_event();
+    e.perron.t_total = UINT64_C(86400000000) * 30;
+    assert_int_equal(event_flow_json(&b, &e), RC_OK);
+    json_t *j = parsed(&b), *times = json_object_get(json_object_get(j, "perron"), "times_us");
+    assert_true(json_integer_value(json_object_get(times, "total")) == 86400000000 * 30);
+    json_decref(j);
+    buf_fini(&b);
+}
+
 static void the_end_of_a_flow_says_how_it_ended(void **state)
 {
     (void)state;
     static const struct {
         const char *reason, *action, *eve;
+        bool observed;
     } ends[] = {
         {"done", "allow", NULL},           {"policy", "block", "forced"},
         {"idle", "allow", "timeout"},      {"hello-timeout", NULL, "timeout"},
         {"shutdown", "block", "shutdown"}, {NULL, NULL, NULL},
+        {"done", "block", NULL, true},
     };
     struct buf b = {0};
     for (size_t i = 0; i < N_ELEMS(ends); i++) {
         struct event_flow e = flow_event();
         e.perron.reason = ends[i].reason;
         e.perron.action = ends[i].action;
+        e.perron.observed = ends[i].observed;
         assert_int_equal(event_flow_json(&b, &e), RC_OK);
         json_t *j = parsed(&b);
         const char *got = str_at(j, "flow", "reason");
@@ -542,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_lines_end_names_its_writer),
         cmocka_unit_test(an_exchange_says_what_eve_says),
         cmocka_unit_test(the_end_of_a_flow_says_how_it_ended),
+        cmocka_unit_test(a_long_flow_says_how_long),
         cmocka_unit_test(the_least_event_is_still_a_line),
         cmocka_unit_test(every_field_of_the_table_is_written),
         cmocka_unit_test(times_are_those_of_the_calendar),

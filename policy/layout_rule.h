@@ -1,0 +1,69 @@
+/* Records of a policy part that hold its rules, and the bit sets by which they are found. See image.h. */
+#ifndef POLICY_LAYOUT_RULE_H
+#define POLICY_LAYOUT_RULE_H
+
+#include "policy/layout.h"
+
+/* What a `set` rule sets. */
+struct img_mod {
+    struct img_run value; /* of BYTES */
+    uint32_t kind, limit_s;
+};
+
+struct img_rule {
+    struct img_run text, name, file, reason, owner, ticket, purpose; /* of BYTES */
+    struct img_run mods;                                             /* of MODS */
+    struct img_run schedules;                                        /* of NUMBERS: those it names */
+    uint64_t key;
+    int64_t since, until, observe_until; /* INT64_MIN, INT64_MAX, INT64_MIN: not said */
+    uint32_t line, exempt_s;
+    uint16_t block;
+    uint8_t verb, table, log, answer, quic_refuse, delegated; /* verb VERB_N: an `observe` statement */
+};
+
+#define IMG_DENSE UINT32_MAX
+
+/* Bit sets are ANDed this many words at a time. */
+enum { IMG_BLOCK_WORDS = 8 };
+static inline uint32_t img_words(uint32_t n_rules)
+{
+    return (n_rules + 64 * IMG_BLOCK_WORDS - 1) / (64 * IMG_BLOCK_WORDS) * IMG_BLOCK_WORDS;
+}
+
+/* Rules: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS. Numbers count
+ * from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or the excepted
+ * rules (except). */
+struct img_token {
+    struct img_run accept, except;
+};
+
+struct img_dim {
+    uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */
+    uint32_t free;      /* first word of BITS: rules with neither condition nor exception */
+    struct img_run tokens;
+};
+
+/* Which rules hold at a time: `dates` in ascending order, and every IMG_DATE_STEP of them a bit set of the
+ * rules that hold before it, from word date_bits of BITS on (dates.n / IMG_DATE_STEP + 1 sets). */
+enum { IMG_DATE_STEP = 16 };
+
+struct img_table {
+    struct img_run rules;
+    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;         /* first word of BITS: every rule */
+    uint32_t forbids;     /* first word of BITS: `forbid` rules */
+    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
+    uint32_t lead;        /* that many rules at the beginning come from delegated files */
+    struct img_run dates; /* of DATES */
+    uint32_t date_bits;
+    struct img_dim dim[DIM_N];
+};
+
+/* Tokens of dimension FOR: groups, then users, then this one. */
+static inline uint32_t img_token_unidentified(uint32_t n_groups, uint32_t n_users)
+{
+    return n_groups + n_users;
+}
+
+#endif

@@ -1,0 +1,149 @@
+"""The reference of the policy language, gw/man/perron.policy.5: each example of it compiles without an error or a
+warning, each has a wrong variant in tests/policy/reference.wrong whose diagnostic is the expected one, and every word
+of the language stands in an example. So do the policies that are shipped: policy/examples and policy/starter.policy.
+"""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("PERRON_BUILD", ROOT / "build"))
+NOW = "2026-11-24T10:00:00Z"
+
+# What an example may take for granted: a line is left out where the example declares that name itself.
+BEFORE = """\
+zone lan network 10.0.0.0/8
+zone guests network 172.16.0.0/12
+host omnipro 10.32.4.20
+host resolver 10.32.0.53
+service web tcp 80, 443
+service names udp 53 tcp 53
+group pupils user "martin"
+group agents user "anne"
+group it-staff user "lambert"
+category streaming domain "media.example"
+category social-networks domain "friends.example"
+category gambling domain "casino.example"
+category malware domain "evil.example"
+category filehosting domain "files.example"
+category banking domain "bank.example"
+category health domain "hospital.example"
+category eid domain "eid.example"
+schedule class-hours mon-fri 08:15-12:00 13:00-16:30
+schedule exam 2027-06-01 08:00-12:00
+"""
+BEHIND = "web { allow any }\n"
+
+
+def examples():
+    """{name: text} of the page."""
+    page = (ROOT / "gw/man/perron.policy.5").read_text()
+    found = re.findall(r'^\.\\" example: (\S+)\n\.Bd [^\n]*\n(.*?)^\.Ed$', page, re.M | re.S)
+    assert len(found) == page.count('.\\" example: ') == page.count("\n.Bd ")
+    names = [name for name, _ in found]
+    assert len(names) == len(set(names))
+    return {name: text.replace("\\e", "\\") for name, text in found}
+
+
+def wrong_ones():
+    """[(name, text, sentence)] of the wrong variants."""
+    text = (ROOT / "tests/policy/reference.wrong").read_text()
+    found = re.findall(r"^== (\S+)\n(.*?)^-- ([^\n]*)\n", text, re.M | re.S)
+    assert len(found) == len(re.findall(r"^== ", text, re.M))
+    return found
+
+
+EXAMPLES = examples()
+WRONG = wrong_ones()
+
+
+def declared(text):
+    return set(re.findall(r"^ *(zone|host|service|group|category|schedule) +(\S+)", text, re.M))
+
+
+def whole(text):
+    own = declared(re.sub(r"^node .*?^}", "", text, flags=re.M | re.S))
+    before = "".join(line + "\n" for line in BEFORE.splitlines() if not declared(line) & own)
+    return before + text + ("" if re.search(r"^web\b", text, re.M) else BEHIND)
+
+
+def check(folder, text):
+    """(exit status, [(line, "error" or "warning", sentence)]); interfaces are the machine's own."""
+    for name in ("lists", "ut1", "parts", "schools"):
+        (folder / name).mkdir(exist_ok=True)
+    for name in ("social_networks", "audio-video", "radio"):
+        (folder / "ut1" / name).mkdir(exist_ok=True)
+        (folder / "ut1" / name / "domains").write_text(f"{name.replace('_', '-')}.example\n")
+    (folder / "lists/private.txt").write_text("private.example\n")
+    (folder / "parts/a.policy").write_text("host printer 10.0.0.9\n")
+    (folder / "schools/seraing.policy").write_text('web { block category streaming }\n')
+    (folder / "schools/huy.policy").write_text('web { allow category streaming domain "a.media.example" }\n')
+    if "ut1 " in text and not re.search("^lists ", text, re.M):
+        text = 'lists "ut1"\n' + text
+    (folder / "x.policy").write_text(text)
+    done = subprocess.run([BUILD / "perrond", "-n", "-f", "x.policy", "--clock", NOW], cwd=folder,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    said = re.findall(r"^[\w./-]+:(\d+):\d+: (error|warning): (.*)$", done.stdout, re.M)
+    return done.returncode, [s for s in said if "this machine has no interface" not in s[2]]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_example_is_right(name, tmp_path):
+    status, said = check(tmp_path, whole(EXAMPLES[name]))
+    assert said == [] and status == 0
+
+
+@pytest.mark.parametrize("name,text,sentence", WRONG, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(WRONG)])
+def test_wrong_variant_is_refused(name, text, sentence, tmp_path):
+    status, said = check(tmp_path, whole(text))
+    assert status == 1
+    assert any(kind == "error" and sentence in what for _, kind, what in said), said
+
+
+def test_every_example_has_a_wrong_variant():
+    assert set(EXAMPLES) == {name for name, _, _ in WRONG}
+
+
+def table_words(path, macro):
+    return re.findall(rf'^{macro}\(\w+,\s*"([^"]+)"', (ROOT / path).read_text(), re.M)
+
+
+def test_every_word_stands_in_an_example():
+    text = " ".join(EXAMPLES.values())
+    words = table_words("policy/verb.tbl", "V") + table_words("policy/noun.tbl", "N") + \
+        table_words("policy/event.tbl", "O")
+    statements = re.findall(r'^    \{"([a-z-]+)", p_\w+\},$', (ROOT / "policy/parse.c").read_text(), re.M)
+    assert len(words) > 30 and len(statements) > 20
+    others = ["except", "outside", "since", "until", "owner", "ticket", "reason", "name", "purpose", "quic refuse",
+              "safe-search", "youtube strict", "youtube moderate", "quota", "header", "ldap", "radius class", "stale",
+              "vpn site", "vpn remote", "ca none", "source keep", "unidentified", "user", "none"]
+    missing = [w for w in words + statements + others if not re.search(rf"(?<![\w-]){w}(?![\w-])", text)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("table,macro", [("policy/type.tbl", "T"), ("policy/pattern.tbl", "P")])
+def test_every_value_is_named(table, macro):
+    page = (ROOT / "gw/man/perron.policy.5").read_text()
+    words = re.findall(rf'^{macro}\("([^"]+)"', (ROOT / table).read_text(), re.M)
+    assert words and [w for w in words if w not in page] == []
+
+
+def test_every_defect_is_named():
+    page = (ROOT / "gw/man/perron.policy.5").read_text()
+    words = table_words("certs/defect.tbl", "D")
+    assert words and [w for w in words if w not in page] == []
+
+
+SHIPPED = sorted([*(ROOT / "policy/examples").glob("*.policy"), ROOT / "policy/starter.policy"])
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=[p.stem for p in SHIPPED])
+def test_shipped_policy_is_right(path):
+    done = subprocess.run([BUILD / "perrond", "-n", "-f", path, "--clock", NOW], stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
+    said = re.findall(r": (?:error|warning): (.*)$", done.stdout, re.M)
+    assert done.returncode == 0 and [s for s in said if "this machine has no interface" not in s] == []
+    assert path.stem == "starter" or path.read_text().count("\nexpect") >= 5

@@ -1,0 +1,773 @@
+/* The model's policies and its answers; see model.h. */
+#include "tests/unit/policy/model.h"
+
+#include <time.h>
+
+/* ---- words ---- */
+
+static const char *const VALUES[NOUNS][8] = {
+    [CATEGORY] = {"c0", "c1", "c2", "none"},
+    [FOR] = {"group g0", "group g1", "group g2", "group g3", "user \"u0\"", "user \"u3\"",
+             "group unidentified"},
+    [DOMAIN] = {"\"example\"", "\"b.example\"", "\"a.b.example\"", "\"other.test\"", "\"198.51.100.7\""},
+    [FROM] = {"lan", "guests", "faraway", "network 10.0.0.0/9", "network 10.64.0.0/16", "network 172.16.0.9",
+              "network fd00::/16"},
+    [TO] = {"lan", "internet", "network 198.51.100.7", "network 198.51.100.0/24"},
+    [PORT] = {"443", "1-1000", "400-500", "8443", "53", "1-60"}, /* the last two are UDP; bit 6: ICMP */
+    [METHOD] = {"GET", "POST"},
+    [UPLOAD] = {""},
+    [PATH] = {"\"/\"", "\"/a\"", "\"/a/b\"", "\"/ab/\""},
+    [DURING] = {"s0", "s1", "s2", "s3"},
+    [TYPE] = {"executable", "archive"},
+    [SIGNATURE] = {"1", "2-3"},
+    [VIRUS] = {""},
+    [PATTERN] = {"belgian-national-number", "iban"},
+    [APPLICATION] = {"tor", "\"bittorrent\""},
+};
+static const char *const WORD[NOUNS] = {"category", "for",     "domain",     "from",
+                                        "to",       "tcp",     "method",     "upload",
+                                        "path",     "during",  "type",       "signature severity",
+                                        "virus",    "pattern", "application"};
+static const unsigned N_VALUES[NOUNS] = {4, 7, 5, 7, 4, 6, 2, 1, 4, 4, 2, 2, 1, 2, 2};
+static const uint64_t NEEDS[NOUNS] = {
+    FACT_BIT(NAME), FACT_BIT(USER),      FACT_BIT(NAME),   FACT_BIT(SRC),     FACT_BIT(DST),
+    FACT_BIT(PORT), FACT_BIT(METHOD),    FACT_BIT(METHOD), FACT_BIT(PATH),    0,
+    FACT_BIT(TYPE), FACT_BIT(SIGNATURE), FACT_BIT(VIRUS),  FACT_BIT(PATTERN), FACT_BIT(APP)};
+
+#define B(x) (1u << (x))
+enum { TCP_ALL = 15, UDP_ALL = 48, ICMP = 64 };
+static const unsigned NOUNS_OF[BLOCKS] = {
+    [IN_FIREWALL] = B(FOR) | B(FROM) | B(TO) | B(PORT) | B(DURING) | B(APPLICATION),
+    [IN_TLS] = B(CATEGORY) | B(FOR) | B(DOMAIN) | B(FROM) | B(TO) | B(PORT) | B(DURING) | B(APPLICATION),
+    [IN_WEB] = B(CATEGORY) | B(FOR) | B(DOMAIN) | B(FROM) | B(TO) | B(PORT) | B(METHOD) | B(UPLOAD) |
+               B(PATH) | B(DURING) | B(APPLICATION),
+    [IN_CONTENT] = B(CATEGORY) | B(FOR) | B(DOMAIN) | B(FROM) | B(METHOD) | B(UPLOAD) | B(PATH) | B(DURING) |
+                   B(TYPE) | B(SIGNATURE) | B(VIRUS) | B(PATTERN),
+    [IN_DNS] = B(CATEGORY) | B(FOR) | B(DOMAIN) | B(FROM) | B(DURING),
+};
+
+/* Local dates and what they are in UTC: the clock goes forward on the 28th at 02:00. */
+static const struct {
+    const char *text;
+    int64_t since, until;
+} DATES[] = {{"2027-03-27", 1806102000, 1806188400},
+             {"2027-03-28", 1806188400, 1806271200},
+             {"2027-03-26 18:30", 1806082200, 1806082200},
+             {"2027-03-28 12:00", 1806228000, 1806228000}};
+
+/* ---- drawing ---- */
+
+static uint64_t seed;
+void draw_seed(uint64_t n)
+{
+    seed = n * 1000 + 1;
+}
+
+unsigned draw(unsigned n)
+{
+    seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (unsigned)(seed >> 33) % n;
+}
+
+static void put(struct buf *b, const char *s)
+{
+    assert_int_equal(buf_put_str(b, s), RC_OK);
+}
+
+/* Words that stand before a value hold for the next ones too: bare zones come first in VALUES. */
+static void put_values(struct buf *b, unsigned noun, unsigned set)
+{
+    const char *comma = " ";
+    put(b, " ");
+    put(b, noun == PORT && (set & UDP_ALL) ? "udp" : noun == PORT && (set & ICMP) ? "icmp" : WORD[noun]);
+    for (unsigned v = 0; v < N_VALUES[noun]; v++) {
+        if (!(set >> v & 1))
+            continue;
+        put(b, comma);
+        put(b, VALUES[noun][v]);
+        comma = ", ";
+    }
+}
+
+/* One port noun a rule; only the firewall knows others than TCP. */
+static unsigned draw_ports(unsigned block)
+{
+    unsigned kind = block == IN_FIREWALL ? draw(4) : 0;
+    return kind == 3 ? ICMP : kind == 2 ? B(4) * (1 + draw(3)) : 1 + draw(TCP_ALL);
+}
+
+static void draw_cond(struct mrule *r, unsigned noun, struct buf *b)
+{
+    unsigned all = B(N_VALUES[noun]) - 1;
+    if (draw(3) == 0)
+        r->want[noun] = noun == PORT ? draw_ports(r->block) : draw(all) + 1;
+    if (draw(6) == 0)
+        r->except[noun] = noun == PORT ? B(draw(4)) : B(draw(N_VALUES[noun]));
+    if ((r->want[noun] & ~r->except[noun]) == 0 || (noun == PORT && (r->want[noun] & ~(unsigned)TCP_ALL)))
+        r->except[noun] = r->want[noun] ? 0 : r->except[noun]; /* refused as a contradiction */
+    if (r->want[noun])
+        put_values(b, noun, r->want[noun]);
+    if (r->except[noun] && noun == DURING && draw(2)) {
+        put(b, " outside ");
+        put(b, VALUES[DURING][__builtin_ctz(r->except[noun])]);
+    } else if (r->except[noun]) {
+        put(b, " except");
+        put_values(b, noun, r->except[noun]);
+    }
+}
+
+static void draw_dates(struct mrule *r, struct buf *b)
+{
+    r->since = r->observe_until = INT64_MIN;
+    r->until = INT64_MAX;
+    unsigned since = draw(4), until = draw(4), observe = draw(4);
+    if (draw(8) == 0) {
+        r->since = DATES[since].since;
+        assert_int_equal(buf_printf(b, " since %s", DATES[since].text), RC_OK);
+    }
+    if (draw(8) == 0 && DATES[until].until > r->since) {
+        r->until = DATES[until].until;
+        assert_int_equal(buf_printf(b, " until %s", DATES[until].text), RC_OK);
+    }
+    if (draw(16) == 0 && r->verb != LOG && r->verb != SET && !r->delegated) {
+        r->observe_until = DATES[observe].until;
+        assert_int_equal(buf_printf(b, " observe until %s", DATES[observe].text), RC_OK);
+    }
+}
+
+static const char *const MODS[] = {"safe-search",       "youtube strict",    "quota 1h per user per day",
+                                   "header \"X-A: 1\"", "header \"x-a: 2\"", "header \"X-B: 3\""};
+enum { N_MODS = 6, MOD_OF_QUOTA = 2 };
+
+static unsigned draw_verb(unsigned block)
+{
+    static const unsigned verbs[BLOCKS][8] = {
+        {ALLOW, ALLOW, BLOCK, FORBID, LOG, ALLOW, BLOCK, ALLOW},
+        {EXEMPT, EXEMPT, INSPECT, BLOCK, EXEMPT, INSPECT, EXEMPT, INSPECT},
+        {ALLOW, BLOCK, FORBID, WARN, SET, LOG, ALLOW, BLOCK},
+        {ALLOW, BLOCK, FORBID, LOG, BLOCK, ALLOW, BLOCK, BLOCK},
+        {ALLOW, BLOCK, FORBID, LOG, BLOCK, ALLOW, BLOCK, BLOCK}};
+    return verbs[block][draw(8)];
+}
+
+static void draw_rule(struct mrule *r, unsigned block, struct buf *b)
+{
+    static const char *const words[VERBS] = {"exempt", "inspect", "allow", "block",
+                                             "forbid", "warn",    "set",   "log"};
+    const char *comma = " ";
+    *r = (struct mrule){.verb = draw_verb(block), .block = block};
+    put(b, " ");
+    put(b, words[r->verb]);
+    if (r->verb == SET)
+        r->mods = 1 + draw(B(N_MODS) - 1);
+    for (unsigned i = 0; i < N_MODS; i++) {
+        if (!(r->mods >> i & 1))
+            continue;
+        put(b, comma);
+        put(b, MODS[i]);
+        comma = ", ";
+    }
+    put(b, " any");
+    for (unsigned noun = 0; noun < NOUNS; noun++) {
+        if ((NOUNS_OF[block] >> noun & 1) && !(noun == FOR && r->verb == SET))
+            draw_cond(r, noun, b);
+    }
+    draw_dates(r, b);
+    put(b, r->verb == LOG ? " purpose test\n" : "\n");
+}
+
+static void take_rule(struct model *m, struct mtable *t, const struct mrule *r)
+{
+    struct mtable *to = r->verb == LOG ? &m->log : r->verb == SET ? &m->set : t;
+    if (to->n < MODEL_RULES)
+        to->rule[to->n++] = *r;
+}
+
+static void draw_block(struct model *m, struct mtable *t, unsigned block, unsigned n, struct buf *b)
+{
+    static const char *const words[BLOCKS] = {"firewall", "tls", "web", "content", "dns"};
+    struct mrule r;
+    put(b, words[block]);
+    put(b, " {\n");
+    for (unsigned i = 0; i < n; i++) {
+        draw_rule(&r, block, b);
+        take_rule(m, t, &r);
+    }
+    put(b, "}\n");
+}
+
+/* ---- delegated rules ---- */
+
+/* For group g1 from lan, and no more than category c1. */
+static const char DELEGATE[] = "delegate \"%s\" to \"Athenee\" for g1 from lan may grant category c1\n";
+
+static void draw_delegate(struct model *m, char path[], struct buf *b)
+{
+    struct buf text = {0};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    put(&text, "web {\n");
+    for (unsigned i = draw(4); i > 0; i--) {
+        static const unsigned verbs[] = {ALLOW, BLOCK, WARN};
+        static const char *const words[] = {"allow category c1", "block", "warn"};
+        unsigned kind = draw(3);
+        struct mrule r = {.verb = verbs[kind], .block = IN_WEB, .delegated = true};
+        put(&text, words[kind]);
+        r.want[CATEGORY] = kind == 0 ? B(1) : 0;
+        put(&text, kind ? " any" : "");
+        draw_cond(&r, DOMAIN, &text);
+        draw_cond(&r, METHOD, &text);
+        draw_cond(&r, FROM, &text);
+        draw_cond(&r, FOR, &text);
+        draw_dates(&r, &text);
+        put(&text, "\n");
+        m->web.rule[m->web.n++] = r;
+    }
+    put(&text, "}\n");
+    m->lead = m->web.n;
+    assert_int_equal(write(fd, text.p, buf_len(&text)), buf_len(&text));
+    close(fd);
+    assert_int_equal(buf_printf(b, DELEGATE, path), RC_OK);
+    buf_fini(&text);
+}
+
+/* ---- policies ---- */
+
+static const char HEAD[] =
+    "zone internet\nzone lan network 10.0.0.0/8, fd00::/8\nzone guests network 172.16.0.0/12 ca none\n"
+    "zone faraway vpn site \"site\"\n"
+    "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
+    "group g2 radius class \"eleve\" stale 1h\ngroup g3 ldap \"cn=staff,dc=test\" user \"u2\" stale 1h\n"
+    "category c0 domain \"example\"\ncategory c1 domain \"b.example\", \"other.test\"\n"
+    "category c2 domain \"b.example\" except domain \"a.b.example\"\n"
+    "schedule s0 mon-fri 08:15-12:00 13:00-16:30 except 2027-03-29\n"
+    "schedule s1 sat-sun 22:00-03:00\n"
+    "schedule s2 2027-03-28 01:30-03:30\n"
+    "schedule s3 mon-sun 02:00-14:00 zone \"America/New_York\"\n";
+
+static void draw_observe(struct model *m, struct buf *b)
+{
+    struct mrule r = {.since = INT64_MIN};
+    unsigned until = draw(4);
+    if (draw(4))
+        return;
+    r.until = DATES[until].until;
+    r.want[FROM] = 1 + draw(7);
+    put(b, "observe");
+    put_values(b, FROM, r.want[FROM]);
+    assert_int_equal(buf_printf(b, " until %s\n", DATES[until].text), RC_OK);
+    m->observe.rule[m->observe.n++] = r;
+}
+
+static void compile_model(struct model *m, struct buf *b)
+{
+    static struct compiled c;
+    struct compile_opts opts = {0};
+    compile_bytes(buf_span(b), &opts, &c);
+    if (c.rc != RC_OK)
+        print_error("%s", c.diag);
+    assert_int_equal(c.rc, RC_OK);
+    assert_int_equal(snapshot_open(c.fds, c.hash, &m->snap), RC_OK);
+    compiled_close(&c);
+    const struct img_table *t = m->snap->img.TABLES;
+    m->firewall.first = t[TABLE_FIREWALL].rules.at;
+    m->tls.first = t[TABLE_TLS].rules.at;
+    m->web.first = t[TABLE_WEB].rules.at;
+    m->content.first = t[TABLE_CONTENT].rules.at;
+    m->dns.first = t[TABLE_DNS].rules.at;
+    m->set.first = t[TABLE_SET].rules.at;
+    m->log.first = t[TABLE_LOG].rules.at;
+    m->observe.first = t[TABLE_OBSERVE].rules.at;
+}
+
+void model_draw(struct model *m, unsigned most)
+{
+    char path[] = "/tmp/perron-deleg-XXXXXX";
+    struct buf b = {0};
+    memset(m, 0, sizeof *m);
+    put(&b, HEAD);
+    draw_observe(m, &b);
+    draw_observe(m, &b);
+    bool delegate = draw(2);
+    if (delegate)
+        draw_delegate(m, path, &b);
+    unsigned n = draw(5);
+    if (n)
+        draw_block(m, &m->firewall, IN_FIREWALL, n + most / 20, &b);
+    m->has_firewall = n > 0;
+    draw_block(m, &m->tls, IN_TLS, draw(5) + most / 8, &b);
+    draw_block(m, &m->web, IN_WEB, most / 2 + draw(most / 2), &b);
+    draw_block(m, &m->content, IN_CONTENT, draw(6) + most / 8, &b);
+    draw_block(m, &m->dns, IN_DNS, draw(4), &b);
+    compile_model(m, &b);
+    if (delegate)
+        unlink(path);
+    buf_fini(&b);
+}
+
+void model_free(struct model *m)
+{
+    snapshot_put(m->snap);
+}
+
+/* ---- time ---- */
+
+enum { TABLE_MIN = 12 * 1440 };
+static bool on[4][TABLE_MIN];
+
+/* The hours of HEAD's schedules, from a clock on the wall. */
+static bool on_the_wall(unsigned s, const struct tm *t)
+{
+    unsigned min = (unsigned)(t->tm_hour * 60 + t->tm_min);
+    bool sat = t->tm_wday == 6, sun = t->tm_wday == 0, mon = t->tm_wday == 1;
+    switch (s) {
+    case 0:
+        return !sat && !sun && !(t->tm_mon == 2 && t->tm_mday == 29) &&
+               ((min >= 495 && min < 720) || (min >= 780 && min < 990));
+    case 1: return ((sat || sun) && min >= 1320) || ((sun || mon) && min < 180);
+    case 2: return t->tm_mon == 2 && t->tm_mday == 28 && min >= 90 && min < 210;
+    default: return min >= 120 && min < 840;
+    }
+}
+
+static void fill_times(void)
+{
+    static bool filled;
+    for (unsigned s = 0; s < 4 && !filled; s++) {
+        assert_int_equal(setenv("TZ", s == 3 ? "America/New_York" : "Europe/Brussels", 1), 0);
+        tzset();
+        for (unsigned i = 0; i < TABLE_MIN; i++) {
+            time_t at = TIME_FIRST + (time_t)i * 60;
+            struct tm t;
+            assert_non_null(localtime_r(&at, &t));
+            on[s][i] = on_the_wall(s, &t);
+        }
+    }
+    filled = true;
+}
+
+static bool in_schedule(unsigned s, int64_t at)
+{
+    fill_times();
+    assert_true(at >= TIME_FIRST && at < TIME_FIRST + TABLE_MIN * 60);
+    return on[s][(at - TIME_FIRST) / 60];
+}
+
+bool model_turns(const struct model *m, const struct facts *f, int64_t at)
+{
+    (void)m;
+    if (at >= TIME_FIRST + TABLE_MIN * 60)
+        return true;
+    for (unsigned s = 0; s < 4; s++) {
+        if (in_schedule(s, at) != in_schedule(s, at - 1))
+            return true;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        if (at == DATES[i].since || at == DATES[i].until)
+            return true;
+    }
+    return at - f->time_s == 3601 - (int64_t)f->id_age_s || at - f->time_s == 3600 - (int64_t)f->quota_used_s;
+}
+
+/* ---- matching ---- */
+
+static bool below(span name, const char *parent)
+{
+    size_t n = strlen(parent);
+    return span_has_suffix(name, span_str(parent)) && (name.n == n || name.p[name.n - n - 1] == '.');
+}
+
+static bool in_net(const struct addr *a, const char *text)
+{
+    struct prefix p;
+    assert_true(prefix_parse(span_str(text), &p));
+    return a->family && prefix_has(&p, a);
+}
+
+static bool is_user(const struct facts *f, const char *name)
+{
+    return span_eq(f->user, span_str(name));
+}
+
+static bool has_attr(const struct facts *f, const char *a, const char *b)
+{
+    for (unsigned i = 0; i < f->n_attrs; i++) {
+        if (span_eq(f->attrs[i], span_str(a)) || span_eq(f->attrs[i], span_str(b)))
+            return true;
+    }
+    return false;
+}
+
+static bool met_person(unsigned v, const struct facts *f)
+{
+    bool fresh = f->id_age_s <= 3600;
+    bool eleve = has_attr(f, "radius:class=eleve", "RADIUS:Class = ELEVE");
+    bool staff = has_attr(f, "ldap:CN=Staff , DC=test", "-") || is_user(f, "u2");
+    bool g[4] = {is_user(f, "u0") || is_user(f, "u1"), is_user(f, "u1") || in_net(&f->src, "10.64.0.0/12"),
+                 eleve && fresh, staff && fresh};
+    bool any = g[0] || g[1] || g[2] || g[3];
+    if (v < 4)
+        return g[v];
+    if (v < 6)
+        return is_user(f, v == 4 ? "u0" : "u3");
+    return !any && (f->user.n == 0 || ((eleve || staff) && !fresh));
+}
+
+static unsigned zone_of(const struct facts *f)
+{
+    return f->vpn.n == 0 ? f->zone : span_eq(f->vpn, SPAN("site")) ? 3 : ZONE_NONE;
+}
+
+static bool met_place(unsigned noun, unsigned v, const struct facts *f)
+{
+    if (noun == FROM)
+        return v < 3 ? zone_of(f) == v + 1 : in_net(&f->src, VALUES[FROM][v] + 8);
+    bool lan = in_net(&f->dst, "10.0.0.0/8") || in_net(&f->dst, "fd00::/8");
+    bool guests = in_net(&f->dst, "172.16.0.0/12");
+    return v == 0 ? lan : v == 1 ? !lan && !guests : in_net(&f->dst, VALUES[TO][v] + 8);
+}
+
+static bool met_port(unsigned v, const struct facts *f)
+{
+    static const uint16_t ports[][2] = {{443, 443}, {1, 1000}, {400, 500}, {8443, 8443}, {53, 53}, {1, 60}};
+    if (v == 6)
+        return f->proto == 1 || f->proto == 58;
+    bool right = v < 4 ? f->proto == 6 || f->proto == 0 : f->proto == 17;
+    return right && f->dst_port >= ports[v][0] && f->dst_port <= ports[v][1];
+}
+
+static bool met_name(unsigned noun, unsigned v, const struct facts *f)
+{
+    static const char *const names[] = {"example", "b.example", "a.b.example", "other.test"};
+    bool c[3] = {below(f->name, "example"), below(f->name, "b.example") || below(f->name, "other.test"),
+                 below(f->name, "b.example") && !below(f->name, "a.b.example")};
+    if (noun == CATEGORY)
+        return v < 3 ? c[v] : !c[0] && !c[1] && !c[2];
+    return v < 4 ? below(f->name, names[v]) : f->name.n == 0 && in_net(&f->dst, "198.51.100.7");
+}
+
+static bool met_path(unsigned v, span path)
+{
+    static const char *const heads[] = {"/", "/a", "/a/b", "/ab"};
+    size_t n = strlen(heads[v]);
+    return v == 0 || (span_has_prefix(path, span_str(heads[v])) && (path.n == n || path.p[n] == '/'));
+}
+
+static bool met_pattern(unsigned v, const struct facts *f)
+{
+    for (unsigned i = 0; i < f->n_patterns; i++) {
+        if (span_eq(f->patterns[i], span_str(VALUES[PATTERN][v])))
+            return true;
+    }
+    return false;
+}
+
+static bool met(unsigned noun, unsigned v, const struct facts *f)
+{
+    switch (noun) {
+    case CATEGORY:
+    case DOMAIN: return met_name(noun, v, f);
+    case FOR: return met_person(v, f);
+    case FROM:
+    case TO: return met_place(noun, v, f);
+    case PORT: return met_port(v, f);
+    case METHOD: return span_eq(f->method, span_str(VALUES[METHOD][v]));
+    case UPLOAD: return f->upload;
+    case PATH: return met_path(v, f->path);
+    case DURING: return in_schedule(v, f->time_s);
+    case TYPE: return span_eq(f->type, span_str(VALUES[TYPE][v]));
+    case SIGNATURE: return v == 0 ? f->severity == 1 : f->severity == 2 || f->severity == 3;
+    case VIRUS: return f->virus.n > 0;
+    case PATTERN: return met_pattern(v, f);
+    default: return span_eq(f->app, v ? SPAN("bittorrent") : SPAN("tor"));
+    }
+}
+
+static bool any_met(unsigned noun, unsigned set, const struct facts *f)
+{
+    for (unsigned v = 0; set >> v; v++) {
+        if ((set >> v & 1) && met(noun, v, f))
+            return true;
+    }
+    return false;
+}
+
+static int match(const struct mrule *r, const struct facts *f, uint64_t hope, uint64_t *waits)
+{
+    *waits = 0;
+    if (f->time_s < r->since || f->time_s >= r->until)
+        return NO;
+    if (r->delegated && ((f->known & FACT_BIT(SRC)) == 0 || zone_of(f) != 1))
+        return NO;
+    bool who_known = f->known & FACT_BIT(USER);
+    if (r->delegated && who_known && !met_person(1, f))
+        return NO;
+    if (r->delegated && !who_known)
+        *waits |= FACT_BIT(USER);
+    for (unsigned noun = 0; noun < NOUNS; noun++) {
+        if (!r->want[noun] && !r->except[noun])
+            continue;
+        if (NEEDS[noun] & ~f->known)
+            *waits |= NEEDS[noun];
+        else if ((r->want[noun] && !any_met(noun, r->want[noun], f)) || any_met(noun, r->except[noun], f))
+            return NO;
+    }
+    if (*waits & ~hope)
+        return NO;
+    return *waits ? OPEN : YES;
+}
+
+int model_match(const struct mrule *r, const struct facts *f, uint64_t *waits)
+{
+    return match(r, f, ~UINT64_C(0), waits);
+}
+
+/* ---- deciding ---- */
+
+struct answer {
+    int rule; /* -1: none */
+    uint64_t waits;
+    bool main_lifts, lead_lifts; /* an open rule before it that does not block */
+};
+
+static bool blocks(const struct mrule *r)
+{
+    return r->verb == BLOCK || r->verb == FORBID;
+}
+
+static struct answer first(const struct mtable *t, unsigned from, bool forbids, const struct facts *f,
+                           uint64_t hope)
+{
+    struct answer a = {.rule = -1};
+    for (unsigned i = from; i < t->n && a.rule < 0; i++) {
+        const struct mrule *r = &t->rule[i];
+        uint64_t waits;
+        int m = forbids && r->verb != FORBID ? NO : match(r, f, hope, &waits);
+        if (m == YES)
+            a.rule = (int)i;
+        if (m != OPEN)
+            continue;
+        a.waits |= waits;
+        a.lead_lifts |= !blocks(r) && r->delegated;
+        a.main_lifts |= !blocks(r) && !r->delegated;
+    }
+    return a;
+}
+
+static void by(struct outcome *o, const struct facts *f, const struct mtable *t, int rule, enum action action,
+               enum why why)
+{
+    o->action = action;
+    o->why = rule < 0 ? why : WHY_RULE;
+    o->rule = rule < 0 ? RULE_NONE : t->first + (uint32_t)rule;
+    o->forbid = rule >= 0 && t->rule[rule].verb == FORBID;
+    o->observed = rule >= 0 && t->rule[rule].observe_until > f->time_s;
+}
+
+static bool clicked(const struct model *m, const struct facts *f, int rule)
+{
+    uint64_t key = snapshot_rule(m->snap, m->web.first + (uint32_t)rule).key;
+    for (unsigned i = 0; i < f->n_clicked; i++) {
+        if (f->clicked[i] == key)
+            return true;
+    }
+    return false;
+}
+
+/* Whose word counts where a delegated file's rule came first. */
+static void ask_main(const struct model *m, const struct facts *f, uint64_t hope, struct answer *a)
+{
+    unsigned verb = a->rule >= 0 && (unsigned)a->rule < m->lead ? m->web.rule[a->rule].verb : BLOCK;
+    struct answer b;
+    if (verb == ALLOW) {
+        b = first(&m->web, m->lead, true, f, hope);
+        a->waits |= b.waits;
+        if (b.rule >= 0)
+            a->rule = b.rule;
+    } else if (verb == WARN) {
+        b = first(&m->web, m->lead, false, f, hope);
+        a->waits |= b.waits;
+        bool stops = b.rule < 0 || blocks(&m->web.rule[b.rule]);
+        bool warns = !stops && m->web.rule[b.rule].verb == WARN && !clicked(m, f, b.rule);
+        if (stops || warns) {
+            a->rule = b.rule;
+            a->main_lifts |= b.main_lifts;
+        }
+    }
+}
+
+static bool web_blocks(const struct model *m, const struct facts *f, uint64_t hope, struct outcome *o)
+{
+    struct answer a = first(&m->web, 0, false, f, hope);
+    ask_main(m, f, hope, &a);
+    const struct mrule *r = a.rule < 0 ? NULL : &m->web.rule[a.rule];
+    bool lifted = r && r->verb == WARN && clicked(m, f, a.rule);
+    bool warns = r && r->verb == WARN && !lifted, page = f->step == STEP_REQUEST;
+    bool stops = !r || blocks(r) || (warns && !hope && !page);
+    bool may_be_lifted = a.main_lifts || (a.lead_lifts && (!r || r->verb != FORBID));
+    if (stops && !may_be_lifted) {
+        by(o, f, &m->web, a.rule, ACT_BLOCK, WHY_DEFAULT);
+        o->waits = 0;
+        return true;
+    }
+    o->waits |= a.waits;
+    if (!stops && !a.waits)
+        by(o, f, &m->web, a.rule, warns && page ? ACT_WARN : ACT_ALLOW, WHY_RULE);
+    if (lifted && !stops && !a.waits)
+        o->why = WHY_CLICKED;
+    return false;
+}
+
+static bool firewall_blocks(const struct model *m, const struct facts *f, struct outcome *o)
+{
+    if (!m->has_firewall)
+        return false;
+    struct answer a =
+        first(&m->firewall, 0, false, f, f->step == STEP_CONNECT ? ~UINT64_C(0) : FACT_BIT(DST));
+    bool stops = a.rule < 0 || blocks(&m->firewall.rule[a.rule]);
+    if (stops && !a.main_lifts) {
+        by(o, f, &m->firewall, a.rule, ACT_BLOCK, WHY_DEFAULT);
+        return true;
+    }
+    by(o, f, &m->firewall, stops ? -1 : a.rule, ACT_ALLOW, WHY_RULE);
+    o->waits = a.waits;
+    return false;
+}
+
+static void connect_tls(const struct model *m, const struct facts *f, uint64_t late, struct outcome *o)
+{
+    struct answer t = first(&m->tls, 0, false, f, 0);
+    unsigned verb = t.rule < 0 ? INSPECT : m->tls.rule[t.rule].verb;
+    by(o, f, &m->tls, t.rule,
+       verb == EXEMPT    ? ACT_EXEMPT
+       : verb == INSPECT ? ACT_INSPECT
+                         : ACT_BLOCK,
+       WHY_DEFAULT);
+    if (o->action == ACT_INSPECT && zone_of(f) == 2)
+        by(o, f, &m->tls, -1, ACT_EXEMPT, WHY_ZONE_NO_CA);
+    if (o->action == ACT_EXEMPT) {
+        struct outcome closed = {.rule = RULE_NONE};
+        o->waits = 0;
+        if (web_blocks(m, f, 0, &closed)) {
+            *o = closed;
+            return;
+        }
+    }
+    o->waits |= late;
+}
+
+static void decide_step(const struct model *m, const struct facts *f, struct outcome *o)
+{
+    if (f->step == STEP_CONTENT) {
+        struct answer a = first(&m->content, 0, false, f, ~UINT64_C(0));
+        bool stops = a.rule >= 0 && blocks(&m->content.rule[a.rule]);
+        if (stops && !a.main_lifts) {
+            by(o, f, &m->content, a.rule, ACT_BLOCK, WHY_RULE);
+            return;
+        }
+        by(o, f, &m->content, stops || a.waits ? -1 : a.rule, ACT_ALLOW, WHY_DEFAULT);
+        o->waits = a.waits;
+        return;
+    }
+    if (firewall_blocks(m, f, o))
+        return;
+    if (f->proto != 0 && f->proto != 6) {
+        if (o->rule == RULE_NONE)
+            o->why = WHY_DEFAULT;
+        return;
+    }
+    uint64_t late = o->waits;
+    if (f->step == STEP_REQUEST) {
+        (void)web_blocks(m, f, 0, o);
+        return;
+    }
+    o->waits = 0;
+    if (web_blocks(m, f, ~UINT64_C(0), o))
+        return;
+    if (f->tls) {
+        connect_tls(m, f, late, o);
+    } else {
+        by(o, f, &m->tls, -1, ACT_INSPECT, WHY_DEFAULT);
+        o->waits |= late;
+    }
+}
+
+/* ---- what never decides ---- */
+
+static void add_mods(const struct model *m, const struct facts *f, struct outcome *o)
+{
+    static const unsigned slots[N_MODS] = {0, 1, 2, 3, 3, 4};
+    unsigned taken = 0;
+    int quota = -1;
+    for (unsigned i = 0; i < m->set.n; i++) {
+        const struct mrule *r = &m->set.rule[i];
+        uint64_t waits;
+        if (match(r, f, 0, &waits) != YES)
+            continue;
+        for (unsigned k = 0; k < N_MODS; k++) {
+            if (!(r->mods >> k & 1) || (taken >> slots[k] & 1))
+                continue;
+            taken |= B(slots[k]);
+            quota = k == MOD_OF_QUOTA ? (int)i : quota;
+            o->mods[o->n_mods++] = m->set.first + i;
+        }
+    }
+    if (quota >= 0 && (f->known & FACT_BIT(QUOTA)) && f->quota_used_s >= 3600) {
+        by(o, f, &m->set, quota, ACT_BLOCK, WHY_RULE);
+        o->n_mods = 0;
+    }
+}
+
+static void add_logs(const struct model *m, const struct facts *f, unsigned of, struct outcome *o)
+{
+    for (unsigned i = 0; i < m->log.n && o->n_logs < VERDICT_MAX_LOGS; i++) {
+        uint64_t waits;
+        if ((of & B(m->log.rule[i].block)) && match(&m->log.rule[i], f, 0, &waits) == YES)
+            o->logs[o->n_logs++] = m->log.first + i;
+    }
+}
+
+static void add_observed(const struct model *m, const struct facts *f, struct outcome *o)
+{
+    for (unsigned i = 0; i < m->observe.n; i++) {
+        uint64_t waits;
+        o->observed |= match(&m->observe.rule[i], f, 0, &waits) == YES;
+    }
+}
+
+static bool from_nowhere(const struct facts *f, struct outcome *o)
+{
+    *o = (struct outcome){.action = ACT_BLOCK, .why = WHY_NO_ZONE, .rule = RULE_NONE};
+    return zone_of(f) == ZONE_NONE || zone_of(f) == 0;
+}
+
+struct outcome model_decide(const struct model *m, const struct facts *f)
+{
+    struct outcome o;
+    if (from_nowhere(f, &o))
+        return o;
+    o = (struct outcome){.action = ACT_ALLOW, .rule = RULE_NONE};
+    decide_step(m, f, &o);
+    if (f->step == STEP_REQUEST && o.action == ACT_ALLOW)
+        add_mods(m, f, &o);
+    unsigned of = f->step == STEP_CONTENT   ? B(IN_CONTENT)
+                  : f->step == STEP_REQUEST ? B(IN_WEB)
+                                            : B(IN_FIREWALL) | (o.action == ACT_INSPECT ? 0 : B(IN_WEB));
+    add_logs(m, f, of, &o);
+    add_observed(m, f, &o);
+    return o;
+}
+
+struct outcome model_dns(const struct model *m, const struct facts *f)
+{
+    struct outcome o;
+    if (from_nowhere(f, &o))
+        return o;
+    o = (struct outcome){.action = ACT_ALLOW, .rule = RULE_NONE};
+    struct answer a = first(&m->dns, 0, false, f, 0);
+    by(&o, f, &m->dns, a.rule, a.rule >= 0 && blocks(&m->dns.rule[a.rule]) ? ACT_BLOCK : ACT_ALLOW,
+       WHY_DEFAULT);
+    add_logs(m, f, B(IN_DNS), &o);
+    add_observed(m, f, &o);
+    return o;
+}

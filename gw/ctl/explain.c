@@ -17,18 +17,10 @@
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
 #include "gw/proc/kept.h"
+#include "gw/siem/code.h"
 #include "policy/url.h"
 #include "policy/diag.h"
 #include "policy/words.h"
-
-/* What was said on the command line. */
-struct asked {
-    const char *file, *snapshot, *from, *user, *method, *certificate, *target;
-    const char *attr[FACTS_MAX_ATTRS];
-    unsigned n_attrs;
-    int64_t at;
-    bool upload, brief;
-};
 
 /* ---- the snapshot to ask ---- */
 
@@ -70,13 +62,13 @@ static int open_kept(const struct ctl *ctl, const char *prefix, struct snapshot 
     return status;
 }
 
-static int open_file(const char *file, struct snapshot **out)
+static int open_file(const struct words *a, struct snapshot **out)
 {
-    struct compile_opts opts = {.time_s = clock_wall_s()};
+    struct compile_opts opts = {.time_s = clock_wall_s(), .node = a->node};
     int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH];
     struct buf diag = {0};
-    enum rc rc = policy_compile(file, &opts, fds, hash, &diag);
+    enum rc rc = policy_compile(a->file, &opts, fds, hash, &diag);
     if (rc == RC_OK)
         rc = snapshot_open(fds, hash, out);
     int status = rc == RC_OK ? 0 : ctl_error_line(buf_span(&diag), rc);
@@ -88,11 +80,11 @@ static int open_file(const char *file, struct snapshot **out)
     return status;
 }
 
-static int open_snapshot(const struct ctl *ctl, const struct asked *a, struct snapshot **out)
+static int open_snapshot(const struct ctl *ctl, const struct words *a, struct snapshot **out)
 {
     char hash[MANIFEST_TEXT] = "";
     if (a->file)
-        return open_file(a->file, out);
+        return open_file(a, out);
     if (a->snapshot)
         return open_kept(ctl, a->snapshot, out);
     if (ctl_ask(ctl, json_pack("{s:s, s:s}", "cmd", "show", "what", "snapshots"), on_snapshot, hash) != 0)
@@ -117,7 +109,7 @@ static bool some_client(const struct snapshot *s, struct addr *out)
     return false;
 }
 
-static int person(const struct asked *a, const struct snapshot *s, struct facts *f)
+static int person(const struct words *a, const struct snapshot *s, struct facts *f)
 {
     if (a->from && !addr_parse(span_str(a->from), &f->src))
         return ctl_fail("explain: --from %s is no address", a->from);
@@ -125,7 +117,7 @@ static int person(const struct asked *a, const struct snapshot *s, struct facts 
         return ctl_fail("explain: --from ADDRESS is needed: no zone has a network");
     f->zone = snapshot_zone_of(s, &f->src);
     f->user = a->user ? span_str(a->user) : snapshot_user_of(s, &f->src);
-    f->id_source = f->user.n ? ID_POLICY : ID_NONE;
+    f->id_source = f->user.n && !a->user ? ID_POLICY : ID_NONE; /* ID_NONE: because you say so */
     for (unsigned i = 0; i < a->n_attrs; i++)
         f->attrs[f->n_attrs++] = span_str(a->attr[i]);
     return 0;
@@ -142,7 +134,38 @@ static bool find_defect(const char *word, uint32_t *bit)
     return false;
 }
 
-static int describe(const struct asked *a, const struct snapshot *s, struct facts *f,
+/* "2026-11-24 10:00", "2026-11-24T10:00:30", local time; with a Z at its end UTC. */
+static bool time_parse(const char *text, int64_t *out)
+{
+    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S",
+                                        "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
+    for (size_t i = 0; i < N_ELEMS(forms); i++) {
+        struct tm tm = {.tm_isdst = -1};
+        const char *end = strptime(text, forms[i], &tm);
+        if (!end || (*end && strcmp(end, "Z") != 0))
+            continue;
+        *out = *end ? timegm(&tm) : mktime(&tm);
+        return true;
+    }
+    return false;
+}
+
+/* Times are told and read as the clocks of the policy's place show them. */
+static int set_time(const struct words *a, const struct snapshot *s, struct facts *f)
+{
+    span zone = snapshot_settings(s)->time_zone;
+    AUTO_FREE char *name = strndup((const char *)zone.p, zone.n);
+    if (name && zone.n)
+        setenv("TZ", name, 1);
+    tzset();
+    f->time_s = a->at;
+    if (a->at_text && !time_parse(a->at_text, &f->time_s))
+        return ctl_fail("explain: --at %s is no time; write \"2026-11-24 10:00\", or with a Z for UTC",
+                        a->at_text);
+    return 0;
+}
+
+static int describe(const struct words *a, const struct snapshot *s, struct facts *f,
                     uint8_t name[LIM_NAME_BYTES])
 {
     struct url u;
@@ -151,9 +174,8 @@ static int describe(const struct asked *a, const struct snapshot *s, struct fact
         return ctl_fail("explain: %s is neither a decision code nor a URL", a->target);
     if (a->certificate && !find_defect(a->certificate, &defect))
         return ctl_fail("explain: there is no defect %s of a certificate", a->certificate);
-    if (person(a, s, f) != 0)
+    if (person(a, s, f) != 0 || set_time(a, s, f) != 0)
         return 1;
-    f->time_s = a->at;
     f->tls = u.tls;
     f->dst_port = u.port;
     f->path = u.path;
@@ -178,6 +200,7 @@ static void decide_step(json_t *chain, struct explain_subject *s, struct facts *
 {
     struct timespec from, to;
     f->step = step;
+    decide(s->snap, f, v); /* once for the caches, once for the clock */
     clock_gettime(CLOCK_MONOTONIC, &from);
     decide(s->snap, f, v);
     clock_gettime(CLOCK_MONOTONIC, &to);
@@ -226,7 +249,7 @@ static void show(const struct ctl *ctl, json_t *chain, const struct snapshot *sn
     json_decref(o);
 }
 
-static int explain_described(const struct ctl *ctl, const struct asked *a)
+static int explain_described(const struct ctl *ctl, const struct words *a)
 {
     struct snapshot *snap = NULL;
     static struct facts f;
@@ -252,29 +275,14 @@ static int explain_described(const struct ctl *ctl, const struct asked *a)
 
 /* ---- words ---- */
 
-/* "2026-11-24 10:00", "2026-11-24T10:00:30", local time; with a Z at its end UTC. */
-static bool time_parse(const char *text, int64_t *out)
-{
-    static const char *const forms[] = {"%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S",
-                                        "%Y-%m-%dT%H:%M", "%Y-%m-%d"};
-    for (size_t i = 0; i < N_ELEMS(forms); i++) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *end = strptime(text, forms[i], &tm);
-        if (!end || (*end && strcmp(end, "Z") != 0))
-            continue;
-        *out = *end ? timegm(&tm) : mktime(&tm);
-        return true;
-    }
-    return false;
-}
-
-static int take(struct asked *a, const char *word, const char *value)
+static int take(struct words *a, const char *word, const char *value)
 {
     const struct {
         const char *word;
         const char **to;
-    } texts[] = {{"-f", &a->file},     {"--snapshot", &a->snapshot}, {"--from", &a->from},
-                 {"--user", &a->user}, {"--method", &a->method},     {"--certificate", &a->certificate}};
+    } texts[] = {{"-f", &a->file},      {"--snapshot", &a->snapshot}, {"--journal", &a->journal},
+                 {"--from", &a->from},  {"--user", &a->user},         {"--method", &a->method},
+                 {"--at", &a->at_text}, {"--node", &a->node},         {"--certificate", &a->certificate}};
     if (!value)
         return ctl_fail("explain: %s wants a value", word);
     for (size_t i = 0; i < N_ELEMS(texts); i++) {
@@ -287,17 +295,14 @@ static int take(struct asked *a, const char *word, const char *value)
         a->attr[a->n_attrs++] = value;
         return 0;
     }
-    if (strcmp(word, "--at") == 0)
-        return time_parse(value, &a->at)
-                   ? 0
-                   : ctl_fail("explain: --at %s is no time; write 2026-11-24 10:00, or with a Z for UTC",
-                              value);
     return ctl_fail("explain: unexpected %s; perronctl explain --help", word);
 }
 
 static int run(const struct ctl *ctl, int argc, char **argv)
 {
-    struct asked a = {.method = "GET", .at = clock_wall_s()};
+    struct words a = {.method = "GET", .at = clock_wall_s()};
+    unsigned node;
+    uint64_t number;
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--upload") == 0) {
             a.upload = true;
@@ -315,14 +320,18 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     }
     if (!a.target)
         return ctl_fail("explain: which URL, or which decision code?");
+    if (code_parse(span_str(a.target), &node, &number) == RC_OK)
+        return explain_code(ctl, &a, node, number);
     return explain_described(ctl, &a);
 }
 
 const struct ctl_command ctl_explain = {
     .name = "explain",
-    .usage = "  explain [--from ADDR] [--user NAME] [--at TIME] [--method M] [--upload] [--brief] [-f FILE | "
+    .usage = "  explain [--from ADDR] [--user NAME] [--at TIME] [--method M] [--upload] [--brief] [-f FILE "
+             "[--node NAME] | "
              "--snapshot HASH] URL\n"
              "                             why this request would be allowed or blocked, step by step\n"
-             "  explain CODE               why that decision was made, from the journal\n",
+             "  explain [--journal DIR] [--brief] CODE\n"
+             "                             why that decision was made, from the journal\n",
     .run = run,
 };

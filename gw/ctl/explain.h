@@ -7,6 +7,20 @@
 #include "policy/decide.h"
 #include "policy/snapshot.h"
 
+struct ctl;
+
+/* What was said on the command line. */
+struct words {
+    const char *file, *snapshot, *journal, *from, *user, *method, *certificate, *node, *at_text, *target;
+    const char *attr[FACTS_MAX_ATTRS];
+    unsigned n_attrs;
+    int64_t at;
+    bool upload, brief;
+};
+
+/* The decision with this code, from the journal. */
+int explain_code(const struct ctl *ctl, const struct words *w, unsigned node, uint64_t number);
+
 /* What is known of a decision besides its facts. */
 struct explain_subject {
     const struct snapshot *snap;

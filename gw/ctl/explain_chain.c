@@ -63,7 +63,7 @@ static void say_zone(json_t *chain, const struct explain_subject *s)
 static void say_identity(json_t *chain, const struct explain_subject *s)
 {
     static const char *const sources[ID_N] = {
-        "nobody", "the policy", "RADIUS", "the directory", "the proxy's log-in", "the VPN", "the portal"};
+        "you", "the policy", "RADIUS", "the directory", "the proxy's log-in", "the VPN", "the portal"};
     static const char *const by[] = {"by name", "by network", "by attribute"};
     const struct facts *f = s->facts;
     struct group_hit hit[GROUPS_SHOWN];
@@ -74,7 +74,7 @@ static void say_identity(json_t *chain, const struct explain_subject *s)
         chain_say(chain, "identity", "unidentified");
     else
         chain_say(chain, "identity", "%.*s, says %s%s", SHOW(f->user),
-                  f->id_source < ID_N ? sources[f->id_source] : "?", "");
+                  f->id_source < ID_N ? sources[f->id_source] : "?", f->regroup ? " (a pseudonym)" : "");
     for (unsigned i = 0; i < n && i < GROUPS_SHOWN; i++) {
         span name = snapshot_group_name(s->snap, hit[i].group);
         chain_say(chain, "group", "%.*s, %s%s", SHOW(name), by[hit[i].by],
@@ -147,7 +147,6 @@ void chain_facts(json_t *chain, const struct explain_subject *s)
 struct telling {
     json_t *chain;
     const struct explain_subject *s;
-    unsigned left_out;
 };
 
 /* "category, for" of the dimensions in `bits`. */
@@ -183,11 +182,9 @@ static void on_rule(const struct considered *c, void *arg)
     static const char *const matches[] = {"no", "yes", "open"};
     struct telling *t = arg;
     char why[256];
-    if (c->match == CONSIDERED_NO &&
-        (t->s->brief || c->table == TABLE_SET || c->table == TABLE_LOG || c->table == TABLE_OBSERVE)) {
-        t->left_out++;
+    bool in_order = c->table != TABLE_SET && c->table != TABLE_LOG && c->table != TABLE_OBSERVE;
+    if ((c->match == CONSIDERED_NO && t->s->brief) || (c->match != CONSIDERED_YES && !in_order))
         return;
-    }
     struct rule_info r = snapshot_rule(t->s->snap, c->rule);
     why_text(&c->why, c->match, why, sizeof why);
     AUTO_FREE char *text = NULL;
@@ -240,14 +237,25 @@ char *explain_verdict(const struct snapshot *snap, const struct verdict *v)
     return n < 0 ? NULL : out;
 }
 
+/* Whether the verdict came from a layer ahead of this table, which was then not asked. */
+static bool settled_before(const struct verdict *v, enum table t)
+{
+    bool firewall = v->layer == LAYER_FIREWALL && v->action == ACT_BLOCK;
+    bool web = v->layer == LAYER_WEB && v->action == ACT_BLOCK;
+    return (firewall && t != TABLE_FIREWALL && t != TABLE_LOG && t != TABLE_OBSERVE) ||
+           (web && t == TABLE_TLS);
+}
+
 void chain_decision(json_t *chain, const struct explain_subject *s)
 {
     static const char *const steps[STEP_N] = {"connect", "certificate", "request", "content"};
     enum table tables[TABLE_N];
     struct telling t = {.chain = chain, .s = s};
     unsigned n = explain_tables(s->snap, s->facts, tables);
-    for (unsigned i = 0; i < n; i++)
-        explain_table(s->snap, s->facts, tables[i], on_rule, &t);
+    for (unsigned i = 0; i < n; i++) {
+        if (!settled_before(s->verdict, tables[i]))
+            explain_table(s->snap, s->facts, tables[i], on_rule, &t);
+    }
     AUTO_FREE char *text = explain_verdict(s->snap, s->verdict);
     chain_say(chain, s->facts->step < STEP_N ? steps[s->facts->step] : "?", "%s", text ? text : "?");
 }

@@ -15,7 +15,7 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -fPIE -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   := -lssl -lcrypto -lpsl -lcares -lnftables -ljansson -lseccomp
+LDLIBS   := -lssl -lcrypto -lpsl -lcares -lnftables -ljansson -lseccomp -lsqlite3
 
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin
@@ -172,6 +172,14 @@ replays: $(REPLAYS)
 fuzz:  ## each fuzz target for 60 s under sanitizers (T=3600 for an hour, ONLY=NAME for one)
 	+$(Q)$(MAKE) --no-print-directory $(FUZZ_ARGS) fuzzers
 	$(Q)$(PY) tests/tools/fuzz.py --build $(O)/fuzz --seconds $(T) $(ONLY)
+
+SAMPLE ?= 100
+SEED   ?= 1
+.PHONY: mutate
+mutate:  ## how many changed tokens of the evaluator and the checker unit tests notice (SAMPLE=100 SEED=1)
+	+$(Q)$(MAKE) --no-print-directory units
+	$(Q)for s in decide check; do $(PY) tests/tools/mutate.py --build $(O) --cc "$(CC) $(CSTD) -O1 -fPIE -I." \
+	    --libs "$(LDLIBS)" --sample $(SAMPLE) --seed $(SEED) $$s || exit 1; done
 
 .PHONY: cover
 cover:  ## line coverage; fails where a parser is under 85 %

@@ -4,7 +4,8 @@
  * after its bytes and its number are there. The number of the last frame must survive its worker too: the
  * producer notes (position after the frame, last number of each kind) in one of two slots in turn before it
  * moves `head`; after a kill exactly the slot whose position equals `head` tells the truth, the other one is
- * of the frame before or of one that never was. Promises live in the producer's own memory and die with it. */
+ * of the frame before or of one that never was. Promises live in the producer's own memory and die with it.
+ */
 #include "gw/ipc/ring.h"
 
 #include <fcntl.h>
@@ -48,7 +49,7 @@ _Static_assert(sizeof(struct ring_frame) == RING_FRAME, "no hole in a frame's he
 
 struct ring {
     struct ring_shared *sh;
-    uint8_t *data;                /* 2 * LIM_RING_BYTES, the second half mirrors the first */
+    uint8_t *data;                   /* 2 * LIM_RING_BYTES, the second half mirrors the first */
     uint64_t head, promises, frames; /* the producer's own */
     uint64_t last[RING_KINDS - 1];   /* number of the last frame of each kind */
     uint32_t worker;
@@ -216,7 +217,8 @@ enum rc ring_peek(struct ring *r, uint64_t *cursor, enum ring_kind *kind, uint64
     const uint8_t *p = r->data + *cursor % LIM_RING_BYTES;
     memcpy(&f, p, sizeof f);
     atomic_signal_fence(memory_order_seq_cst); /* judged from this copy, never read again */
-    if (f.n > LIM_EVENT_BYTES || f.kind == 0 || f.kind >= RING_KINDS || f.seq > INT64_MAX || frame_room(f.n) > have)
+    if (f.n > LIM_EVENT_BYTES || f.kind == 0 || f.kind >= RING_KINDS || f.seq > INT64_MAX ||
+        frame_room(f.n) > have)
         return RC_BAD;
     *kind = (enum ring_kind)f.kind;
     *seq = f.seq;

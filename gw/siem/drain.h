@@ -1,7 +1,7 @@
-/* From the rings to the log file and the journal, each accepted line and record once: gathers a batch from all
- * rings in fair shares, writes and syncs both, and only then moves the rings' tails. After a kill -9 at any
- * moment the last batch may stand in either with the tails not yet moved: on start their ends are read back
- * and frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring
+/* From the rings to the log file and the journal, each accepted line and record once: gathers a batch from
+ * all rings in fair shares, writes and syncs both, and only then moves the rings' tails. After a kill -9 at
+ * any moment the last batch may stand in either with the tails not yet moved: on start their ends are read
+ * back and frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring
  * becomes one line of its own identity or a report, or a record under its own name. */
 #ifndef GW_SIEM_DRAIN_H
 #define GW_SIEM_DRAIN_H

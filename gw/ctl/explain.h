@@ -27,6 +27,7 @@ struct explain_subject {
     const struct facts *facts;
     const struct verdict *verdict;
     uint64_t took_ns;
+    span user;  /* stands in for the user's name: the pseudonym of a record; empty: none */
     bool brief; /* leave out rules that do not match */
 };
 

@@ -11,6 +11,7 @@
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
 #include "policy/explain.h"
+#include "policy/grants.h"
 #include "policy/diag.h"
 #include "policy/words.h"
 
@@ -73,8 +74,8 @@ static void say_identity(json_t *chain, const struct explain_subject *s)
     else if (f->user.n == 0)
         chain_say(chain, "identity", "unidentified");
     else
-        chain_say(chain, "identity", "%.*s, says %s%s", SHOW(f->user),
-                  f->id_source < ID_N ? sources[f->id_source] : "?", f->regroup ? " (a pseudonym)" : "");
+        chain_say(chain, "identity", "%.*s%s, says %s", SHOW(s->user.n ? s->user : f->user),
+                  s->user.n ? " (a pseudonym)" : "", f->id_source < ID_N ? sources[f->id_source] : "?");
     for (unsigned i = 0; i < n && i < GROUPS_SHOWN; i++) {
         span name = snapshot_group_name(s->snap, hit[i].group);
         chain_say(chain, "group", "%.*s, %s%s", SHOW(name), by[hit[i].by],
@@ -246,6 +247,18 @@ static bool settled_before(const struct verdict *v, enum table t)
            (web && t == TABLE_TLS);
 }
 
+static void say_grant(json_t *chain, const struct explain_subject *s)
+{
+    struct grant g;
+    char until[40];
+    if (s->verdict->grant == GRANT_NONE || !grants_by_id(&s->snap->grants, s->verdict->grant, &g))
+        return;
+    moment(g.until_s, until);
+    chain_say(chain, "grant", "%u: %.*s for %s%s%.*s, until %s, by %.*s, reason: %.*s", (unsigned)g.id,
+              SHOW(g.target), grant_scope_text(g.scope), g.who.n ? " " : "", SHOW(g.who), until, SHOW(g.by),
+              SHOW(g.reason));
+}
+
 void chain_decision(json_t *chain, const struct explain_subject *s)
 {
     static const char *const steps[STEP_N] = {"connect", "certificate", "request", "content"};
@@ -256,6 +269,7 @@ void chain_decision(json_t *chain, const struct explain_subject *s)
         if (!settled_before(s->verdict, tables[i]))
             explain_table(s->snap, s->facts, tables[i], on_rule, &t);
     }
+    say_grant(chain, s);
     AUTO_FREE char *text = explain_verdict(s->snap, s->verdict);
     chain_say(chain, s->facts->step < STEP_N ? steps[s->facts->step] : "?", "%s", text ? text : "?");
 }

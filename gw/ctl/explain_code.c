@@ -61,7 +61,8 @@ static bool say_again(json_t *chain, const struct snapshot *snap, struct record 
 {
     static struct verdict v;
     struct redecide *d = NULL;
-    struct explain_subject s = {.snap = snap, .facts = &r->facts, .verdict = &v, .brief = w->brief};
+    struct explain_subject s = {
+        .snap = snap, .facts = &r->facts, .verdict = &v, .user = r->facts.user, .brief = w->brief};
     if (redecide_new(snap, snap, &d) != RC_OK)
         return true;
     uint64_t lacks = redecide(d, r, &v);
@@ -100,7 +101,7 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     static struct record r;
     if (record_decode(f->record, &r) != RC_OK)
         return ctl_fail("the record of %s is none that this version can read", w->target);
-    json_t *chain = json_array();
+    json_t *chain = json_array(), *record = record_json(&r, f); /* before it is decided again */
     bool same = true;
     say_record(chain, &r, f);
     struct snapshot *snap = snapshot_of(ctl, &r, chain);
@@ -109,14 +110,15 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     else
         say_hits(chain, &r);
     if (ctl->json) {
-        json_t *o = json_pack("{s:s, s:o, s:b, s:O}", "code", w->target, "record", record_json(&r, f), "same",
-                              same, "chain", chain);
+        json_t *o = json_pack("{s:s, s:O, s:b, s:O}", "code", w->target, "record", record, "same", same,
+                              "chain", chain);
         ctl_print_json(o);
         json_decref(o);
     } else {
         chain_print(chain);
     }
     json_decref(chain);
+    json_decref(record);
     snapshot_put(snap);
     return same ? 0 : ctl_fail("the record of %s does not come out the same; please report it", w->target);
 }

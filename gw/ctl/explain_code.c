@@ -41,7 +41,7 @@ static void say_hits(json_t *chain, const struct record *r)
     for (unsigned i = 0; i < r->facts.n_cats; i++) {
         const struct record_hit *h = &r->hits[i];
         if (h->line)
-            chain_say(chain, "category", "%.*s: list %u, line %u", SHOW(h->name), (unsigned)h->list,
+            chain_say(chain, "category", "%.*s: list %.*s, line %u", SHOW(h->name), SHOW(h->list),
                       (unsigned)h->line);
         else
             chain_say(chain, "category", "%.*s", SHOW(h->name));

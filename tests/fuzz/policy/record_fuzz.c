@@ -1,11 +1,11 @@
 /* A decision record from anybody: refused, or read within its bounds; what was read is written and read again
- * as the same bytes, and can be decided on. */
+ * as the same bytes, and can be decided on, under the snapshot that it names and under another. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "gw/base/obj.h"
 #include "policy/compile.h"
-#include "policy/record.h"
+#include "policy/redecide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -42,9 +42,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static struct snapshot *s;
     static struct record r, again;
     static uint8_t bytes[RECORD_MAX], more[RECORD_MAX];
+    static struct redecide *own, *other;
     struct verdict v;
-    if (!s)
+    if (!s) {
         s = snap();
+        gw_assert(redecide_new(s, s, &own) == RC_OK && redecide_new(s, NULL, &other) == RC_OK);
+    }
     if (record_decode(span_of(data, size), &r) != RC_OK)
         return 0;
     size_t n = record_encode(&r, bytes);
@@ -52,6 +55,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t m = record_encode(&again, more);
     gw_assert(m == n && memcmp(bytes, more, n) == 0);
     decide(s, &r.facts, &v);
+    gw_assert(v.action <= ACT_WARN && v.n_trail <= TRAIL_MAX);
+    (void)redecide(own, &r, &v);
+    (void)redecide(other, &again, &v);
     gw_assert(v.action <= ACT_WARN && v.n_trail <= TRAIL_MAX);
     return 0;
 }

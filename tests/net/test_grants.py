@@ -206,6 +206,7 @@ def test_exempt_zone(lab, own_gateway):
     assert "alarm: nothing is intercepted in zone lan" in gw.said()
     assert gw.event(perron__outcome="exempted")["perron"]["rule"] == "exempt zone lan"
     assert "lan" in gw.ctl("exempt") and gw.show("counters")[0]["zones_exempt"] == 1
+    assert "zone lan is exempt until" in gw.ctl("show", "rules")
     flow = exempt_flow(lab, gw)
     assert flow["perron"]["mode"] == "exempt" and flow["perron"]["grant"] == granted(gw)[0]["id"]
     # Rules on names hold: a blocked one gets the alert, no page.

@@ -173,6 +173,14 @@ fuzz:  ## each fuzz target for 60 s under sanitizers (T=3600 for an hour, ONLY=N
 	+$(Q)$(MAKE) --no-print-directory $(FUZZ_ARGS) fuzzers
 	$(Q)$(PY) tests/tools/fuzz.py --build $(O)/fuzz --seconds $(T) $(ONLY)
 
+SAMPLE ?= 100
+SEED   ?= 1
+.PHONY: mutate
+mutate:  ## how many changed tokens of the evaluator and the checker unit tests notice (SAMPLE=100 SEED=1)
+	+$(Q)$(MAKE) --no-print-directory units
+	$(Q)for s in decide check; do $(PY) tests/tools/mutate.py --build $(O) --cc "$(CC) $(CSTD) -O1 -fPIE -I." \
+	    --libs "$(LDLIBS)" --sample $(SAMPLE) --seed $(SEED) $$s || exit 1; done
+
 .PHONY: cover
 cover:  ## line coverage; fails where a parser is under 85 %
 	+$(Q)$(MAKE) --no-print-directory $(COVER_ARGS) units replays all

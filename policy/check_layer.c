@@ -41,10 +41,7 @@ static void check_without_ca(const struct layers *x)
     for (const struct rule *r = d->tree->rules.first; r; r = r->next) {
         if (!only_without_ca(x, r))
             continue;
-        if (r->verb == VERB_INSPECT || (r->block == BLOCK_TLS && check_is_certificate(r)))
-            diag_warn(d, r->pos, NULL,
-                      "this rule can never match: its zone has `ca none`, nothing is intercepted there");
-        else if (r->verb == VERB_WARN)
+        if (r->verb == VERB_WARN)
             diag_warn(
                 d, r->pos, "write `block` where that is meant",
                 "its zone has `ca none`: no warning can be shown there, encrypted requests are blocked");
@@ -126,40 +123,6 @@ static void check_behind_tls(struct layers *x)
     }
 }
 
-/* ---- what `web` blocks by name never comes to `tls` ---- */
-
-/* The first rule of `web` that blocks all that `e` is about, or NULL when one before it may let some through.
- */
-static const struct rule *blocked_before(struct layers *x, const struct rule *e)
-{
-    for (const struct rule *r = x->d->tree->rules.first; r; r = r->next) {
-        if (r->block != BLOCK_WEB || r->verb == VERB_SET || r->verb == VERB_LOG)
-            continue;
-        if (r->verb != VERB_BLOCK && r->verb != VERB_FORBID)
-            return NULL;
-        if (covers(x, r, e))
-            return r;
-    }
-    return NULL;
-}
-
-static void check_before_tls(struct layers *x)
-{
-    struct diag *d = x->d;
-    for (const struct delegate_decl *del = d->tree->delegates.first; del; del = del->next) {
-        if (del->ceiling)
-            return; /* an owner may allow what the main policy blocks */
-    }
-    for (const struct rule *e = d->tree->rules.first; e; e = e->next) {
-        if (e->block != BLOCK_TLS || e->verb != VERB_EXEMPT)
-            continue;
-        const struct rule *r = blocked_before(x, e);
-        if (r)
-            diag_warn(d, e->pos, diag_at(d, "it is blocked at", r->pos),
-                      "this rule never matters: `web` blocks by name before `tls` is asked");
-    }
-}
-
 static bool is_late(const struct layers *x, const struct rule *r)
 {
     return (r->block == BLOCK_WEB || r->block == BLOCK_CONTENT) && r->verb != VERB_LOG &&
@@ -182,5 +145,4 @@ void check_layers(struct diag *d)
     }
     check_without_ca(&x);
     check_behind_tls(&x);
-    check_before_tls(&x);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "policy/check.h"
-#include "policy/expect.h"
 #include "policy/index.h"
 #include "policy/lists_digest.h"
 #include "policy/normal.h"
@@ -160,9 +159,11 @@ static enum rc prove(struct job *j, const int fds[SNAP_PARTS], const struct mani
     if (rc == RC_BAD)
         return RC_BUG;
     TRY(rc);
-    policy_expect(j->d, snap, j->opts->time_s);
+    bool enough = check_built(j->d, snap, j->opts);
+    if (j->opts->built && enough && !j->d->errors)
+        j->opts->built(j->opts->arg, j->d->tree, snap);
     snapshot_put(snap);
-    return j->d->errors ? RC_CONFIG : RC_OK;
+    return !enough ? RC_NOMEM : j->d->errors ? RC_CONFIG : RC_OK;
 }
 
 /* ---- lists that are not built anew, or are built and held back ---- */
@@ -276,7 +277,7 @@ enum rc policy_compile(const char *path, const struct compile_opts *opts, int fd
                        uint8_t hash[SNAP_HASH], struct buf *diag)
 {
     struct tree *tree = malloc(sizeof *tree);
-    struct diag d = {.out = diag, .tree = tree};
+    struct diag d = {.out = diag, .tree = tree, .each = opts->said, .arg = opts->arg};
     struct job job = {.d = &d, .opts = opts};
     for (unsigned i = 0; i < SNAP_PARTS; i++)
         fds[i] = -1;

@@ -33,6 +33,9 @@ struct compile_made {
     enum lists_outcome outcome;
 };
 
+struct tree;
+struct diag_item;
+
 struct compile_opts {
     bool check_only;  /* -n: make no part (fds are -1), a missing interface is a warning */
     bool print;       /* check -p: append the normal form with every default to `diag` */
@@ -42,6 +45,11 @@ struct compile_opts {
      * itself). */
     bool (*has_interface)(const char *name);
     void (*progress)(const char *what, unsigned long done, unsigned long total);
+    /* Called once with what was built, when there was no error. */
+    void (*built)(void *arg, struct tree *t, const struct snapshot *snap);
+    /* Every error and warning, also those that `diag` has no room for; struct diag_item of policy/diag.h. */
+    void (*said)(void *arg, const struct diag_item *item);
+    void *arg;                       /* for `built` and `said` */
     const struct compile_prev *prev; /* NULL: nothing is in force */
     struct compile_made *made;       /* filled where not NULL */
 };

@@ -73,20 +73,36 @@ static void put_excerpt(struct diag *d, span line, size_t at)
     put(d, SPAN("^\n"));
 }
 
-static void put_message(struct diag *d, struct pos at, const char *kind, const char *hint, const char *text)
+/* Where a place is: its path, the text of its line, and how far into that it stands. */
+struct spot {
+    span path, line;
+    size_t in_line;
+    uint32_t column;
+};
+
+static struct spot spot_of(const struct diag *d, struct pos at)
 {
+    struct spot s = {.path = SPAN("?")};
     size_t start = 0;
-    span path = SPAN("?"), line = SPAN_NONE;
     if (at.file < d->tree->n_files) {
-        path = d->tree->files[at.file]->path;
-        line = line_at(d->tree->files[at.file]->text, at.off, &start);
+        s.path = d->tree->files[at.file]->path;
+        s.line = line_at(d->tree->files[at.file]->text, at.off, &start);
     }
-    size_t in_line = at.off > start ? at.off - start : 0;
-    size_t col = characters(span_cut(line, 0, in_line)) + 1;
-    if (buf_printf(d->out, "%.*s:%u:%zu: %s: %s\n", (int)path.n, (const char *)path.p, at.line, col, kind,
-                   text) != RC_OK)
+    s.in_line = at.off > start ? at.off - start : 0;
+    s.column = (uint32_t)characters(span_cut(s.line, 0, s.in_line)) + 1;
+    return s;
+}
+
+static void message(struct diag *d, struct pos at, bool error, const char *hint, const char *text)
+{
+    struct spot s = spot_of(d, at);
+    unsigned n = error ? d->errors++ : d->warnings++;
+    if (d->each)
+        d->each(d->arg, &(struct diag_item){error, s.path, at.line, s.column, text, hint});
+    if (n >= DIAG_MOST || buf_printf(d->out, "%.*s:%u:%u: %s: %s\n", (int)s.path.n, (const char *)s.path.p,
+                                     at.line, s.column, error ? "error" : "warning", text) != RC_OK)
         return;
-    put_excerpt(d, line, in_line);
+    put_excerpt(d, s.line, s.in_line);
     if (hint && buf_printf(d->out, "    hint: %s\n", hint) != RC_OK)
         return;
 }
@@ -95,28 +111,38 @@ void diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt
 {
     char text[1024];
     va_list ap;
-    if (d->errors++ >= DIAG_MOST)
-        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    put_message(d, at, "error", hint, text);
+    message(d, at, true, hint, text);
 }
 
 void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
 {
     char text[1024];
     va_list ap;
-    if (d->warnings++ >= DIAG_MOST)
-        return;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    put_message(d, at, "warning", hint, text);
+    message(d, at, false, hint, text);
+}
+
+void diag_note(struct diag *d, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    span path = d->tree->n_files ? d->tree->files[0]->path : SPAN("?");
+    if (buf_printf(d->out, "%.*s: note: %s\n", (int)path.n, (const char *)path.p, text) != RC_OK)
+        return;
 }
 
 void diag_file(struct diag *d, const char *path, const char *why)
 {
+    if (d->each)
+        d->each(d->arg, &(struct diag_item){true, span_str(path), 1, 1, why, NULL});
     if (d->errors++ < DIAG_MOST && buf_printf(d->out, "%s:1:1: error: %s\n", path, why) != RC_OK)
         return;
 }

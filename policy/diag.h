@@ -8,9 +8,19 @@
 
 enum { DIAG_MOST = 20, DIAG_WIDTH = 100, DIAG_WORD = 60 };
 
+/* One error or warning, for those who want more than text; what it points to dies with the call. */
+struct diag_item {
+    bool error;
+    span file;
+    uint32_t line, column;       /* in characters, from 1 */
+    const char *sentence, *hint; /* hint: or NULL */
+};
+
 struct diag {
     struct buf *out;
     struct tree *tree;
+    void (*each)(void *arg, const struct diag_item *item); /* all of them, shown or not; or NULL */
+    void *arg;
     unsigned errors, warnings;
     unsigned unread; /* errors before checking: what they hid is not reported as missing */
 };
@@ -24,6 +34,8 @@ void diag_error(struct diag *d, struct pos at, const char *hint, const char *fmt
     __attribute__((format(printf, 4, 5)));
 void diag_warn(struct diag *d, struct pos at, const char *hint, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+/* One line about the whole, neither error nor warning. */
+void diag_note(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A formatted hint, kept in the tree's arena; NULL when there is no room. */
 const char *diag_hint(struct diag *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "WHAT FILE:LINE", "first given at FILE:LINE". */

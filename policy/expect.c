@@ -200,12 +200,28 @@ static void set_content(const struct expect *e, struct facts *f)
     f->known |= FACT_BIT(TYPE) | FACT_BIT(SIGNATURE) | FACT_BIT(VIRUS) | FACT_BIT(PATTERN);
 }
 
-/* All steps. `connect` is what the first one said; `v` the one that ended it. */
-static void walk(struct diag *d, const struct snapshot *snap, const struct expect *e, struct facts *f,
-                 enum action *connect, struct verdict *v)
+/* One expectation at work. */
+struct trying {
+    struct tree *t;
+    const struct snapshot *snap;
+    const struct expect *e;
+    void (*step)(void *arg, const struct facts *f, const struct verdict *v);
+    void *arg;
+};
+
+static void ask(const struct trying *x, const struct facts *f, struct verdict *v)
 {
+    decide(x->snap, f, v);
+    if (x->step)
+        x->step(x->arg, f, v);
+}
+
+/* All steps. `connect` is what the first one said; `v` the one that ended it. */
+static void walk(const struct trying *x, struct facts *f, enum action *connect, struct verdict *v)
+{
+    const struct expect *e = x->e;
     f->step = STEP_CONNECT;
-    decide(snap, f, v);
+    ask(x, f, v);
     *connect = v->action;
     if (v->action != ACT_INSPECT)
         return;
@@ -213,33 +229,32 @@ static void walk(struct diag *d, const struct snapshot *snap, const struct expec
     f->known |= FACT_BIT(DEFECTS);
     f->step = STEP_CERTIFICATE;
     if (f->tls) {
-        decide(snap, f, v);
+        ask(x, f, v);
         if (v->action != ACT_ALLOW)
             return;
     }
     f->step = STEP_REQUEST;
-    f->method = upper(d->tree, e->method.text);
+    f->method = upper(x->t, e->method.text);
     f->upload = e->upload || span_eq(f->method, SPAN("POST")) || span_eq(f->method, SPAN("PUT"));
     f->decrypted = f->tls;
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
-    decide(snap, f, v);
+    ask(x, f, v);
     if (v->action != ACT_ALLOW)
         return;
     struct verdict content;
     set_content(e, f);
-    decide(snap, f, &content);
+    ask(x, f, &content);
     if (content.action != ACT_ALLOW)
         *v = content;
 }
 
 /* A packet: the firewall alone speaks of it. */
-static void walk_packet(const struct snapshot *snap, const struct expect *e, struct facts *f,
-                        enum action *connect, struct verdict *v)
+static void walk_packet(const struct trying *x, struct facts *f, enum action *connect, struct verdict *v)
 {
     f->step = STEP_CONNECT;
-    f->proto = e->proto;
-    f->dst_port = e->port;
-    decide(snap, f, v);
+    f->proto = x->e->proto;
+    f->dst_port = x->e->port;
+    ask(x, f, v);
     if (v->layer != LAYER_FIREWALL && v->layer != LAYER_NONE)
         v->action = ACT_ALLOW;
     *connect = v->action;
@@ -285,21 +300,42 @@ static void report(struct diag *d, const struct snapshot *snap, const struct exp
                liftable ? ", but not by `forbid`" : "");
 }
 
+static enum expect_said try_one(struct diag *d, const struct trying *x, int64_t now, struct verdict *v)
+{
+    const struct expect *e = x->e;
+    struct facts f = {.time_s = e->at ? e->at : now};
+    enum action connect;
+    if (!set_client(d, x->snap, e, &f))
+        return EXPECT_CANNOT;
+    if (!(e->firewall ? set_destination(d, x->snap, e, &f) : set_request(d, x->snap, e, &f)))
+        return EXPECT_CANNOT;
+    if (e->firewall)
+        walk_packet(x, &f, &connect, v);
+    else
+        walk(x, &f, &connect, v);
+    return as_expected(e->outcome.text, connect, v) ? EXPECT_HOLDS : EXPECT_FAILS;
+}
+
+enum expect_said expect_try(struct tree *t, const struct snapshot *snap, const struct expect *e, int64_t now,
+                            void (*step)(void *arg, const struct facts *f, const struct verdict *v),
+                            void *arg)
+{
+    struct trying x = {t, snap, e, step, arg};
+    struct buf out;
+    struct verdict v;
+    buf_init(&out, 0);
+    struct diag quiet = {.out = &out, .tree = t};
+    enum expect_said said = try_one(&quiet, &x, now, &v);
+    buf_fini(&out);
+    return said;
+}
+
 void policy_expect(struct diag *d, const struct snapshot *snap, int64_t now)
 {
     for (const struct expect *e = d->tree->expects.first; e; e = e->next) {
-        struct facts f = {.time_s = e->at ? e->at : now};
+        struct trying x = {.t = d->tree, .snap = snap, .e = e};
         struct verdict v;
-        enum action connect;
-        if (!set_client(d, snap, e, &f))
-            continue;
-        if (!(e->firewall ? set_destination(d, snap, e, &f) : set_request(d, snap, e, &f)))
-            continue;
-        if (e->firewall)
-            walk_packet(snap, e, &f, &connect, &v);
-        else
-            walk(d, snap, e, &f, &connect, &v);
-        if (!as_expected(e->outcome.text, connect, &v))
+        if (try_one(d, &x, now, &v) == EXPECT_FAILS)
             report(d, snap, e, &v);
     }
 }

@@ -3,24 +3,30 @@
  * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
 #include "policy/match.h"
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "policy/words.h"
 
 enum { MOST_WORDS = LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS };
 
-/* Two words of a bit set; the compiler makes vector instructions of it, whatever the processor has. Blocks
- * are written out as four of them: kept in registers, they take a third of the time of an array. */
-typedef uint64_t pair __attribute__((vector_size(16), aligned(8), may_alias));
-_Static_assert(IMG_BLOCK_WORDS == 8, "a block is four pairs");
+/* Four words of a bit set: one register where the processor has AVX2, else two. A block is two of them, kept
+ * in registers while the dimensions are ANDed. */
+typedef uint64_t quad __attribute__((vector_size(32), aligned(8), may_alias));
+_Static_assert(IMG_BLOCK_WORDS == 8, "a block is two quads");
 
-static inline const pair *pairs(const uint64_t *bits)
+static inline const quad *quads(const uint64_t *bits)
 {
-    return (const pair *)(const void *)bits;
+    return (const quad *)(const void *)bits;
 }
 
-static inline pair *own_pairs(uint64_t *bits)
-{
-    return (pair *)(void *)bits;
-}
+/* A block in memory. */
+struct stripe {
+    uint64_t w[IMG_BLOCK_WORDS];
+};
+
+#define INLINE __attribute__((always_inline)) static inline
 
 /* ---- the rules of a dimension that can match ---- */
 
@@ -40,11 +46,9 @@ struct dim_sets {
     struct list accept_list[MOST_SETS], except_list[MOST_SETS];
 };
 
-static bool add_set(const struct image *m, struct img_run set, const uint64_t **dense, unsigned *n_dense,
+INLINE bool add_set(const struct image *m, struct img_run set, const uint64_t **dense, unsigned *n_dense,
                     struct list *lists, unsigned *n_lists)
 {
-    if (set.n == 0)
-        return true;
     if (*n_dense == MOST_SETS || *n_lists == MOST_SETS)
         return false;
     if (set.n == IMG_DENSE)
@@ -63,7 +67,10 @@ static bool collect(const struct image *m, const struct img_dim *dim, const stru
             if (k->run[r].v[i] >= dim->tokens.n)
                 continue;
             const struct img_token *t = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
-            if (!add_set(m, t->accept, s->accept, &s->n_accept, s->accept_list, &s->n_accept_list) ||
+            if (t->accept.n &&
+                !add_set(m, t->accept, s->accept, &s->n_accept, s->accept_list, &s->n_accept_list))
+                return false;
+            if (t->except.n &&
                 !add_set(m, t->except, s->except, &s->n_except, s->except_list, &s->n_except_list))
                 return false;
         }
@@ -73,10 +80,9 @@ static bool collect(const struct image *m, const struct img_dim *dim, const stru
 
 static void join_set(const struct image *m, struct img_run set, bool except, uint64_t *own, uint32_t n_words)
 {
-    const pair *from = pairs(&m->BITS[set.n == IMG_DENSE ? set.at : 0]);
-    pair *to = own_pairs(own);
-    for (uint32_t w = 0; set.n == IMG_DENSE && w < n_words / 2; w++)
-        to[w] = except ? to[w] & ~from[w] : to[w] | from[w];
+    const uint64_t *from = &m->BITS[set.n == IMG_DENSE ? set.at : 0];
+    for (uint32_t w = 0; set.n == IMG_DENSE && w < n_words; w++)
+        own[w] = except ? own[w] & ~from[w] : own[w] | from[w];
     for (uint32_t i = 0; set.n != IMG_DENSE && i < set.n; i++) {
         uint32_t rule = m->NUMBERS[set.at + i];
         uint64_t bit = UINT64_C(1) << (rule % 64);
@@ -126,10 +132,6 @@ __attribute__((noinline)) static void prepare(const struct query *q, enum dim d,
     join(m, t, dim, k, own);
 }
 
-struct stripe {
-    pair v[IMG_BLOCK_WORDS / 2];
-};
-
 /* Sets or clears the bits of a list that fall into this block; true when there are some. */
 static inline bool list_block(struct list *l, uint32_t word, uint64_t out[IMG_BLOCK_WORDS])
 {
@@ -142,20 +144,14 @@ static inline bool list_block(struct list *l, uint32_t word, uint64_t out[IMG_BL
     return some;
 }
 
-static inline void lists_block(struct list *lists, unsigned n, bool except, uint32_t word, struct stripe *b)
+static void lists_block(struct list *lists, unsigned n, bool except, uint32_t word, struct stripe *b)
 {
     struct stripe bits = {0};
     bool some = false;
     for (unsigned i = 0; i < n; i++)
-        some |= list_block(&lists[i], word, (uint64_t *)(void *)bits.v);
-    for (unsigned i = 0; some && i < IMG_BLOCK_WORDS / 2; i++)
-        b->v[i] = except ? b->v[i] & ~bits.v[i] : b->v[i] | bits.v[i];
-}
-
-static inline struct stripe load_block(const uint64_t *bits, uint32_t word)
-{
-    const pair *p = pairs(bits + word);
-    return (struct stripe){{p[0], p[1], p[2], p[3]}};
+        some |= list_block(&lists[i], word, bits.w);
+    for (unsigned i = 0; some && i < IMG_BLOCK_WORDS; i++)
+        b->w[i] = except ? b->w[i] & ~bits.w[i] : b->w[i] | bits.w[i];
 }
 
 /* What lists and exceptions make of a block. */
@@ -165,29 +161,33 @@ __attribute__((noinline)) static void lists_and_exceptions(struct dim_sets *s, u
     if (s->n_accept_list)
         lists_block(s->accept_list, s->n_accept_list, false, word, b);
     for (unsigned i = 0; i < s->n_except; i++) {
-        struct stripe x = load_block(s->except[i], word);
-        b->v[0] &= ~x.v[0], b->v[1] &= ~x.v[1], b->v[2] &= ~x.v[2], b->v[3] &= ~x.v[3];
+        for (unsigned k = 0; k < IMG_BLOCK_WORDS; k++)
+            b->w[k] &= ~s->except[i][word + k];
     }
     if (s->n_except_list)
         lists_block(s->except_list, s->n_except_list, true, word, b);
 }
 
 /* One block of the rules that match in this dimension. */
-__attribute__((always_inline)) static inline struct stripe dim_block(struct dim_sets *s, uint32_t word)
+INLINE void dim_block(struct dim_sets *s, uint32_t word, quad *lo, quad *hi)
 {
-    const pair *p = pairs(s->base + word);
-    pair a = p[0], b = p[1], c = p[2], d = p[3];
+    const quad *p = quads(s->base + word);
+    quad a = p[0], b = p[1];
     for (unsigned i = 0; i < s->n_accept; i++) {
-        p = pairs(s->accept[i] + word);
+        p = quads(s->accept[i] + word);
         a |= p[0];
         b |= p[1];
-        c |= p[2];
-        d |= p[3];
     }
-    struct stripe out = {{a, b, c, d}};
-    if (s->more)
-        lists_and_exceptions(s, word, &out);
-    return out;
+    if (s->more) {
+        struct stripe x;
+        memcpy(&x.w[0], &a, sizeof a);
+        memcpy(&x.w[4], &b, sizeof b);
+        lists_and_exceptions(s, word, &x);
+        memcpy(&a, &x.w[0], sizeof a);
+        memcpy(&b, &x.w[4], sizeof b);
+    }
+    *lo = a;
+    *hi = b;
 }
 
 /* ---- dates ---- */
@@ -205,14 +205,13 @@ static void find_dates(const struct query *q, struct dates *out)
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
     const struct img_date *d = &m->DATES[t->dates.at];
-    uint32_t a = 0, b = t->dates.n; /* dates before a have come */
-    while (a < b) {
-        uint32_t mid = a + (b - a) / 2;
-        if (d[mid].at <= q->a->f->time_s)
-            a = mid + 1;
-        else
-            b = mid;
+    uint32_t a = 0, n = t->dates.n; /* dates before a have come; as image_range() does it */
+    while (n > 1) {
+        uint32_t half = n / 2;
+        a += d[a + half - 1].at <= q->a->f->time_s ? half : 0;
+        n -= half;
     }
+    a += n && d[a].at <= q->a->f->time_s;
     out->set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
     out->v = d + a / IMG_DATE_STEP * IMG_DATE_STEP;
     out->n = a % IMG_DATE_STEP;
@@ -328,26 +327,61 @@ static bool try_word(const struct query *q, const struct sets *s, uint32_t word,
     return false;
 }
 
-/* The rules of one block that all dimensions but time let through; false when none is left. */
-static inline bool and_block(const struct query *q, struct sets *s, uint32_t word, struct stripe *left)
+typedef bool (*empty_fn)(const quad *q);
+
+static inline bool empty_any(const quad *q)
+{
+    return ((*q)[0] | (*q)[1] | (*q)[2] | (*q)[3]) == 0;
+}
+
+/* The first block at or after `word` in which all dimensions but time leave rules, and these; or n_words. */
+INLINE uint32_t next_block(const struct query *q, struct sets *s, uint32_t word, struct stripe *left,
+                           empty_fn empty)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    const pair *all = pairs(&q->a->m->BITS[(q->forbids ? t->forbids : t->all) + word]);
-    pair a = all[0], b = all[1], c = all[2], d = all[3];
-    for (unsigned i = 0; i < s->n_asked; i++) {
-        if (i == s->n_prepared)
-            prepare(q, s->asked[i], s->own + (size_t)i * t->n_words, &s->dim[s->n_prepared++]);
-        struct stripe x = dim_block(&s->dim[i], word);
-        a &= x.v[0];
-        b &= x.v[1];
-        c &= x.v[2];
-        d &= x.v[3];
-        pair any = a | b | c | d;
-        if ((any[0] | any[1]) == 0)
-            return false;
+    const uint64_t *all = &q->a->m->BITS[q->forbids ? t->forbids : t->all];
+    const uint32_t n_words = t->n_words, n_asked = s->n_asked;
+    for (; word < n_words; word += IMG_BLOCK_WORDS) {
+        quad a = quads(all + word)[0], b = quads(all + word)[1], any = a | b;
+        for (uint32_t i = 0; i < n_asked && !empty(&any); i++) {
+            quad lo, hi;
+            if (i == s->n_prepared)
+                prepare(q, s->asked[i], s->own + (size_t)i * n_words, &s->dim[s->n_prepared++]);
+            dim_block(&s->dim[i], word, &lo, &hi);
+            a &= lo;
+            b &= hi;
+            any = a | b;
+        }
+        if (empty(&any))
+            continue;
+        memcpy(&left->w[0], &a, sizeof a);
+        memcpy(&left->w[4], &b, sizeof b);
+        return word;
     }
-    *left = (struct stripe){{a, b, c, d}};
-    return true;
+    return n_words;
+}
+
+#if defined(__x86_64__)
+/* One instruction instead of seven: a third of the time of this loop. */
+__attribute__((target("avx2"))) static inline bool empty_avx2(const quad *q)
+{
+    return _mm256_testz_si256((__m256i)*q, (__m256i)*q);
+}
+
+__attribute__((target("avx2"))) static uint32_t next_block_avx2(const struct query *q, struct sets *s,
+                                                                uint32_t word, struct stripe *left)
+{
+    return next_block(q, s, word, left, empty_avx2);
+}
+#endif
+
+static uint32_t next_block_any(const struct query *q, struct sets *s, uint32_t word, struct stripe *left)
+{
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx2"))
+        return next_block_avx2(q, s, word, left);
+#endif
+    return next_block(q, s, word, left, empty_any);
 }
 
 /* Goes through the rules of one block; true when a visitor stops. */
@@ -355,23 +389,28 @@ static bool try_block(const struct query *q, struct sets *s, uint32_t word, cons
                       struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    struct stripe time = load_block(&q->a->m->BITS[t->all], word);
+    quad lo, hi;
+    struct stripe on;
+    memset(&on, 0xff, sizeof on);
     if (s->by_schedule && !s->schedule_prepared)
         prepare(q, DIM_SCHEDULE, s->own + (size_t)DIM_N * t->n_words, &s->schedule);
     s->schedule_prepared = true;
-    if (s->by_schedule)
-        time = dim_block(&s->schedule, word);
+    if (s->by_schedule) {
+        dim_block(&s->schedule, word, &lo, &hi);
+        memcpy(&on.w[0], &lo, sizeof lo);
+        memcpy(&on.w[4], &hi, sizeof hi);
+    }
     if (s->by_date && !s->dates.set)
         find_dates(q, &s->dates);
     for (uint32_t i = 0; i < IMG_BLOCK_WORDS; i++) {
-        uint64_t bits = left->v[i / 2][i % 2], on = time.v[i / 2][i % 2];
+        uint64_t bits = left->w[i];
         if (word + i < q->from / 64)
             continue;
         if (word + i == q->from / 64)
             bits &= ~UINT64_C(0) << (q->from % 64);
         if (bits && s->by_date)
-            on &= dates_word(&s->dates, word + i);
-        if (bits && try_word(q, s, word + i, bits, on, v))
+            on.w[i] &= dates_word(&s->dates, word + i);
+        if (bits && try_word(q, s, word + i, bits, on.w[i], v))
             return true;
     }
     return false;
@@ -398,10 +437,11 @@ static void walk(const struct query *q, struct visitor *v)
         else
             s.asked[s.n_asked++] = d;
     }
-    for (uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS; w < t->n_words;
-         w += IMG_BLOCK_WORDS) {
-        if (and_block(q, &s, w, &left) && try_block(q, &s, w, &left, v))
+    uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
+    while ((w = next_block_any(q, &s, w, &left)) < t->n_words) {
+        if (try_block(q, &s, w, &left, v))
             return;
+        w += IMG_BLOCK_WORDS;
     }
 }
 

@@ -23,29 +23,63 @@ static int category_part(uint16_t n)
     return fd;
 }
 
+/* Facts of every kind. */
+static void fill(const struct snapshot *s, struct facts *f, const char *src, const char *name,
+                 const char *user)
+{
+    *f = (struct facts){.dst_port = 443,
+                        .tls = true,
+                        .name = span_str(name),
+                        .user = span_str(user),
+                        .method = SPAN("GET"),
+                        .path = SPAN("/a/b/c"),
+                        .app = SPAN("tor"),
+                        .type = SPAN("executable"),
+                        .virus = SPAN("v"),
+                        .severity = 1,
+                        .patterns = {SPAN("iban")},
+                        .n_patterns = 1,
+                        .attrs = {SPAN("ldap:CN=l, dc=test"), SPAN("radius:class=r")},
+                        .n_attrs = 2,
+                        .defects = ~UINT32_C(0)};
+    gw_assert(addr_parse(span_str(src), &f->src));
+    f->dst = f->src;
+    f->zone = snapshot_zone_of(s, &f->src);
+    snapshot_categories(s, f);
+}
+
+static void look(const struct snapshot *s, const struct facts *f, const struct verdict *v)
+{
+    gw_assert(v->n_trail <= TRAIL_MAX && v->n_mods <= VERDICT_MAX_MODS && v->n_logs <= VERDICT_MAX_LOGS);
+    gw_assert(v->rule == RULE_NONE || v->rule < snapshot_n_rules(s));
+    (void)snapshot_rule(s, v->rule);
+    (void)decide_why_not(s, f, v->rule);
+    (void)snapshot_category_name(s, v->category);
+}
+
 static void ask(const struct snapshot *s, const char *src, const char *name, const char *user)
 {
-    struct facts f = {.dst_port = 443,
-                      .tls = true,
-                      .name = span_str(name),
-                      .user = span_str(user),
-                      .defects = ~UINT32_C(0)};
+    struct facts f;
     struct verdict v;
-    gw_assert(addr_parse(span_str(src), &f.src));
-    f.dst = f.src;
-    f.method = SPAN("GET");
-    f.zone = snapshot_zone_of(s, &f.src);
-    snapshot_categories(s, &f);
-    for (unsigned i = 0; i < 8; i++) {
-        f.step = (enum step)(i % 3);
-        f.known = i < 3 ? FACT_BIT(SRC) : ~UINT64_C(0) >> (64 - FACT_N);
-        f.upload = i > 5;
+    struct group_hit hits[4];
+    int64_t until;
+    fill(s, &f, src, name, user);
+    for (unsigned i = 0; i < 12; i++) {
+        f.step = (enum step)(i % STEP_N);
+        f.known = i < 4 ? FACT_BIT(SRC) : ~UINT64_C(0) >> (64 - FACT_N);
+        f.upload = i > 8;
+        f.proto = i == 8 ? 17 : 6;
+        f.vpn = i == 9 ? SPAN("far") : SPAN_NONE;
+        f.time_s = 1795510800 + (int64_t)i * 86400 * 30;
         decide(s, &f, &v);
-        gw_assert(v.n_trail <= TRAIL_MAX && (v.rule == RULE_NONE || v.rule < snapshot_n_rules(s)));
-        (void)snapshot_rule(s, v.rule);
-        (void)snapshot_category_name(s, v.category);
-        (void)snapshot_on(s, (enum on_event)(i % ON_N), &f);
+        look(s, &f, &v);
+        decide_dns(s, &f, &v);
+        look(s, &f, &v);
+        (void)snapshot_on(s, (enum on_event)(i % ON_N), i % 2 ? &f : NULL);
+        (void)snapshot_schedule_active(s, i, f.time_s, &until);
     }
+    (void)snapshot_groups_of(s, &f, hits, 4);
+    (void)snapshot_zone_of_vpn(s, SPAN("far"));
     (void)snapshot_user_of(s, &f.src);
 }
 

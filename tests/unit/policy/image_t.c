@@ -10,11 +10,24 @@
 
 static const char POLICY[] = ZONES
     "host h 10.0.0.1\ngroup g user \"u\", \"v\"\ngroup n network 10.4.0.0/16\nuser \"u\" address 10.0.0.9\n"
+    "zone far vpn site \"far\"\ngroup l ldap \"cn=l,dc=test\" stale 1h\ngroup r radius class \"r\"\n"
+    "schedule day mon-fri 08:00-18:00 except 2026-12-21..2027-01-03\nschedule night sat-sun 22:00-06:00 zone "
+    "\"America/New_York\"\nschedule exam 2027-06-01 08:00-12:00\nobserve from lan during day until "
+    "2027-01-01\n"
+    "firewall {\n allow from lan, far to internet tcp 1-65535 quic refuse\n allow to internet udp 53\n "
+    "forbid icmp\n"
+    " log application tor purpose net\n masquerade from lan to internet\n}\n"
+    "content {\n block signature severity 1-2\n forbid virus\n block type executable during night\n"
+    " log pattern iban purpose leak\n}\ndns { block domain \"bad.test\" }\n"
     "category c domain \"c.test\"\ncategory d domain \"d.c.test\", \"192.0.2.1\"\nresolver 10.0.0.53\nlisten "
     "explicit :3128\n"
-    "tls {\n exempt category c for g\n allow certificate expired for user \"v\"\n inspect any\n}\n"
+    "tls {\n exempt category c for g\n exempt certificate asks-client-certificate category d\n allow "
+    "certificate expired for user \"v\"\n inspect any\n}\n"
     "web {\n block category d, none from lan to host h tcp 1-443 except domain \"x.d.c.test\"\n block upload "
     "for n\n"
+    " warn path \"/a/b\" for l until 2027-01-01\n forbid path \"/a\" for r outside exam since 2026-01-01\n"
+    " set youtube strict, quota 1h per user per day, header \"X-A: b\" domain \"c.test\"\n log any purpose "
+    "p\n"
     " allow method GET, HEAD from 10.0.0.0/9\n allow any for unidentified\n}\non journal-full block for g "
     "allow\n";
 
@@ -71,12 +84,26 @@ static void ask_everything(const struct snapshot *s)
             struct facts f = hello(s, src[i], k % 2 ? "u" : "", names[k]);
             f.dst = addr_of(src[k]);
             f.method = SPAN("GET");
+            f.path = SPAN("/a/b/c");
             f.defects = 0xffffffff;
-            for (unsigned step = 0; step < 6; step++) {
+            f.time_s = 1795510800 + (int64_t)i * 86400 * 40 + k * 7000;
+            f.vpn = k == 3 ? SPAN("far") : SPAN_NONE;
+            f.attrs[0] = SPAN("ldap:cn=l,dc=test");
+            f.attrs[1] = SPAN("radius:class=r");
+            f.n_attrs = 2;
+            f.virus = f.type = SPAN("executable");
+            f.severity = (uint8_t)k;
+            f.patterns[f.n_patterns++] = SPAN("iban");
+            f.app = SPAN("tor");
+            for (unsigned step = 0; step < 8; step++) {
                 struct verdict v;
-                f.step = (enum step)(step % 3);
-                f.known |= step > 2 ? ~UINT64_C(0) : 0;
+                f.step = (enum step)(step % 4);
+                f.known |= step > 3 ? ~UINT64_C(0) : 0;
+                decide_dns(s, &f, &v);
+                decide_tls(s, &f, &v);
                 decide(s, &f, &v);
+                for (unsigned n = 0; n < v.n_mods; n++)
+                    sum += v.mods[n].value.n + v.mods[n].rule;
                 sum += snapshot_rule(s, v.rule).text.n + snapshot_category_name(s, v.category).n;
             }
             for (unsigned e = 0; e < ON_N; e++)
@@ -84,8 +111,14 @@ static void ask_everything(const struct snapshot *s)
             sum += snapshot_user_of(s, &f.src).n;
         }
     }
+    struct facts nobody = {.user = SPAN("u"), .src = addr_of("10.4.0.1")};
+    struct group_hit hits[4];
+    int64_t until;
+    sum += snapshot_groups_of(s, &nobody, hits, 4) + snapshot_zone_of_vpn(s, SPAN("far"));
+    for (uint32_t i = 0; i < snapshot_n_schedules(s) && i < 10; i++)
+        sum += snapshot_schedule_active(s, i, 1795510800, &until) + snapshot_schedule_name(s, i).n;
     for (uint32_t i = 0; i < snapshot_n_rules(s) && i < 100; i++)
-        sum += snapshot_rule(s, i).file.n;
+        sum += snapshot_rule(s, i).file.n + decide_why_not(s, &nobody, i).asks;
     for (uint16_t z = 0; z < snapshot_settings(s)->n_zones && z < 100; z++)
         sum += snapshot_zone(s, z)->name.n + snapshot_zone_network(s, z, 0).bits;
     (void)sum;

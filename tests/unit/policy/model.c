@@ -237,7 +237,7 @@ static const char HEAD[] =
     "zone internet\nzone lan network 10.0.0.0/8, fd00::/8\nzone guests network 172.16.0.0/12 ca none\n"
     "zone faraway vpn site \"site\"\n"
     "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
-    "group g2 radius class \"eleve\" stale 1h\ngroup g3 ldap \"cn=staff,dc=test\" user \"u2\" stale 1h\n"
+    "group g2 radius class \"eleve\" stale 1h\ngroup g3 ldap \"cn=staff,dc=test\" user \"u2\", \"u0\" stale 1h\n"
     "category c0 domain \"example\"\ncategory c1 domain \"b.example\", \"other.test\"\n"
     "category c2 domain \"b.example\" except domain \"a.b.example\"\n"
     "schedule s0 mon-fri 08:15-12:00 13:00-16:30 except 2027-03-29\n"
@@ -402,7 +402,7 @@ static bool met_person(unsigned v, const struct facts *f)
 {
     bool fresh = f->id_age_s <= 3600;
     bool eleve = has_attr(f, "radius:class=eleve", "RADIUS:Class = ELEVE");
-    bool staff = has_attr(f, "ldap:CN=Staff , DC=test", "-") || is_user(f, "u2");
+    bool staff = has_attr(f, "ldap:CN=Staff , DC=test", "-") || is_user(f, "u2") || is_user(f, "u0");
     bool g[4] = {is_user(f, "u0") || is_user(f, "u1"), is_user(f, "u1") || in_net(&f->src, "10.64.0.0/12"),
                  eleve && fresh, staff && fresh};
     bool any = g[0] || g[1] || g[2] || g[3];

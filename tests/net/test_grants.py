@@ -144,6 +144,9 @@ def test_narrow_scopes(lab, own_gateway):
     assert grant(gw, VIDEO, "--for", "all")[0] == 0
     assert lab.curl("agent", VIDEO).status == 200
     assert lab.curl("agent", "https://video.example/other").status == 403
+    # Each of these decisions comes out the same from its record alone, under the grants of its time.
+    said = json.loads(gw.ctl("--json", "replay").splitlines()[-1])
+    assert said["ok"] and said["same"] > 10 and said["not_checked"] == 0, said
 
 
 def test_ends_by_itself(lab, own_gateway):

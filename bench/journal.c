@@ -55,7 +55,7 @@ static enum rc fill(const struct setup *s, struct report *report)
         span bytes = bench_record(&maker, i, 1, number_of(i));
         rc = journal_add(j, 1, (uint32_t)(i % WORKERS), i / WORKERS + 1, bytes);
         if (rc == RC_OK && (i % BATCH == BATCH - 1 || i + 1 == s->records))
-            rc = journal_write(j);
+            rc = journal_write(j, true);
     }
     samples_add(&samples, (now_us(CLOCK_PROCESS_CPUTIME_ID) - began) * 1e3 / (double)s->records);
     struct figure f = figure_of("append", "ns", &samples, NULL, NULL);

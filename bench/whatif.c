@@ -38,7 +38,7 @@ static enum rc fill(struct setup *s)
     for (uint64_t i = 0; rc == RC_OK && i < s->records; i++) {
         rc = journal_add(j, 1, 0, i + 1, bench_record(&s->then, i, 1, i));
         if (rc == RC_OK && (i % BATCH == BATCH - 1 || i + 1 == s->records))
-            rc = journal_write(j);
+            rc = journal_write(j, true);
     }
     journal_free(j);
     return rc;

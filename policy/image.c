@@ -33,7 +33,7 @@ static bool addr_ok(const struct img_addr *a, bool none_too)
 static bool settings_ok(const struct image *m)
 {
     const struct img_settings *s = m->set;
-    const struct img_run texts[] = {s->trust, s->crl, s->telephone, s->mail, s->node};
+    const struct img_run texts[] = {s->trust, s->crl, s->telephone, s->mail, s->node, s->time_zone};
     if (s->n_listen > N_ELEMS(s->listen) || s->n_resolvers > N_ELEMS(s->resolver) ||
         s->n_ports > N_ELEMS(s->port) || s->workers > LIM_WORKERS || !texts_ok(m, texts, N_ELEMS(texts)))
         return false;

@@ -39,6 +39,7 @@ static enum rc put_settings(const struct tree *t, struct part *p)
     TRY(part_text(p, s->trust.text, &o->trust));
     TRY(part_text(p, s->crl.text, &o->crl));
     TRY(part_text(p, s->telephone.text, &o->telephone));
+    TRY(part_text(p, s->time_zone.text, &o->time_zone));
     TRY(part_text(p, s->mail.text, &o->mail));
     return part_text(p, t->node, &o->node);
 }

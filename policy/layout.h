@@ -81,7 +81,7 @@ struct img_settings {
     } listen[16];
     struct img_addr resolver[4];
     uint16_t port[64];
-    struct img_run trust, crl, telephone, mail, node; /* of BYTES */
+    struct img_run trust, crl, telephone, mail, node, time_zone; /* of BYTES */
     uint32_t internet_zone;                           /* or UINT32_MAX */
     struct img_run map_v4[MAP_N], map_v6[MAP_N];      /* of RANGES */
     struct img_run strings[STRINGS_N];                /* of BUCKETS; n is a power of two */

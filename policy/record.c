@@ -24,7 +24,8 @@ enum {
 /* The longest of everything: fixed part, one-byte strings, path, hash, then the lists. */
 _Static_assert(RECORD_FIXED + 12 * 256 + 2 + RECORD_PATH + 32 + FACTS_MAX_PATTERNS * (1 + RECORD_TEXT) +
                        8 * FACTS_MAX_CLICKED + 5 * VERDICT_MAX_MODS + 4 * VERDICT_MAX_LOGS +
-                       FACTS_MAX_CATS * (9 + RECORD_TEXT) + FACTS_MAX_GROUPS * (3 + RECORD_TEXT) <=
+                       FACTS_MAX_CATS * (8 + RECORD_LIST + RECORD_TEXT) +
+                       FACTS_MAX_GROUPS * (3 + RECORD_TEXT) <=
                    RECORD_MAX,
                "a record of the largest size fits");
 
@@ -166,8 +167,8 @@ static void put_lists(struct writer *w, const struct record *r)
         put(w, v->logs[i], 4);
     for (unsigned i = 0; i < f->n_cats; i++) {
         put(w, f->cats[i], 2);
-        put(w, r->hits[i].list, 2);
         put(w, r->hits[i].line, 4);
+        put_text(w, r->hits[i].list, RECORD_LIST);
         put_text(w, r->hits[i].name, RECORD_TEXT);
     }
     for (unsigned i = 0; i < f->n_groups; i++) {
@@ -368,8 +369,8 @@ static void get_lists(struct reader *r, struct record *o)
         v->logs[i] = (uint32_t)get(r, 4);
     for (unsigned i = 0; i < f->n_cats; i++) {
         f->cats[i] = o->hits[i].category = (uint16_t)get(r, 2);
-        o->hits[i].list = (uint16_t)get(r, 2);
         o->hits[i].line = (uint32_t)get(r, 4);
+        o->hits[i].list = get_text(r, RECORD_LIST);
         o->hits[i].name = get_text(r, RECORD_TEXT);
     }
     for (unsigned i = 0; i < f->n_groups; i++) {
@@ -414,7 +415,7 @@ static void fill_hits(struct record *r, const struct snapshot *s)
 {
     for (unsigned i = 0; i < r->facts.n_cats; i++) {
         uint16_t c = r->facts.cats[i];
-        r->hits[i] = (struct record_hit){c, UINT16_MAX, 0, snapshot_category_name(s, c)};
+        r->hits[i] = (struct record_hit){.category = c, .name = snapshot_category_name(s, c)};
     }
 }
 

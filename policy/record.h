@@ -20,14 +20,15 @@ enum {
     RECORD_MAX = LIM_RECORD_BYTES, /* no record is longer: the sum of all caps fits */
     RECORD_PATH = 1024,            /* a longer path counts as lost */
     RECORD_TEXT = 64, /* names of groups, categories, zones, patterns, and what a rule is called: cut here */
+    RECORD_LIST = 40, /* names of lists */
     RECORD_CODE_BITS = 40 /* of the number; the node stands above */
 };
 
 /* A category that holds the name, and where its list says so. */
 struct record_hit {
     uint16_t category;
-    uint16_t list; /* number of the list among the snapshot's, UINT16_MAX: not told */
-    uint32_t line; /* of its file; 0: not told */
+    uint32_t line; /* of the list's file; 0: not told */
+    span list;     /* kind and name of the list ("ut1 gambling"); empty: not told */
     span name;     /* of the category */
 };
 

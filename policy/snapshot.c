@@ -82,6 +82,7 @@ static void fill_settings(struct snapshot *s)
                            .trust = image_bytes(m, i->trust),
                            .crl = image_bytes(m, i->crl),
                            .help_telephone = image_bytes(m, i->telephone),
+                           .time_zone = image_bytes(m, i->time_zone),
                            .help_mail = image_bytes(m, i->mail),
                            .node = image_bytes(m, i->node)};
     for (unsigned k = 0; k < i->n_listen; k++)

@@ -72,6 +72,7 @@ struct settings {
     span trust;              /* path of the PEM bundle upstream chains must end in */
     span crl;                /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
+    span time_zone; /* of the policy, as the tz database names it */
     span node;
 };
 const struct settings *snapshot_settings(const struct snapshot *s);

@@ -33,7 +33,7 @@ enum limits {
     LIM_EVENT_BYTES = 16384,              /* one event line */
     LIM_LOG_BATCH_BYTES = 1048576,        /* lines that the logger writes and syncs at once */
     LIM_LOG_FILE_BYTES = 268435456,       /* then a new log file is begun */
-    LIM_RECORD_BYTES = 13312,             /* one decision record (policy/record.h) */
+    LIM_RECORD_BYTES = 15360,             /* one decision record (policy/record.h) */
     LIM_JOURNAL_SEGMENT_BYTES = 67108864, /* then a new segment of the journal is begun */
     LIM_MSG_BYTES = 65536,                /* one message between processes */
     LIM_MSG_QUEUE = 4096,                 /* messages waiting for a slow process */

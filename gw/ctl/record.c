@@ -132,8 +132,7 @@ static json_t *json_categories(const struct record *r)
     for (unsigned i = 0; i < r->facts.n_cats; i++) {
         json_t *o = json_object();
         set_text(o, "name", r->hits[i].name);
-        if (r->hits[i].list != UINT16_MAX)
-            set_number(o, "list", r->hits[i].list);
+        set_text(o, "list", r->hits[i].list);
         if (r->hits[i].line)
             set_number(o, "line", r->hits[i].line);
         json_array_append_new(list, o);
@@ -285,6 +284,18 @@ static void print_list(const char *label, const span *s, unsigned n)
         say(i ? "" : label, s[i]);
 }
 
+static void print_hit(const char *label, const struct record_hit *h)
+{
+    printf("  %-11s ", label);
+    ctl_print(stdout, h->name, false);
+    if (h->list.n) {
+        printf("  (");
+        ctl_print(stdout, h->list, false);
+        printf(", line %u)", h->line);
+    }
+    putchar('\n');
+}
+
 static void print_who(const struct record *r)
 {
     char a[ADDR_TEXT];
@@ -310,7 +321,7 @@ static void print_what(const struct record *r)
     say_if("virus", f->virus);
     print_list("patterns", f->patterns, f->n_patterns);
     for (unsigned i = 0; i < f->n_cats; i++)
-        say(i ? "" : "categories", r->hits[i].name);
+        print_hit(i ? "" : "categories", &r->hits[i]);
     if (f->lost)
         printf("  %-11s %s\n", "not kept", record_facts(f->lost, more));
 }

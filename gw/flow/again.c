@@ -71,9 +71,7 @@ static void over_http(struct flow *f, enum reason why, span detail)
 
 static void over(struct flow *f, enum reason why, span detail)
 {
-    bool whole = f->verdict.made && f->verdict.does == ACT_BLOCK;
     f->e->n.ended_again++;
-    engine_hit(f->e, f->snap, whole || !f->tx.open ? f->verdict.rule : f->tx.verdict.rule);
     engine_unhold(&f->hold);
     switch (f->state) {
     case ST_HTTP: over_http(f, why, detail); return;

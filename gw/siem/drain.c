@@ -46,6 +46,7 @@ struct drain {
     size_t n_seen;
     bool read_back; /* the files' ends have been read */
     bool filled;    /* the batch is whole, even where a part of it is written and gone */
+    bool again; /* it goes on from frames that the files have, and whose place in the ring is not free yet */
     struct buf batch, line;
     size_t done;
     uint64_t batch_lines, batch_records;
@@ -335,6 +336,7 @@ static enum rc put_frame(struct drain *d, struct source *s, enum ring_kind kind,
     uint64_t *known = &s->kind[kind].known, *next = &s->kind[kind].next;
     if (*known && seq <= *known) {
         d->counts.skipped++;
+        d->again = true;
         *next = seq + 1;
         return RC_OK;
     }
@@ -403,10 +405,17 @@ static bool moved(const struct drain *d)
     return false;
 }
 
+/* No new file while a ring still holds frames that stand in the old one: after a kill before the first write
+ * there nobody would know that they do. */
+static bool wants_rotation(const struct drain *d, size_t more)
+{
+    return d->spool.suspect || (!d->again && spool_wants_rotation(&d->spool, more));
+}
+
 static enum rc write_out(struct drain *d)
 {
     span lines = buf_span(&d->batch);
-    if (d->done == 0 && spool_wants_rotation(&d->spool, lines.n))
+    if (d->done == 0 && wants_rotation(d, lines.n))
         TRY(spool_rotate(&d->spool));
     TRY(spool_write(&d->spool, lines, &d->done));
     enum rc rc = spool_sync(&d->spool);
@@ -432,6 +441,7 @@ static void commit(struct drain *d)
     d->counts.bytes += buf_len(&d->batch);
     d->batch_lines = d->batch_records = 0;
     d->done = 0;
+    d->again = false;
     buf_clear(&d->batch);
 }
 
@@ -439,7 +449,7 @@ static void commit(struct drain *d)
 static enum rc write_both(struct drain *d)
 {
     if (journal_batch(d->journal))
-        TRY(journal_write(d->journal));
+        TRY(journal_write(d->journal, !d->again));
     return buf_len(&d->batch) ? write_out(d) : RC_OK;
 }
 

@@ -219,13 +219,14 @@ static enum rc take_back(struct journal *j, bool synced)
     return rc;
 }
 
-enum rc journal_write(struct journal *j)
+enum rc journal_write(struct journal *j, bool may_rotate)
 {
     TRY(journal_ready(j));
     size_t n = buf_len(&j->batch);
     if (n == 0)
         return RC_OK;
-    if (j->suspect || (j->size > JNL_HEAD && j->size + n > j->disk.max_bytes))
+    bool full = j->size > JNL_HEAD && j->size + n > j->disk.max_bytes;
+    if (j->suspect || (may_rotate && full))
         TRY(begin_segment(j));
     if (!j->chained)
         TRY(chain(j));

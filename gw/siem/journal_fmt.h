@@ -76,6 +76,23 @@ enum rc jnl_frame_read(span bytes, size_t at, struct journal_frame *out, size_t 
 /* What the frame's hash must be. */
 enum rc jnl_frame_hash(span frame, const uint8_t prev[JOURNAL_HASH], uint8_t out[JOURNAL_HASH]) MUST_USE;
 
+/* Which closed segments cannot hold a code (journal_map.c). */
+enum { JNL_STRETCH_BITS = 16 };
+struct jnl_map_entry {
+    uint64_t segment, size;
+    const uint8_t *stretch; /* n numbers of 8 bytes, ascending */
+    size_t n;
+};
+struct jnl_map {
+    uint8_t *bytes;
+    struct jnl_map_entry *entry;
+    size_t n;
+};
+/* OK without entries where there is no such file. */
+enum rc jnl_map_read(int dir, struct jnl_map *out) MUST_USE;
+void jnl_map_fini(struct jnl_map *m);
+bool jnl_map_excludes(const struct jnl_map *m, uint64_t segment, uint64_t size, uint64_t code);
+
 void jnx_head_write(const struct jnx_head *h, uint8_t out[JNX_HEAD]);
 enum rc jnx_head_read(span bytes, struct jnx_head *out) MUST_USE;
 /* Numbers of the segments in a directory, ascending; the caller frees *out. */

@@ -104,5 +104,6 @@ void jnl_index_close(struct journal *j)
     if (fd < 0 || write_index(j, fd, 0, true) != RC_OK || renameat(j->dir, from, j->dir, to) != 0)
         log_warn("journal: the index of segment %llu could not be written; look-ups there take longer",
                  (unsigned long long)j->segment);
+    jnl_map_add(j);
     j->n_pairs = j->n_told = 0;
 }

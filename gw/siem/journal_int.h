@@ -45,6 +45,8 @@ void jnl_pair(struct journal *j, uint64_t code, uint64_t at);
 void jnl_index_tell(struct journal *j);
 /* The current segment is complete: its index is sorted. */
 void jnl_index_close(struct journal *j);
+/* ... and the map of segments gets a line of it; its pairs are sorted. */
+void jnl_map_add(struct journal *j);
 void jnl_saw(struct journal *j, const struct journal_frame *f);
 
 #endif

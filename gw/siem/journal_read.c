@@ -149,6 +149,7 @@ enum rc journal_walk(struct journal_walk *w)
 struct search {
     int dir;
     uint64_t code;
+    struct jnl_map map;
     struct buf *bytes; /* of the newest one so far */
     struct journal_frame *out;
     unsigned n; /* how many have been found */
@@ -228,12 +229,13 @@ static enum rc search_sorted(struct search *s, int fd, int index, const struct j
 
 static enum rc search_unsorted(struct search *s, int fd, int index, const struct jnx_head *h)
 {
-    uint8_t piece[STEP];
+    uint8_t piece[STEP], code[8];
+    jnl_put(code, s->code, sizeof code);
     for (uint64_t i = 0; i < h->n;) {
         size_t n = h->n - i < STEP / JNX_PAIR ? (size_t)(h->n - i) : STEP / JNX_PAIR;
         TRY(jnl_pread(index, piece, n * JNX_PAIR, JNX_HEAD + i * JNX_PAIR));
         for (size_t k = 0; k < n; k++) {
-            if (jnl_get(piece + k * JNX_PAIR, 8) == s->code)
+            if (memcmp(piece + k * JNX_PAIR, code, sizeof code) == 0)
                 TRY(take_frame(s, fd, h->segment, jnl_get(piece + k * JNX_PAIR + 8, 8)));
         }
         i += n;
@@ -241,7 +243,7 @@ static enum rc search_unsorted(struct search *s, int fd, int index, const struct
     return RC_OK;
 }
 
-/* A segment that the index covers and that holds nothing of the code is not even opened. */
+/* A segment that map or index says holds nothing of the code is not even opened. */
 static enum rc search_segment(struct search *s, uint64_t segment)
 {
     uint8_t head[JNX_HEAD];
@@ -250,11 +252,13 @@ static enum rc search_segment(struct search *s, uint64_t segment)
     struct stat st;
     uint64_t from = JNL_HEAD;
     unsigned before = s->n;
-    AUTO_CLOSE int index = open_file(s->dir, segment, "idx");
     jnl_name(segment, "seg", name);
     if (fstatat(s->dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode) ||
         st.st_size > SEGMENT_MOST)
         return RC_IO;
+    if (jnl_map_excludes(&s->map, segment, (uint64_t)st.st_size, s->code))
+        return RC_OK;
+    AUTO_CLOSE int index = open_file(s->dir, segment, "idx");
     bool indexed = index >= 0 && jnl_pread(index, head, sizeof head, 0) == RC_OK &&
                    jnx_head_read(span_of(head, sizeof head), &h) == RC_OK && h.segment == segment;
     uint64_t size = (uint64_t)st.st_size;
@@ -275,10 +279,13 @@ enum rc journal_find(int dir, uint64_t code, struct buf *bytes, struct journal_f
     size_t n;
     TRY(jnl_list(dir, &list, &n));
     *n_more = 0;
-    for (size_t i = n; i-- > 0;) {
-        if (search_segment(&s, list[i]) == RC_NOMEM)
-            return RC_NOMEM;
-    }
+    TRY(jnl_map_read(dir, &s.map));
+    enum rc rc = RC_OK;
+    for (size_t i = n; rc != RC_NOMEM && i-- > 0;)
+        rc = search_segment(&s, list[i]);
+    jnl_map_fini(&s.map);
+    if (rc == RC_NOMEM)
+        return rc;
     if (s.n == 0)
         return RC_NOTFOUND;
     *n_more = s.n - 1;

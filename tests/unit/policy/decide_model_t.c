@@ -176,8 +176,8 @@ static void many_rules(void **state)
     (void)state;
     for (unsigned i = 0; i < 6; i++) {
         draw_seed(7700 + i);
-        model_draw(&m, 700);
-        compare(&m, 2000);
+        model_draw(&m, 1400);
+        compare(&m, 1000);
         model_free(&m);
     }
 }

@@ -118,6 +118,8 @@ static void a_warning_is_shown_until_it_is_clicked(void **state)
     v = ask(s, &f);
     EXPECT(v, ACT_WARN, WHY_RULE, 3);
     f.clicked[1] = key_of_line(s, 3);
+    v = ask(s, &f); /* of which one counts */
+    EXPECT(v, ACT_WARN, WHY_RULE, 3);
     f.n_clicked = 2;
     v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_CLICKED, 3);
@@ -333,6 +335,28 @@ static void a_verdict_says_until_when_it_holds(void **state)
     snapshot_put(s);
 }
 
+/* Three are on at once by the clock; one of them is taken away that day. */
+static void an_exception_takes_away_its_own_schedule_alone(void **state)
+{
+    struct snapshot *s =
+        snap_of("schedule a mon-fri 08:00-12:00 except 2026-11-25\n"
+                "schedule b mon-fri 08:00-12:00\nschedule c mon-fri 08:00-12:00\n"
+                "web {\n block domain \"a.example\" during a\n block domain \"b.example\" during b\n"
+                " block domain \"c.example\" during c\n allow any\n}\n");
+    (void)state;
+    for (unsigned day = 0; day < 2; day++) {
+        for (unsigned i = 0; i < 3; i++) {
+            char name[] = "x.example";
+            name[0] = (char)('a' + i);
+            struct facts f = request(s, "10.1.1.1", "", name, "GET");
+            f.time_s = TUESDAY_TEN + (int64_t)day * 86400;
+            struct verdict v = ask(s, &f);
+            assert_int_equal(v.action, day && i == 0 ? ACT_ALLOW : ACT_BLOCK);
+        }
+    }
+    snapshot_put(s);
+}
+
 static void many_ends_are_found_fast_and_right(void **state)
 {
     static char text[1 << 16];
@@ -472,7 +496,9 @@ static void groups_come_from_names_networks_and_directories(void **state)
     v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_RULE, 9);
     f.src = addr_of("10.4.0.1");
+    hits[1].group = 77;
     assert_int_equal(snapshot_groups_of(s, &f, hits, 1), 3);
+    assert_int_equal(hits[1].group, 77);
     assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 3);
     assert_int_equal(hits[1].by, GROUP_BY_USER);
     assert_int_equal(hits[2].by, GROUP_BY_NETWORK);
@@ -480,15 +506,59 @@ static void groups_come_from_names_networks_and_directories(void **state)
     snapshot_put(s);
 }
 
+/* More values met in one dimension than are joined block by block: short lists and long ones, exceptions too.
+ */
+static void who_is_in_many_groups_is_found_by_each(void **state)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"%s\n", i,
+                              i % 2 ? ", \"marie\"" : "");
+    n += (size_t)snprintf(
+        text + n, sizeof text - n,
+        "web {\n block domain \"free.example\" except for g38\n allow domain \"path.example\" path \"/a\"\n");
+    for (unsigned i = 0; i < 40; i++) {
+        for (unsigned k = 0; k <= (i % 3 ? 0u : 4u); k++)
+            n += (size_t)snprintf(text + n, sizeof text - n, " block domain \"d%u-%u.example\" for g%u\n", i,
+                                  k, i);
+    }
+    snprintf(text + n, sizeof text - n, " allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    unsigned line = 44;
+    for (unsigned i = 0; i < 40; i++) {
+        for (unsigned k = 0; k <= (i % 3 ? 0u : 4u); k++, line++) {
+            char name[32];
+            snprintf(name, sizeof name, "d%u-%u.example", i, k);
+            struct facts f = request(s, "10.1.1.1", "jean", name, "GET");
+            struct verdict v = ask(s, &f);
+            EXPECT(v, ACT_BLOCK, WHY_RULE, line);
+            f.user = SPAN("marie");
+            v = ask(s, &f);
+            assert_int_equal(v.action, i % 2 ? ACT_BLOCK : ACT_ALLOW);
+        }
+    }
+    struct facts f = request(s, "10.1.1.1", "jean", "free.example", "GET");
+    struct verdict v = ask(s, &f);
+    assert_int_equal(v.action, ACT_ALLOW);
+    f.user = SPAN("marie");
+    v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 42);
+    snapshot_put(s);
+}
+
 static void a_record_brings_its_groups_and_what_it_lost(void **state)
 {
-    struct snapshot *s =
-        snap_of("group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
-                "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
-                " allow any\n}\n");
+    struct snapshot *s = snap_of(
+        "group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
+        "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
+        " allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
     f.regroup = true;
+    f.attrs[0] = SPAN("radius:class=eleve"); /* of no record */
+    f.n_attrs = 1;
     struct verdict v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_RULE, 8);
     f.groups[f.n_groups++] = 0;
@@ -638,10 +708,12 @@ int main(void)
         cmocka_unit_test(log_rules_add_entries_where_their_block_is_settled),
         cmocka_unit_test(what_is_observed_is_decided_as_written),
         cmocka_unit_test(a_verdict_says_until_when_it_holds),
+        cmocka_unit_test(an_exception_takes_away_its_own_schedule_alone),
         cmocka_unit_test(many_ends_are_found_fast_and_right),
         cmocka_unit_test(a_site_that_asks_for_a_client_certificate_is_exempted_by_rule_alone),
         cmocka_unit_test(content_waits_for_what_may_still_be_found),
         cmocka_unit_test(groups_come_from_names_networks_and_directories),
+        cmocka_unit_test(who_is_in_many_groups_is_found_by_each),
         cmocka_unit_test(a_record_brings_its_groups_and_what_it_lost),
         cmocka_unit_test(a_tunnel_names_its_zone),
         cmocka_unit_test(a_rule_keeps_its_key_when_it_is_moved),

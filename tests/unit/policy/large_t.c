@@ -139,6 +139,13 @@ static void declarations_without_end(void **state)
     refused("schedules in more than 16 time zones");
     start(HEAD "schedule s 2000-01-01..2099-12-31 08:00-12:00\nweb { allow any }\n");
     refused("more than 16384 stretches of hours");
+    start(HEAD "schedule s 2000-01-01..2099-12-31 00:00-12:00\nweb { allow any }\n");
+    refused("more than 16384 stretches of hours");
+    start(HEAD "schedule s 2000-01-01..2044-11-08 08:00-12:00\nweb { allow any }\n");
+    compile(); /* warned of when it is over; within the limit */
+    assert_int_equal(out.rc, RC_OK);
+    start(HEAD "schedule s 2000-01-01..2044-11-09 08:00-12:00\nweb { allow any }\n");
+    refused("more than 16384 stretches of hours");
     start(HEAD "schedule s 2000-01-01..2099-12-31\nweb { block any during s\n allow any }\n");
     passes();
     start(HEAD);

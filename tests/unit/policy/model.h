@@ -28,7 +28,7 @@ enum {
 enum { EXEMPT, INSPECT, ALLOW, BLOCK, FORBID, WARN, SET, LOG, VERBS };
 enum { IN_FIREWALL, IN_TLS, IN_WEB, IN_CONTENT, IN_DNS, BLOCKS };
 enum { NO, YES, OPEN };
-enum { MODEL_RULES = 720 };
+enum { MODEL_RULES = 1500 };
 
 /* Facts are drawn from these six days around the clock's change on 28 March 2027. */
 enum { TIME_FIRST = 1805932800, TIME_SPAN = 6 * 86400 };

@@ -88,7 +88,7 @@ static void some_lists(struct record *r)
     f->n_cats = (uint16_t)below(FACTS_MAX_CATS + 1);
     for (unsigned i = 0; i < f->n_cats; i++) {
         f->cats[i] = (uint16_t)rnd();
-        r->hits[i] = (struct record_hit){f->cats[i], (uint16_t)rnd(), (uint32_t)rnd(), text(RECORD_TEXT)};
+        r->hits[i] = (struct record_hit){f->cats[i], (uint32_t)rnd(), text(RECORD_LIST), text(RECORD_TEXT)};
     }
     f->n_groups = (uint16_t)below(FACTS_MAX_GROUPS + 1);
     for (unsigned i = 0; i < f->n_groups; i++) {
@@ -179,7 +179,7 @@ static void same_record(const struct record *a, const struct record *b)
     same_facts(&a->facts, &b->facts);
     same_verdict(&a->verdict, &b->verdict);
     for (unsigned i = 0; i < a->facts.n_cats; i++)
-        SAME(hits[i].category), SAME(hits[i].list), SAME(hits[i].line), SAME_TEXT(hits[i].name);
+        SAME(hits[i].category), SAME_TEXT(hits[i].list), SAME(hits[i].line), SAME_TEXT(hits[i].name);
     for (unsigned i = 0; i < a->facts.n_groups; i++)
         SAME_TEXT(groups[i]);
 }
@@ -309,7 +309,7 @@ static void the_largest_record_fits(void **state)
     for (unsigned i = 0; i < FACTS_MAX_PATTERNS; i++)
         f->patterns[i] = s;
     for (unsigned i = 0; i < FACTS_MAX_CATS; i++)
-        r.hits[i].name = s;
+        r.hits[i].name = r.hits[i].list = s;
     for (unsigned i = 0; i < FACTS_MAX_GROUPS; i++)
         r.groups[i] = s;
     for (unsigned i = 0; i < VERDICT_MAX_MODS; i++)

@@ -12,7 +12,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const names[] = {"000000000001.seg", "000000000001.idx", "000000000001.tmp",
-                                    "000000000002.seg", "000000000002.idx"};
+                                    "000000000002.seg", "000000000002.idx", "map"};
 static const uint8_t code[8] = {7, 0, 0, 0, 0, 1, 0, 0};
 
 static void write_file(int dir, const char *name, const uint8_t *p, size_t n)
@@ -63,7 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_assert(journal_new(&j) == RC_OK);
     journal_target(j, fcntl(dir, F_DUPFD_CLOEXEC, 0));
     gw_assert(journal_add(j, 1, 2, 3, span_of(code, sizeof code)) == RC_OK);
-    gw_assert(journal_write(j) == RC_OK);
+    gw_assert(journal_write(j, true) == RC_OK);
     journal_free(j);
     walk(dir, &f);
     gw_assert(f.boot == 1 && f.worker == 2 && f.seq == 3 && f.code == journal_code(1, 7));

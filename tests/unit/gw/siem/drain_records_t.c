@@ -316,6 +316,39 @@ static void another_logger_goes_on_with_both(void **state)
     world_close(&w);
 }
 
+static ssize_t head_alone(int fd, const void *p, size_t n, off_t at)
+{
+    if (at == 0)
+        return pwrite(fd, p, n, at);
+    return no_write(fd, p, n, at);
+}
+
+/* Killed twice: once when a batch was on the disk and its place in the ring not yet free, once when the next
+ * file had just been begun. Were it begun before the ring moves on, nobody would know of the first batch. */
+static void no_file_is_begun_before_the_ring_has_moved_on(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned notes;
+    world_open(&w);
+    disk_errno = EIO;
+    put_both(&w, 5);
+    drain_spool(w.d)->write = no_line; /* the journal has them, the log does not: nothing moves */
+    assert_int_equal(drain_turn(w.d), RC_IO);
+    drain_free(w.d);
+    w.d = logger_start(&w, true);
+    put_both(&w, 5);
+    journal_disk(drain_journal_of(w.d))->max_bytes = 1; /* full: a new one is due ... */
+    drain_spool(w.d)->max_bytes = 1;
+    journal_disk(drain_journal_of(w.d))->write = head_alone; /* ... and nothing comes into it */
+    assert_int_equal(drain_turn(w.d), RC_IO);
+    world_restart(&w);
+    pump(&w);
+    assert_int_equal(records(&w), 10);
+    assert_int_equal(lines(&w, &notes), 10);
+    world_close(&w);
+}
+
 /* ---- kills ---- */
 
 static void nap_us(long us)
@@ -412,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_journal_that_cannot_be_written_holds_all),
         cmocka_unit_test(a_log_that_cannot_be_written_doubles_no_record),
         cmocka_unit_test(another_logger_goes_on_with_both),
+        cmocka_unit_test(no_file_is_begun_before_the_ring_has_moved_on),
         cmocka_unit_test(kill_9_under_load_loses_and_doubles_neither),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

@@ -44,7 +44,6 @@ static void world_close(struct world *w)
 {
     char cmd[128];
     journal_free(w->j);
-    close(w->dir);
     for (int i = 0; i < 100; i++) {
         static const char *const endings[] = {"seg", "idx", "tmp"};
         for (size_t k = 0; k < N_ELEMS(endings); k++) {
@@ -52,6 +51,8 @@ static void world_close(struct world *w)
             unlink(cmd);
         }
     }
+    unlinkat(w->dir, "map", 0);
+    close(w->dir);
     assert_int_equal(rmdir(w->path), 0);
 }
 
@@ -76,7 +77,7 @@ static void add_some(struct world *w, uint64_t from, uint64_t n)
 {
     for (uint64_t i = 0; i < n; i++)
         add(w, from + i);
-    assert_int_equal(journal_write(w->j), RC_OK);
+    assert_int_equal(journal_write(w->j, true), RC_OK);
 }
 
 struct tally {
@@ -164,7 +165,7 @@ static void without_a_directory_nothing_is_written(void **state)
     assert_int_equal(journal_new(&j), RC_OK);
     assert_int_equal(journal_ready(j), RC_NOTFOUND);
     assert_int_equal(journal_add(j, BOOT, 3, 1, record_of(1, 0)), RC_OK);
-    assert_int_equal(journal_write(j), RC_NOTFOUND);
+    assert_int_equal(journal_write(j, true), RC_NOTFOUND);
     assert_true(journal_batch(j) > 0);
     journal_free(j);
 }
@@ -231,13 +232,13 @@ static void a_full_disk_costs_time_alone(void **state)
         if (writes == 0)
             for (uint64_t i = 11; i <= 20; i++)
                 add(&w, i);
-        assert_int_equal(journal_write(w.j), RC_IO);
+        assert_int_equal(journal_write(w.j, true), RC_IO);
         assert_int_equal(journal_errno(w.j), ENOSPC);
         assert_int_equal(size_of(&w, 1, "seg"), before); /* nothing half there */
         assert_whole(&w, 10);
     }
     journal_disk(w.j)->write = pwrite;
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_int_equal(journal_errno(w.j), 0);
     assert_whole(&w, 20);
     assert_found(&w, 20);
@@ -253,10 +254,10 @@ static void after_a_failed_sync_another_segment_is_begun(void **state)
     journal_disk(w.j)->sync = failing_sync;
     for (uint64_t i = 6; i <= 9; i++)
         add(&w, i);
-    assert_int_equal(journal_write(w.j), RC_IO);
+    assert_int_equal(journal_write(w.j, true), RC_IO);
     assert_int_equal(journal_errno(w.j), EIO);
     journal_disk(w.j)->sync = fdatasync;
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_whole(&w, 9); /* and none of them twice */
     struct tally t = tally(&w);
     assert_int_equal(t.walk.n_segments, 2);
@@ -344,7 +345,7 @@ static void damage_further_ahead_stays_as_it_is(void **state)
         for (uint64_t k = 0; k < 1000; k++)
             assert_int_equal(journal_add(w.j, BOOT, 3, 1 + i * 1000 + k, record_of(i * 1000 + k, 400)),
                              RC_OK);
-        assert_int_equal(journal_write(w.j), RC_OK);
+        assert_int_equal(journal_write(w.j, true), RC_OK);
     }
     off_t size = size_of(&w, 1, "seg");
     int fd = open_segment(&w, 1, "seg");
@@ -356,7 +357,7 @@ static void damage_further_ahead_stays_as_it_is(void **state)
     assert_int_equal(journal_ready(w.j), RC_OK);
     assert_int_equal(journal_counts(w.j)->damaged, 1);
     assert_int_equal(journal_add(w.j, BOOT, 3, 7, record_of(7, 0)), RC_OK);
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     assert_int_equal(size_of(&w, 1, "seg"), size);
     struct journal_walk walk = {.dir = w.dir, .verify = true};
     assert_int_equal(journal_walk(&walk), RC_OK);
@@ -486,6 +487,47 @@ static void every_code_is_found_whatever_the_index_is(void **state)
     world_close(&w);
 }
 
+/* Codes of two workers, far apart; and a map that is not there, torn, or of other segments. */
+static void the_map_of_segments_only_saves_time(void **state)
+{
+    struct world w;
+    unsigned more;
+    uint8_t bytes[4096];
+    (void)state;
+    world_open(&w);
+    journal_disk(w.j)->max_bytes = 3000;
+    for (uint64_t seq = 1; seq <= 60; seq += 3)
+        add_some(&w, seq, 3);
+    for (uint64_t i = 1; i <= 20; i++) {
+        assert_int_equal(journal_add(w.j, BOOT, 4, i, record_of((i << 24) + i, 300)), RC_OK);
+        assert_int_equal(journal_write(w.j, true), RC_OK);
+    }
+    for (int round = 0; round < 4; round++) {
+        int fd = openat(w.dir, "map", O_RDWR | O_CLOEXEC);
+        ssize_t n = pread(fd, bytes, sizeof bytes, 0);
+        assert_true(n > 200);
+        if (round == 1) /* torn in the middle of an entry, and others behind it */
+            assert_int_equal(pwrite(fd, "torn", 4, 40), 4);
+        if (round == 2)
+            assert_int_equal(ftruncate(fd, n - 9), 0);
+        if (round == 3)
+            assert_int_equal(unlinkat(w.dir, "map", 0), 0);
+        close(fd);
+        for (uint64_t seq = 1; seq <= 60; seq++)
+            assert_int_equal(find(&w, seq, &more), RC_OK);
+        for (uint64_t i = 1; i <= 20; i++) {
+            struct buf b = {0};
+            struct journal_frame f;
+            assert_int_equal(journal_find(w.dir, journal_code(1, (i << 24) + i), &b, &f, &more), RC_OK);
+            assert_true(f.worker == 4 && f.seq == i);
+            assert_int_equal(journal_find(w.dir, journal_code(1, (i << 24) + i + 1), &b, &f, &more),
+                             RC_NOTFOUND);
+            buf_fini(&b);
+        }
+    }
+    world_close(&w);
+}
+
 static void a_code_claimed_twice_is_told(void **state)
 {
     struct world w;
@@ -494,7 +536,7 @@ static void a_code_claimed_twice_is_told(void **state)
     world_open(&w);
     add_some(&w, 1, 3);
     assert_int_equal(journal_add(w.j, BOOT, 4, 1, record_of(1002, 5)), RC_OK);
-    assert_int_equal(journal_write(w.j), RC_OK);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
     struct buf b = {0};
     struct journal_frame f;
     assert_int_equal(journal_find(w.dir, journal_code(1, 1002), &b, &f, &more), RC_OK);
@@ -534,6 +576,7 @@ int main(void)
         cmocka_unit_test(every_changed_byte_is_told),
         cmocka_unit_test(a_record_or_segment_taken_out_is_told),
         cmocka_unit_test(every_code_is_found_whatever_the_index_is),
+        cmocka_unit_test(the_map_of_segments_only_saves_time),
         cmocka_unit_test(a_code_claimed_twice_is_told),
         cmocka_unit_test(nobody_else_can_read_it),
     };

@@ -45,7 +45,7 @@ static enum rc fill(const struct setup *s, struct report *report)
     struct journal *j = NULL;
     static struct bench_records maker;
     static struct samples samples;
-    enum rc rc = bench_records_init(&maker, 100);
+    enum rc rc = bench_records_init(&maker, 100, false);
     if (rc == RC_OK)
         rc = journal_new(&j);
     if (rc == RC_OK)

@@ -7,6 +7,7 @@
 #include "bench/decide.h"
 #include "bench/journal.h"
 #include "bench/say.h"
+#include "bench/whatif.h"
 #include "gw/base/buf.h"
 #include "gw/base/obj.h"
 
@@ -25,6 +26,7 @@ static const struct command COMMANDS[] = {
     {"all", bench_all, "all of the above, one after the other"},
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
     {"journal", bench_journal, "append, find by code and verify in a journal of many records; needs no root"},
+    {"what-if", bench_whatif, "recorded decisions made again under another policy; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
     {"reload", bench_reload, "does anybody notice that the policy is loaded anew, again and again?"},
 };
@@ -34,10 +36,11 @@ static void usage(FILE *out)
     fprintf(out, "usage: perron-bench COMMAND [--json] [--option VALUE ...]\n\n");
     for (size_t i = 0; i < N_ELEMS(COMMANDS); i++)
         fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].sentence);
-    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide and "
-                 "journal need root: they\n"
-                 "build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
-                 "again.\n");
+    fprintf(out,
+            "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide, "
+            "journal and what-if need root:\n"
+            "they build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
+            "again.\n");
 }
 
 int main(int argc, char **argv)

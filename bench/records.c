@@ -14,6 +14,8 @@ static enum rc put_rule(struct buf *b, unsigned long i)
 {
     if (i % 7 == 0)
         return buf_printf(b, "block domain \"host%lu.example\" for g%lu\n", i, i % N_GROUPS);
+    if (i % 11 == 0)
+        return buf_printf(b, "block category c%lu for user \"u%lu\"\n", i % N_CATEGORIES, i);
     if (i % 5 == 0)
         return buf_printf(b, "allow category c%lu from z%lu for g%lu\n", i % N_CATEGORIES, i % 3,
                           i % N_GROUPS);
@@ -22,7 +24,7 @@ static enum rc put_rule(struct buf *b, unsigned long i)
                       i % N_CATEGORIES, i % 50, i % N_GROUPS, 16 + i % 32, i % 256);
 }
 
-static enum rc put_policy(struct buf *b, unsigned long rules)
+static enum rc put_policy(struct buf *b, unsigned long rules, bool changed)
 {
     TRY(buf_put_str(b, "zone internet\nzone z0 network 10.16.0.0/12\nzone z1 network 10.32.0.0/12\n"
                        "zone z2 network 10.0.0.0/12\n"));
@@ -31,12 +33,14 @@ static enum rc put_policy(struct buf *b, unsigned long rules)
     for (int i = 0; i < N_GROUPS; i++)
         TRY(buf_printf(b, "group g%d user \"m%d\", \"n%d\"\n", i, i, i));
     TRY(buf_put_str(b, "tls {\n exempt category c59\n inspect any\n}\nweb {\n"));
+    if (changed)
+        TRY(buf_put_str(b, "block category c1, c3, c5, c7, c9, c11, c13, c15, c17, c19\n"));
     for (unsigned long i = 0; i + 1 < rules; i++)
         TRY(put_rule(b, i));
     return buf_put_str(b, "allow any\n}\n");
 }
 
-static enum rc write_policy(struct bench_records *b, unsigned long rules)
+static enum rc write_policy(struct bench_records *b, unsigned long rules, bool changed)
 {
     struct buf text = {0};
     snprintf(b->policy, sizeof b->policy, "/tmp/perron-bench-XXXXXX");
@@ -45,7 +49,7 @@ static enum rc write_policy(struct bench_records *b, unsigned long rules)
         b->policy[0] = '\0';
         return RC_IO;
     }
-    enum rc rc = put_policy(&text, rules);
+    enum rc rc = put_policy(&text, rules, changed);
     for (size_t at = 0; rc == RC_OK && at < buf_len(&text);) {
         ssize_t n = write(fd, text.p + text.r + at, buf_len(&text) - at);
         rc = n > 0 ? RC_OK : RC_IO;
@@ -91,6 +95,7 @@ static void make_one(struct bench_records *b, unsigned i, struct record *r)
                       .decrypted = true,
                       .name = span_of(name, (size_t)n),
                       .user = span_of(user, (size_t)u),
+                      .id_source = u ? ID_RADIUS : ID_NONE,
                       .ja4 = SPAN("t13d1516h2_8daaf6152771_02713d6af862"),
                       .method = SPAN("GET"),
                       .path = SPAN("/")};
@@ -105,10 +110,10 @@ static void make_one(struct bench_records *b, unsigned i, struct record *r)
     b->one[i].n = record_encode(r, b->one[i].bytes);
 }
 
-enum rc bench_records_init(struct bench_records *b, unsigned long rules)
+enum rc bench_records_init(struct bench_records *b, unsigned long rules, bool changed)
 {
     *b = (struct bench_records){.snap = NULL};
-    TRY(write_policy(b, rules));
+    TRY(write_policy(b, rules, changed));
     TRY(compile_it(b));
     AUTO_FREE struct record *r = calloc(1, sizeof *r);
     for (unsigned i = 0; i < BENCH_RECORDS; i++) {

@@ -17,7 +17,8 @@ struct bench_records {
     } one[BENCH_RECORDS];
 };
 
-enum rc bench_records_init(struct bench_records *b, unsigned long rules) MUST_USE;
+/* `changed`: the policy after a change that a sixth of the requests notice. */
+enum rc bench_records_init(struct bench_records *b, unsigned long rules, bool changed) MUST_USE;
 void bench_records_fini(struct bench_records *b);
 /* The i-th record, valid until the next call. */
 span bench_record(struct bench_records *b, uint64_t i, uint32_t node, uint64_t number);

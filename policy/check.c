@@ -94,35 +94,42 @@ static void add_internet(struct diag *d)
     t->zones.n++;
 }
 
-/* A tunnel leads to one zone, and a zone is reached in one way. */
-static void check_vpn(struct diag *d, const struct zone_decl *z)
+/* A tunnel leads to one zone, and a zone is reached in one way. `seen`: zones by VPN. */
+static void check_vpn(struct diag *d, struct zone_decl *z, struct map *seen)
 {
+    struct buf key = {0};
     if (z->vpn.text.n == 0)
         return;
     if (z->internet || z->interface.text.n)
         diag_error(d, z->vpn.pos, NULL,
                    "a zone behind a VPN is neither the internet nor behind an interface");
-    for (const struct zone_decl *o = d->tree->zones.first; o != z; o = o->next) {
-        if (o->vpn.text.n && o->vpn_remote == z->vpn_remote && span_eq(o->vpn.text, z->vpn.text))
-            diag_error(d, z->vpn.pos, diag_first(d, o->vpn.pos), "this VPN leads to zone `%.*s` already",
-                       SHOW(o->name.text));
-    }
+    enum rc rc = buf_put_u8(&key, z->vpn_remote);
+    if (rc == RC_OK)
+        rc = buf_put(&key, z->vpn.text);
+    const struct zone_decl *other = map_find(seen, buf_span(&key));
+    if (other)
+        diag_error(d, z->vpn.pos, diag_first(d, other->vpn.pos), "this VPN leads to zone `%.*s` already",
+                   SHOW(other->name.text));
+    else if (rc != RC_OK || map_put(seen, buf_span(&key), z) != RC_OK)
+        diag_error(d, z->vpn.pos, NULL, "the policy is too large");
+    buf_fini(&key);
 }
 
 static void check_zones(struct diag *d)
 {
-    struct map seen;
+    struct map seen, vpns;
     const struct zone_decl *internet = NULL;
     uint32_t id = 0;
     add_internet(d);
     map_init(&seen, 0);
+    map_init(&vpns, 0);
     for (struct zone_decl *z = d->tree->zones.first; z; z = z->next) {
         check_declare(d, &d->tree->zone_map, &z->name, "zones");
         z->id = (uint16_t)id++;
         if (!z->networks && !z->internet && !z->vpn.text.n && !d->unread)
             diag_error(d, z->name.pos, "add `network 10.0.0.0/8` or the like; only `internet` goes without",
                        "zone `%.*s` has no network: nobody would be in it", SHOW(z->name.text));
-        check_vpn(d, z);
+        check_vpn(d, z, &vpns);
         if (z->internet && internet)
             diag_error(d, z->name.pos, diag_first(d, internet->name.pos),
                        "only one zone can be the internet");
@@ -131,6 +138,7 @@ static void check_zones(struct diag *d)
         check_networks(d, z, &seen);
     }
     map_fini(&seen);
+    map_fini(&vpns);
     if (id >= ZONE_NONE)
         diag_error(d, d->tree->zones.first->name.pos, NULL, "more than %d zones", ZONE_NONE - 1);
 }
@@ -264,13 +272,15 @@ static void check_members(struct diag *d, const struct group_decl *g)
 
 static void check_groups(struct diag *d)
 {
-    uint32_t id = 0;
+    uint32_t id = 0, stale = 0;
     for (struct group_decl *g = d->tree->groups.first; g; g = g->next) {
         check_declare(d, &d->tree->group_map, &g->name, "groups");
         g->id = id++;
         if (span_eq(g->name.text, SPAN("unidentified")))
             diag_error(d, g->name.pos, NULL, "`unidentified` has a meaning of its own");
         check_members(d, g);
+        if (g->stale_s && ++stale == LIM_POLICY_STALE_GROUPS + 1)
+            diag_error(d, g->name.pos, NULL, "more than %d groups with `stale`", LIM_POLICY_STALE_GROUPS);
         for (struct value *v = g->users; v; v = v->next) {
             const struct user_decl *u = check_user(d, &v->w);
             v->id = u ? u->id : 0;

@@ -92,6 +92,44 @@ static void check_over(struct times *x, const struct schedule_decl *s, const str
                   SHOW(s->name.text));
 }
 
+/* Stretches that the schedule becomes: whole days in a row are one. */
+static uint64_t count_slots(const struct slot *s)
+{
+    uint64_t n = 0;
+    for (; s; s = s->next) {
+        bool whole = s->from_min == 0 && s->to_min == 1440;
+        n += s->days ? 7 : whole ? 1 : (uint64_t)(s->last - s->first) + 1;
+    }
+    return n;
+}
+
+static void check_size(struct diag *d, const struct schedule_decl *s)
+{
+    if (count_slots(s->slots) + count_slots(s->except) > LIM_POLICY_SLOTS)
+        diag_error(d, s->name.pos, NULL, "schedule `%.*s` has more than %d stretches of hours",
+                   SHOW(s->name.text), LIM_POLICY_SLOTS);
+    if (s->id == LIM_POLICY_SCHEDULES)
+        diag_error(d, s->name.pos, "`during a, b` joins schedules", "more than %d schedules",
+                   LIM_POLICY_SCHEDULES);
+}
+
+/* Zones that schedules name. */
+static void check_zone_count(struct diag *d)
+{
+    struct map zones;
+    uint32_t n = 0;
+    map_init(&zones, 0);
+    for (const struct schedule_decl *s = d->tree->schedules.first; s; s = s->next) {
+        if (map_find(&zones, s->zone.text))
+            continue;
+        if (map_put(&zones, s->zone.text, d) != RC_OK)
+            break;
+        if (++n == LIM_POLICY_TIME_ZONES + 1)
+            diag_error(d, s->zone.pos, NULL, "schedules in more than %d time zones", LIM_POLICY_TIME_ZONES);
+    }
+    map_fini(&zones);
+}
+
 static void check_schedules(struct times *x)
 {
     uint32_t id = 0;
@@ -102,6 +140,7 @@ static void check_schedules(struct times *x)
         if (!s->slots && !x->d->unread)
             diag_error(x->d, s->name.pos, "add `mon-fri 08:15-12:00` or the like",
                        "schedule `%.*s` has no days", SHOW(s->name.text));
+        check_size(x->d, s);
         if (s->zone.text.n) {
             if (load(x->d, &s->zone, &own))
                 check_over(x, s, &own);
@@ -156,6 +195,7 @@ void check_times(struct diag *d, int64_t now_s)
     else
         *zone = (struct word){.text = SPAN(DEFAULT_ZONE), .quoted = true};
     check_schedules(&x);
+    check_zone_count(d);
     for (struct rule *r = t->rules.first; r; r = r->next)
         check_rule_dates(&x, r);
     check_observes(&x);

@@ -176,6 +176,10 @@ static void resolve_path(struct diag *d, struct value *v)
                    SHOW(s));
         return;
     }
+    if (s.n > LIM_POLICY_PATH_BYTES) {
+        diag_error(d, v->w.pos, NULL, "a path of more than %d bytes", LIM_POLICY_PATH_BYTES);
+        return;
+    }
     while (s.n > 1 && s.p[s.n - 1] == '/')
         s.n--;
     v->w.text = s;

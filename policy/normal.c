@@ -83,8 +83,17 @@ static enum rc put_listen(struct buf *b, const struct set_listen *l)
                       l->port);
 }
 
-static enum rc put_settings(const struct settings_decl *s, struct buf *b)
+/* The checker has put the folder of its file before it. */
+static enum rc put_trust(const struct tree *t, struct buf *b)
 {
+    span path = t->set.trust.text, main = folder_of(t->files[0]->path);
+    TRY(buf_put_str(b, "trust "));
+    return put_quoted(b, span_has_prefix(path, main) ? span_cut(path, main.n, path.n) : path);
+}
+
+static enum rc put_settings(const struct tree *t, struct buf *b)
+{
+    const struct settings_decl *s = &t->set;
     char text[ADDR_TEXT];
     for (unsigned i = 0; i < s->n_listen; i++)
         TRY(put_listen(b, &s->listen[i]));
@@ -92,7 +101,7 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
         TRY(buf_printf(b, "%s%s", i ? ", " : "resolver ", addr_text(&s->resolver[i], text)));
     TRY(buf_put_str(b, s->n_resolvers ? "\n" : "# resolver: as the system's resolver file says\n"));
     if (s->trust.text.n)
-        TRY(put_label(b, "trust ", &s->trust));
+        TRY(put_trust(t, b));
     else
         TRY(buf_put_str(b, "# trust: the system's bundle"));
     TRY(s->workers ? buf_printf(b, "\nworkers %u\n", s->workers) : buf_put_str(b, "\nworkers auto\n"));
@@ -101,7 +110,7 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));
     TRY(buf_put_str(b, s->lists.text.n ? "\nlists " : "\n# lists: none"));
-    TRY(put_label(b, "", &s->lists));
+    TRY(s->lists.text.n ? put_path(t, b, &s->lists) : RC_OK);
     TRY(put_label(b, "\ntime-zone ", &s->time_zone));
     TRY(buf_put_str(b, s->telephone.text.n || s->mail.text.n ? "\nhelp" : "\n# help: none"));
     TRY(put_label(b, " telephone ", &s->telephone));
@@ -342,7 +351,7 @@ static enum rc put_on(const struct tree *t, struct buf *b)
 
 enum rc policy_normal(const struct tree *t, struct buf *b)
 {
-    TRY(put_settings(&t->set, b));
+    TRY(put_settings(t, b));
     TRY(put_nodes(t, b));
     TRY(put_zones(t, b));
     TRY(put_things(t, b));

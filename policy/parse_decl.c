@@ -4,6 +4,7 @@
 #include "policy/parser.h"
 
 #include "gw/base/obj.h"
+#include "policy/attr.h"
 
 /* ---- node ---- */
 
@@ -143,39 +144,22 @@ bool p_service(struct parser *p, struct pos at)
 
 /* ---- group, user ---- */
 
-/* A name in a directory as it is compared: lower case, no blanks around `,` and `=`. */
-static span dn_normal(struct tree *t, span s)
-{
-    uint8_t *out = arena_alloc(&t->mem, s.n + 1);
-    size_t n = 0;
-    for (size_t i = 0; out && i < s.n; i++) {
-        uint8_t c = ascii_lower(s.p[i]);
-        bool mark = c == ',' || c == '=';
-        bool after = n > 0 && (out[n - 1] == ',' || out[n - 1] == '=');
-        while (mark && n > 0 && out[n - 1] == ' ')
-            n--;
-        if (c != ' ' || (n > 0 && !after))
-            out[n++] = c;
-    }
-    return span_trim(span_of(out, n));
-}
-
-/* What a source of identities says of a member: "ldap:DN", "radius:class=VALUE". */
+/* What a source of identities says of a member: "ldap:DN", "radius:class=VALUE" (policy/attr.h). */
 static bool group_attrs(struct parser *p, const char *source, const char *what, struct value ***last)
 {
+    bool dn = span_eq(span_str(source), SPAN("ldap:"));
+    size_t n = strlen(source);
     do {
         struct value *v;
-        bool dn = span_eq(span_str(source), SPAN("ldap:"));
+        uint8_t *attr;
         if (!p_new(p, sizeof *v, &v) || !p_string(p, what, &v->w))
             return false;
-        span text = dn ? dn_normal(p->t, v->w.text) : v->w.text;
-        if (text.n == 0 || (dn && span_find(text, '=', 0) == SIZE_MAX)) {
+        span text = span_trim(v->w.text);
+        if (text.n == 0 || n + text.n > ATTR_MOST || (dn && span_find(text, '=', 0) == SIZE_MAX)) {
             diag_error(p->d, v->w.pos, dn ? "write \"cn=agents,ou=groups,dc=province,dc=example\"" : NULL,
                        "\"%.*s\" is not %s", SHOW(v->w.text), what);
             return false;
         }
-        size_t n = strlen(source);
-        uint8_t *attr;
         if (!p_new(p, n + text.n, &attr))
             return false;
         memcpy(attr, source, n);

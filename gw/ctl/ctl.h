@@ -18,7 +18,7 @@ struct ctl_command {
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 };
 extern const struct ctl_command ctl_check, ctl_reload, ctl_show, ctl_ca, ctl_simulate;
-extern const struct ctl_command ctl_journal;
+extern const struct ctl_command ctl_journal, ctl_replay, ctl_whatif;
 
 /* "perronctl: ..." and a newline; returns 1. */
 int ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -19,6 +19,7 @@ static void base_facts(const struct flow *f, const struct snapshot *snap, enum s
     bool same = snap == f->snap;
     x->zone = same ? f->zone : snapshot_zone_of(snap, &f->src);
     x->user = same ? f->user : snapshot_user_of(snap, &f->src);
+    x->id_source = x->user.n ? ID_POLICY : ID_NONE;
     x->explicit_proxy = f->explicit_proxy;
     x->dst = f->dst;
     x->dst_port = f->dst_port;

@@ -20,6 +20,20 @@ def found(gw, code):
     return json.loads(gw.ctl("--json", "journal", "find", code))
 
 
+def replayed(gw):
+    return json.loads(gw.ctl("--json", "replay"))
+
+
+def what_if(gw, text, *words):
+    path = gw.folder / "new.policy"
+    path.write_text(text)
+    return json.loads(gw.ctl("--json", "what-if", path, *words))
+
+
+def table(rows):
+    return {row["name"]: row["count"] for row in rows}
+
+
 def in_journal(gw, code):
     wait_for(f"code {code} in the journal", lambda: gw.ctl_run("journal", "find", code)[0] == 0, 5)
     return found(gw, code)
@@ -125,6 +139,8 @@ def test_twenty_kills_of_the_logger_lose_no_record(own_gateway, lab):
         assert sorted(seqs) == list(range(1, len(seqs) + 1)), "no number is missing and none is there twice"
     v = verified(gw)
     assert v["ok"] and v["records"] == want and v["unreadable"] == 0
+    assert replayed(gw) == {"ok": True, "same": want, "not_checked": 0, "snapshot_gone": 0, "cannot_tell": 0,
+                            "unreadable": 0}
 
 
 def test_a_changed_byte_is_told(own_gateway, lab):
@@ -158,3 +174,78 @@ def test_after_a_restart_the_chain_goes_on(own_gateway, lab):
     in_journal(gw, second)
     assert found(gw, first)["boot"] != found(gw, second)["boot"]
     assert verified(gw)["ok"] and len(records(gw)) == 2
+
+
+RULES = """
+  block    category social from lan
+  block    domain "plain.example" path "/private"
+  block    method POST for agents
+"""
+
+
+def test_every_decision_comes_out_the_same_again(own_gateway, lab):
+    gw = own_gateway(policy(lab, web=RULES))
+    for who in ("pupil", "agent", "guest"):
+        for url in ("http://plain.example/", "http://plain.example/private/x?q=1", "https://files.example/small.bin",
+                    "https://video.example/", "https://www.bank.example/", "https://expired.example/",
+                    "http://casino.example/", "https://social.example/"):
+            for proxy in (None, PROXY):
+                if who != "guest" or not proxy:
+                    lab.curl(who, url, "-H", "Accept: text/html", "-d" if "plain" in url else "-H", "x=1", proxy=proxy)
+    status, said = gw.reload(policy(lab, web="block any"))
+    assert status == 0, said
+    lab.curl("agent", "http://plain.example/")
+    n = len(records(gw))
+    assert n > 40
+    r = replayed(gw)
+    assert r["ok"] and r["same"] == n and r["not_checked"] == 0, r
+    assert {r["verdict"]["action"] for r in records(gw)} == {"allow", "block", "exempt", "inspect"}
+    assert {r["step"] for r in records(gw)} == {"connect", "certificate", "request"}
+    for path in (gw.state / "snapshots").iterdir():   # what is gone is said
+        path.unlink()
+    r = replayed(gw)
+    assert r["ok"] and r["same"] == 0 and r["snapshot_gone"] == n
+
+
+def test_a_record_that_comes_out_otherwise_is_named(own_gateway, lab):
+    gw = own_gateway()
+    code = lab.curl("pupil", "http://video.example/", "-H", "Accept: text/html").code
+    r = in_journal(gw, code)
+    path = gw.state / "journal" / f"{r['segment']:012}.seg"
+    with open(path, "r+b") as f:
+        f.seek(r["offset"] + 32 + 13)   # the action in the record's bytes: 1, block
+        assert f.read(1) == b"\x01"
+        f.seek(r["offset"] + 32 + 13)
+        f.write(b"\x00")
+    status, _, err = gw.ctl_run("replay")
+    assert status == 1 and f"{code} (segment" in err and "the action differs: was allow" in err, err
+
+
+def test_what_another_policy_would_change(own_gateway, lab):
+    gw = own_gateway()
+    for who, n in (("pupil", 3), ("agent", 2)):
+        for _ in range(n):
+            assert lab.curl(who, "http://plain.example/private/x").status == 404
+            lab.curl(who, "http://video.example/", "-H", "Accept: text/html")
+    wait_for("the records", lambda: len(records(gw)) == 10, 5)
+    same = what_if(gw, policy(lab))
+    assert (same["records"], same["same"], same["changed"], same["cannot_tell"]) == (10, 10, 0, 0)
+    w = what_if(gw, policy(lab, web="block category streaming\n  allow domain \"plain.example\" for pupils\n"
+                                    "block domain \"plain.example\" for agents"))
+    assert (w["same"], w["changed"], w["cannot_tell"]) == (6, 4, 0), w
+    assert table(w["changes"]) == {"allow -> block": 4}
+    assert table(w["by_group"]) == {"agents": 4}
+    assert table(w["by_category"]) == {"streaming": 2, "(none)": 2}
+    assert sorted(table(w["by_rule"]).values()) == [2, 2]
+    assert found(gw, w["changes"][0]["examples"][0])["facts"]["groups"] == ["agents"]
+    w = what_if(gw, policy(lab, web="block domain \"plain.example\" path \"/private\""), "--journal",
+                gw.state / "journal")
+    assert (w["same"], w["changed"], w["cannot_tell"]) == (5, 0, 5), "no path was kept"
+    assert table(w["cannot_tell_by"]) == {"request path and its categories": 5}
+    text = gw.ctl("what-if", gw.folder / "new.policy")
+    assert "10 decisions: 5 as before" in text and "5 cannot be told" in text
+    status, _, err = gw.ctl_run("what-if", gw.folder / "nowhere.policy")
+    assert status == 1 and "nowhere.policy" in err
+    (gw.folder / "bad.policy").write_text("zone\n")
+    status, _, err = gw.ctl_run("what-if", gw.folder / "bad.policy")
+    assert status == 1 and "the policy has errors" in err

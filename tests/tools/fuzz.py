@@ -3,6 +3,7 @@
 
 New inputs stay in a scratch folder of the build; the corpus in the tree is read only. A finding is kept in
 BUILD/findings and its path printed. Exit status 1 when any target found something.
+NAME.dict beside NAME_fuzz.c is its dictionary.
 """
 import argparse
 import re
@@ -23,6 +24,9 @@ def fuzz(source, args):
     findings.mkdir(parents=True, exist_ok=True)
     cmd = [program, scratch, seeds, f"-max_total_time={args.seconds}", "-timeout=10", "-rss_limit_mb=2048",
            "-print_final_stats=1", f"-artifact_prefix={findings}/{source.stem}-"]
+    words = source.parent / (source.name[:-len("_fuzz.c")] + ".dict")
+    if words.exists():
+        cmd.append(f"-dict={words}")
     done = subprocess.run([str(c) for c in cmd], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     out = done.stdout.decode(errors="replace")
     runs = re.findall(r"number_of_executed_units: (\d+)", out)

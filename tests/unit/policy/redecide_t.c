@@ -1,0 +1,347 @@
+/* Decisions made again: the same under the same snapshot; under another one what it says, and "nobody can
+ * tell" wherever the record lacks what the verdict hangs on. */
+#include "policy/redecide.h"
+
+#include "policy/whatif.h"
+#include "tests/unit/policy/snap_help.h"
+
+static uint8_t bytes[RECORD_MAX];
+static size_t n_bytes;
+
+/* The record of what `s` decides on f. */
+static struct verdict record_it(const struct snapshot *s, const struct facts *f)
+{
+    static struct record r;
+    struct verdict v;
+    decide(s, f, &v);
+    memset(&r, 0, sizeof r);
+    record_fill(&r, s, f, &v, f->user.n ? SPAN("u-0123456789") : SPAN_NONE);
+    r.number = 77;
+    n_bytes = record_encode(&r, bytes);
+    return v;
+}
+
+static uint64_t again(const struct snapshot *now, const struct snapshot *from, struct verdict *out)
+{
+    static struct record r;
+    struct redecide *d;
+    assert_int_equal(record_decode(span_of(bytes, n_bytes), &r), RC_OK);
+    assert_int_equal(redecide_new(now, from, &d), RC_OK);
+    uint64_t lacks = redecide(d, &r, out);
+    redecide_free(d);
+    return lacks;
+}
+
+#define WEB "tls { inspect any\n}\nweb {\n"
+
+/* Somebody whom a directory named, not the policy. */
+static struct facts somebody(const struct snapshot *s, const char *user, const char *name)
+{
+    struct facts f = request(s, "10.1.1.1", user, name, "GET");
+    f.id_source = ID_LDAP;
+    return f;
+}
+
+static void its_own_snapshot_says_the_same(void **state)
+{
+    struct snapshot *s =
+        snap_of("group staff user \"anne\", \"bob\"\n" WEB "block domain \"a.example\" for staff\n"
+                "block domain \"b.example\" for user \"zoe\"\nallow any\n}\n");
+    static const char *const names[] = {"a.example", "c.example"}, *const users[] = {"anne", "carl", ""};
+    (void)state;
+    for (size_t i = 0; i < 6; i++) {
+        struct facts f = somebody(s, users[i % 3], names[i / 3]);
+        struct verdict v, w;
+        f.id_source = users[i % 3][0] ? ID_LDAP : ID_NONE;
+        v = record_it(s, &f);
+        assert_int_equal(again(s, s, &w), 0);
+        assert_true(v.action == w.action && v.rule == w.rule && v.why == w.why);
+        assert_int_equal(v.action, i == 0 ? ACT_BLOCK : ACT_ALLOW);
+    }
+    snapshot_put(s);
+}
+
+/* The record has a pseudonym: a rule that names a user cannot be asked. */
+static void a_rule_that_names_a_user_cannot_be_told(void **state)
+{
+    struct snapshot *s = snap_of(WEB "block domain \"b.example\" for user \"zoe\"\n"
+                                     "block domain \"c.example\"\nallow any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = somebody(s, "zoe", "b.example");
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), FACT_BIT(USER));
+    f = somebody(s, "anne", "b.example");
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), FACT_BIT(USER));
+    f = somebody(s, "zoe", "c.example"); /* that rule asks for another host */
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    f = somebody(s, "", "b.example"); /* nobody is certainly not zoe */
+    f.id_source = ID_NONE;
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), 0);
+    assert_int_equal(w.action, ACT_ALLOW);
+    snapshot_put(s);
+}
+
+/* A rule behind the one that decides changes nothing, whoever it names. */
+static void what_stands_behind_the_verdict_does_not_count(void **state)
+{
+    struct snapshot *s = snap_of(WEB "allow domain \"b.example\"\n"
+                                     "block domain \"b.example\" for user \"zoe\"\nblock any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = somebody(s, "zoe", "b.example");
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), 0);
+    assert_int_equal(w.action, ACT_ALLOW);
+    snapshot_put(s);
+}
+
+static void whom_the_policy_ties_to_an_address_is_known_again(void **state)
+{
+    struct snapshot *s = snap_of("user \"zoe\" address 10.1.1.1\n" WEB
+                                 "block domain \"b.example\" for user \"zoe\"\nallow any\n}\n");
+    struct snapshot *t = snap_of("user \"zoe\" address 10.1.1.2\n" WEB
+                                 "block domain \"b.example\" for user \"zoe\"\nallow any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = request(s, "10.1.1.1", "zoe", "b.example", "GET");
+    f.id_source = ID_POLICY;
+    record_it(s, &f);
+    assert_int_equal(again(s, s, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    assert_int_equal(again(t, s, &w), 0); /* somebody else sits there now */
+    assert_int_equal(w.action, ACT_ALLOW);
+    f = request(s, "10.1.1.2", "", "b.example", "GET");
+    record_it(s, &f);
+    assert_int_equal(again(t, s, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    snapshot_put(s);
+    snapshot_put(t);
+}
+
+static const char *const staff_only = "group staff user \"anne\", \"bob\"\n" WEB "allow any\n}\n";
+
+static void groups_count_while_they_mean_the_same(void **state)
+{
+    static const struct {
+        const char *policy;
+        bool told;
+        enum action action;
+    } now[] = {
+        {"group staff user \"anne\", \"bob\"\n" WEB "block domain \"a.example\" for staff\nallow any\n}\n",
+         true, ACT_BLOCK},
+        {"group other user \"carl\"\ngroup staff user \"bob\", \"anne\"\n" WEB
+         "block domain \"a.example\" for staff\nallow any\n}\n",
+         true, ACT_BLOCK},
+        /* whom else it holds now nobody can say of a pseudonym */
+        {"group staff user \"anne\", \"carl\"\n" WEB "block domain \"a.example\" for staff\nallow any\n}\n",
+         false, ACT_BLOCK},
+        {"group fresh user \"anne\"\n" WEB "block domain \"a.example\" for fresh\nallow any\n}\n", false,
+         ACT_ALLOW},
+        {"group fresh ldap \"cn=x\"\n" WEB "block domain \"a.example\" for fresh\nallow any\n}\n", false,
+         ACT_ALLOW},
+        {"group fresh user \"anne\"\ngroup staff user \"anne\", \"bob\"\n" WEB
+         "block domain \"a.example\" for fresh, staff\nallow any\n}\n",
+         true, ACT_BLOCK},
+        {"group fresh user \"anne\"\ngroup staff user \"anne\", \"bob\"\n" WEB
+         "block domain \"a.example\" for staff except for fresh\nallow any\n}\n",
+         false, ACT_BLOCK},
+        /* no rule for this host hangs on it */
+        {"group fresh user \"anne\"\n" WEB "block domain \"z.example\" for fresh\nallow any\n}\n", true,
+         ACT_ALLOW},
+        /* addresses are in the record */
+        {"group fresh network 10.1.0.0/16\n" WEB "block domain \"a.example\" for fresh\nallow any\n}\n", true,
+         ACT_BLOCK},
+    };
+    struct snapshot *then = snap_of(staff_only);
+    (void)state;
+    for (size_t i = 0; i < sizeof now / sizeof *now; i++) {
+        struct snapshot *s = snap_of(now[i].policy);
+        struct facts f = somebody(then, "anne", "a.example");
+        struct verdict w;
+        record_it(then, &f);
+        uint64_t lacks = again(s, then, &w);
+        if (lacks != (now[i].told ? 0 : FACT_BIT(USER)))
+            fail_msg("%zu: lacks %llx", i, (unsigned long long)lacks);
+        if (now[i].told)
+            assert_int_equal(w.action, now[i].action);
+        if (i == 0) { /* without the snapshot that made it nobody knows what `staff` meant */
+            assert_int_equal(again(s, NULL, &w), FACT_BIT(USER));
+        }
+        f = somebody(then, "", "a.example");
+        f.id_source = ID_NONE;
+        record_it(then, &f);
+        assert_int_equal(again(s, then, &w), 0);
+        snapshot_put(s);
+    }
+    snapshot_put(then);
+}
+
+static void a_path_that_was_not_kept_cannot_be_told(void **state)
+{
+    struct snapshot *then = snap_of(WEB "allow any\n}\n");
+    struct snapshot *now = snap_of(WEB "block domain \"a.example\" path \"/x\"\nallow any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = request(then, "10.1.1.1", "", "www.a.example", "GET");
+    record_it(then, &f);
+    assert_int_equal(again(now, then, &w), FACT_BIT(PATH));
+    f = request(then, "10.1.1.1", "", "b.example", "GET");
+    record_it(then, &f);
+    assert_int_equal(again(now, then, &w), 0);
+    assert_int_equal(w.action, ACT_ALLOW);
+    f = request(now, "10.1.1.1", "", "www.a.example", "GET"); /* this one keeps it */
+    f.path = SPAN("/x/y");
+    record_it(now, &f);
+    assert_int_equal(again(now, now, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+static void zones_and_categories_are_those_of_the_new_policy(void **state)
+{
+    struct snapshot *then =
+        snap_of("category games domain \"games.example\"\n" WEB "block category games\nallow any\n}\n");
+    struct snapshot *now =
+        snap_of("category fun domain \"other.example\"\n"
+                "category games domain \"more.example\"\n" WEB "block category games\nallow any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = request(then, "10.1.1.1", "", "games.example", "GET");
+    assert_int_equal(record_it(then, &f).action, ACT_BLOCK);
+    assert_int_equal(again(now, then, &w), 0);
+    assert_int_equal(w.action, ACT_ALLOW);
+    f = request(then, "10.1.1.1", "", "www.more.example", "GET");
+    assert_int_equal(record_it(then, &f).action, ACT_ALLOW);
+    assert_int_equal(again(now, then, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+/* ---- what-if ---- */
+
+static const struct snapshot *old_one;
+static const struct snapshot *open_old(void *arg, const uint8_t hash[SNAP_HASH])
+{
+    (void)arg;
+    return memcmp(hash, snapshot_hash(old_one), SNAP_HASH) == 0 ? old_one : NULL;
+}
+
+static const struct whatif_row *row_of(struct whatif *w, enum whatif_table t, const char *name)
+{
+    size_t n;
+    const struct whatif_row *row = whatif_rows(w, t, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(row[i].name, name, strlen(name)) == 0)
+            return &row[i];
+    }
+    return NULL;
+}
+
+static void changes_are_counted_by_rule_group_and_category(void **state)
+{
+    static const char text[] =
+        "group staff user \"anne\"\ncategory games domain \"games.example\"\n" WEB "%s}\n";
+    static char policy[1000];
+    struct whatif *w;
+    (void)state;
+    snprintf(policy, sizeof policy, text, "allow any\n");
+    struct snapshot *then = snap_of(policy);
+    snprintf(policy, sizeof policy, text,
+             "block category games for staff\nblock domain \"p.example\" path \"/x\"\n"
+             "block method POST\nallow domain \"same.example\"\nallow any\n");
+    struct snapshot *now = snap_of(policy);
+    old_one = then;
+    assert_int_equal(whatif_new(now, open_old, NULL, &w), RC_OK);
+    static const struct {
+        const char *user, *name, *method;
+        unsigned times;
+    } asked[] = {{"anne", "games.example", "GET", 5}, {"carl", "games.example", "GET", 7},
+                 {"anne", "p.example", "GET", 2},     {"", "same.example", "GET", 3},
+                 {"carl", "x.example", "POST", 4},    {"", "y.example", "GET", 6}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct facts f = somebody(then, asked[i].user, asked[i].name);
+        f.method = span_str(asked[i].method);
+        f.id_source = asked[i].user[0] ? ID_LDAP : ID_NONE;
+        record_it(then, &f);
+        for (unsigned k = 0; k < asked[i].times; k++)
+            assert_int_equal(whatif_take(w, span_of(bytes, n_bytes)), RC_OK);
+    }
+    assert_int_equal(whatif_take(w, SPAN("no record")), RC_OK);
+    const struct whatif_counts *c = whatif_counts(w);
+    assert_int_equal(c->records, 28);
+    assert_int_equal(c->changed, 9);
+    assert_int_equal(c->cannot, 2);
+    assert_int_equal(c->same, 16);
+    assert_int_equal(c->other_rule, 3);
+    assert_int_equal(c->unreadable, 1);
+    assert_int_equal(row_of(w, WHATIF_OUTCOME, "allow -> block")->n, 9);
+    assert_int_equal(row_of(w, WHATIF_RULE, "block category games for staff (")->n, 5);
+    assert_int_equal(row_of(w, WHATIF_RULE, "block method POST (")->n, 4);
+    assert_int_equal(row_of(w, WHATIF_GROUP, "staff")->n, 5);
+    assert_int_equal(row_of(w, WHATIF_GROUP, "(in no group)")->n, 4);
+    assert_int_equal(row_of(w, WHATIF_CATEGORY, "games")->n, 5);
+    assert_int_equal(row_of(w, WHATIF_CANNOT, "request path")->n, 2);
+    const struct whatif_row *row = row_of(w, WHATIF_GROUP, "staff");
+    assert_int_equal(row->n_examples, 3);
+    assert_int_equal(row->example[0], 77);
+    whatif_free(w);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+static void more_kinds_than_a_table_holds_are_others(void **state)
+{
+    static char text[1 << 20];
+    struct whatif *w;
+    size_t at = 0, n;
+    (void)state;
+    struct snapshot *then = snap_of(WEB "allow any\n}\n");
+    at += (size_t)snprintf(text + at, sizeof text - at, WEB);
+    for (unsigned i = 0; i < 5000; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, "block domain \"h%u.example\"\n", i);
+    snprintf(text + at, sizeof text - at, "allow any\n}\n");
+    struct snapshot *now = snap_of(text);
+    old_one = then;
+    assert_int_equal(whatif_new(now, open_old, NULL, &w), RC_OK);
+    for (unsigned i = 0; i < 5000; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "h%u.example", i);
+        struct facts f = request(then, "10.1.1.1", "", name, "GET");
+        record_it(then, &f);
+        assert_int_equal(whatif_take(w, span_of(bytes, n_bytes)), RC_OK);
+    }
+    const struct whatif_row *row = whatif_rows(w, WHATIF_RULE, &n);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += row[i].n;
+    assert_int_equal(sum, 5000);
+    assert_int_equal(n, 4096);
+    assert_string_equal(row[0].name, "others");
+    assert_int_equal(row[0].n, 5000 - 4095);
+    whatif_free(w);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(its_own_snapshot_says_the_same),
+        cmocka_unit_test(a_rule_that_names_a_user_cannot_be_told),
+        cmocka_unit_test(what_stands_behind_the_verdict_does_not_count),
+        cmocka_unit_test(whom_the_policy_ties_to_an_address_is_known_again),
+        cmocka_unit_test(groups_count_while_they_mean_the_same),
+        cmocka_unit_test(a_path_that_was_not_kept_cannot_be_told),
+        cmocka_unit_test(zones_and_categories_are_those_of_the_new_policy),
+        cmocka_unit_test(changes_are_counted_by_rule_group_and_category),
+        cmocka_unit_test(more_kinds_than_a_table_holds_are_others),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -294,7 +294,8 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
 
-/* What the firewall waits for at first, it no longer waits for once a request is there, but for the address. */
+/* What the firewall waits for at first, it no longer waits for once a request is there, but for the address.
+ */
 static struct walked walk_firewall(const struct model *m, uint32_t number, struct facts *f)
 {
     struct verdict v;

@@ -482,10 +482,10 @@ static void groups_come_from_names_networks_and_directories(void **state)
 
 static void a_record_brings_its_groups_and_what_it_lost(void **state)
 {
-    struct snapshot *s =
-        snap_of("group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
-                "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
-                " allow any\n}\n");
+    struct snapshot *s = snap_of(
+        "group staff user \"jean\"\ngroup eleves radius class \"eleve\" stale 8h\n"
+        "web {\n block for user \"p-17\", \"jean\"\n block for eleves\n allow path \"/a\"\n block for staff\n"
+        " allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
     f.regroup = true;

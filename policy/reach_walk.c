@@ -188,7 +188,8 @@ static enum table layer_table(enum layer l)
 static struct walked ended(const struct verdict *v, bool closed)
 {
     enum table table = layer_table(v->layer);
-    return table == TABLE_N ? UNCLEAR : gate(table, v->rule, closed);
+    /* the firewall stays open where `web` no longer does */
+    return table == TABLE_N ? UNCLEAR : gate(table, v->rule, closed && table == TABLE_WEB);
 }
 
 /* Whether a warning stopped it that this client can have clicked through before; it has, then. */

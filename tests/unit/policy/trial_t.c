@@ -172,10 +172,45 @@ static void changes_of_tls_and_content(void **state)
          "8/from 8/to 9- 11- 11~ |9 4 0");
 }
 
+/* What a certificate rule can become, and what it cannot. */
+static void changes_of_certificate_rules(void **state)
+{
+    (void)state;
+    says(true,
+         "tls {\nblock certificate expired for g\nexempt certificate asks-client-certificate for g\nblock "
+         "category a\n}\n"
+         "web { allow any }\n",
+         "8- 8~ 8/for 9- 9/for 10- 10/category 12- 12~ |9 0 0");
+    says(true,
+         "tls {\nblock certificate expired for g\nallow certificate expired\n}\nweb { allow any }\n"
+         "expect block user \"u\" certificate expired get \"https://a.test/\"\n",
+         "8/for 9- 9~ 11- 11~ |7 2 0");
+}
+
+/* Rules of a delegated file stand ahead, and are counted as what they are. */
+static void rules_of_delegated_files(void **state)
+{
+    char text[1024], path[] = "/tmp/perron-part-XXXXXX";
+    int fd = mkstemp(path);
+    (void)state;
+    assert_true(fd >= 0 && dprintf(fd, "web {\nblock category b\n}\n") > 0);
+    close(fd);
+    snprintf(text, sizeof text,
+             "web {\nblock category a\nallow any\n}\ndelegate \"%s\" to \"D\" for group g may narrow\n"
+             "expect block user \"u\" get \"http://b.test/\"\nexpect allow get \"http://b.test/\"\n",
+             path);
+    says(false, text, "8 |3 2 0");
+    says(true, text, "8- 8~ 2/category |8 5 0");
+    unlink(path);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_to_say), cmocka_unit_test(rules_that_are_touched),
-        cmocka_unit_test(changes_that_are_noticed), cmocka_unit_test(changes_of_tls_and_content)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_to_say),
+                                       cmocka_unit_test(rules_that_are_touched),
+                                       cmocka_unit_test(changes_that_are_noticed),
+                                       cmocka_unit_test(changes_of_tls_and_content),
+                                       cmocka_unit_test(changes_of_certificate_rules),
+                                       cmocka_unit_test(rules_of_delegated_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

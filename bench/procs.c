@@ -74,8 +74,9 @@ static bool line_value(span text, span key, uint64_t *out)
 
 enum rc proc_memory_parse(span text, struct proc_memory *out)
 {
-    bool whole =
-        line_value(text, SPAN("Rss:"), &out->rss_kib) && line_value(text, SPAN("Pss:"), &out->pss_kib);
+    bool whole = line_value(text, SPAN("Rss:"), &out->rss_kib) &&
+                 line_value(text, SPAN("Pss:"), &out->pss_kib) &&
+                 line_value(text, SPAN("Anonymous:"), &out->own_kib);
     return whole ? RC_OK : RC_BAD;
 }
 
@@ -184,6 +185,7 @@ enum rc procs_memory(pid_t root, struct proc_memory *sum)
             continue;
         sum->rss_kib += one.rss_kib;
         sum->pss_kib += one.pss_kib;
+        sum->own_kib += one.own_kib;
     }
     return sum->pss_kib > 0 ? RC_OK : RC_IO;
 }

@@ -27,11 +27,12 @@ struct proc_stat {
 struct proc_memory {
     uint64_t rss_kib; /* Rss: shared pages counted in each process */
     uint64_t pss_kib; /* Pss: shared pages divided among those that share them */
+    uint64_t own_kib; /* Anonymous: neither of files nor shared (a ring between processes is not in it) */
 };
 
 /* The text of /proc/PID/stat (the command's name may hold spaces and brackets). BAD when it is not one. */
 enum rc proc_stat_parse(span text, struct proc_stat *out) MUST_USE;
-/* The text of /proc/PID/smaps_rollup; BAD without Rss and Pss. */
+/* The text of /proc/PID/smaps_rollup; BAD without Rss, Pss and Anonymous. */
 enum rc proc_memory_parse(span text, struct proc_memory *out) MUST_USE;
 
 /* Root and descendants that live now; GONE when the root is not there. */

@@ -7,17 +7,16 @@
 #include "policy/checker.h"
 #include "policy/source.h"
 
-bool check_declare(struct diag *d, struct map *m, struct word *name, const char *what)
+void check_declare(struct diag *d, struct map *m, struct word *name, const char *what)
 {
     const struct word *before = map_find(m, name->text);
     if (before) {
         diag_error(d, name->pos, diag_first(d, before->pos), "there are two %s with the name `%.*s`", what,
                    SHOW(name->text));
-        return false;
+        return;
     }
     if (map_put(m, name->text, name) != RC_OK)
         diag_error(d, name->pos, NULL, "the policy is too large");
-    return true;
 }
 
 static void suggest_all(struct suggest *near, const struct map *known)
@@ -38,7 +37,7 @@ void check_missing(struct diag *d, const struct word *w, const char *what, const
     diag_error(d, w->pos, suggest_hint(d, &near), "there is no %s `%.*s`", what, SHOW(w->text));
 }
 
-bool check_name(struct diag *d, struct word *w)
+void check_name(struct diag *d, struct word *w)
 {
     uint8_t out[LIM_NAME_BYTES];
     char text[ADDR_TEXT];
@@ -55,10 +54,9 @@ bool check_name(struct diag *d, struct word *w)
             d, w->pos,
             "a host name has letters, digits, `-`, `_` and dots (others as xn--...); no scheme, no path",
             "\"%.*s\" is not a host name", SHOW(w->text));
-        return false;
+        return;
     }
     w->text = arena_dup(&d->tree->mem, good);
-    return true;
 }
 
 /* ---- zones and nodes ---- */

@@ -154,17 +154,16 @@ static const char *all_of(struct diag *d, span (*word)(unsigned))
     return hint;
 }
 
-bool check_in_table(struct diag *d, const struct word *w, const char *what, span (*word)(unsigned))
+void check_in_table(struct diag *d, const struct word *w, const char *what, span (*word)(unsigned))
 {
     struct suggest near = suggest_for(w->text);
     for (unsigned i = 0; word(i).n; i++) {
         if (span_eq(w->text, word(i)))
-            return true;
+            return;
         suggest_add(&near, word(i));
     }
     const char *hint = suggest_hint(d, &near);
     diag_error(d, w->pos, hint ? hint : all_of(d, word), "there is no %s `%.*s`", what, SHOW(w->text));
-    return false;
 }
 
 /* "/a/b", without a slash at the end. */
@@ -185,7 +184,7 @@ static void resolve_path(struct diag *d, struct value *v)
     v->w.text = s;
 }
 
-bool check_application(struct diag *d, struct word *w)
+void check_application(struct diag *d, struct word *w)
 {
     uint8_t *lower = arena_alloc(&d->tree->mem, w->text.n + 1);
     bool ok = lower && w->text.n && w->text.n <= 64;
@@ -197,7 +196,6 @@ bool check_application(struct diag *d, struct word *w)
         w->text = span_of(lower, w->text.n);
     else
         diag_error(d, w->pos, NULL, "\"%.*s\" is not the name of an application", SHOW(w->text));
-    return ok;
 }
 
 static void resolve_value(struct diag *d, const struct rule *r, enum noun noun, struct value *v)

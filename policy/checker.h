@@ -21,25 +21,25 @@ void check_order(struct diag *d);
 #define CRL_ADDRESS_V6 "2001:db8::222"
 /* The default of `crl`; ports and zones are known. */
 void check_crl(struct diag *d);
-/* Puts a declared name into its map; false (and an error) when it is taken. */
-bool check_declare(struct diag *d, struct map *m, struct word *name, const char *what);
+/* Puts a declared name into its map; an error when it is taken. */
+void check_declare(struct diag *d, struct map *m, struct word *name, const char *what);
 /* Numbers the user of that name, new ones too. NULL without memory. */
 struct user_decl *check_user(struct diag *d, const struct word *name);
 /* Conditions of a rule or statement: names to numbers. `r` is the rule, or one made up for the statement. */
 void check_conds(struct diag *d, const struct rule *r, struct cond *conds);
 /* Names of one kind: zones, hosts and networks; groups and users; defects; rows of a table of words;
- * applications. False, or v->id left alone, after an error. */
+ * applications (made lower case). After an error v->id is left alone. */
 void check_place(struct diag *d, struct value *v);
 void check_person(struct diag *d, struct value *v);
 bool check_defect(struct diag *d, const struct word *w, uint32_t *out);
-bool check_in_table(struct diag *d, const struct word *w, const char *what, span (*word)(unsigned));
-bool check_application(struct diag *d, struct word *w);
+void check_in_table(struct diag *d, const struct word *w, const char *what, span (*word)(unsigned));
+void check_application(struct diag *d, struct word *w);
 /* The condition of a rule about `noun`, or NULL. */
 const struct cond *check_find(const struct rule *r, enum noun noun, bool except);
 /* Whether the rule names a defect of a certificate. */
 bool check_is_certificate(const struct rule *r);
-/* Host name or address as look-ups spell it, in the arena; false after an error. */
-bool check_name(struct diag *d, struct word *w);
+/* Host name or address as look-ups spell it, in the arena, or an error. */
+void check_name(struct diag *d, struct word *w);
 /* Error "there is no WHAT `NAME`" with the nearest name of the maps; `more` may be NULL. */
 void check_missing(struct diag *d, const struct word *w, const char *what, const struct map *known,
                    const struct map *more);

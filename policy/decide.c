@@ -2,6 +2,7 @@
  * answers come to; how a table finds its rules is in policy/match. */
 #include "policy/decide.h"
 
+#include "policy/grants_ask.h"
 #include "policy/match.h"
 #include "policy/words.h"
 
@@ -129,6 +130,58 @@ static void below_main(struct query q, struct found *x, struct verdict *out)
     x->may_allow |= main.may_allow;
 }
 
+/* ---- grants ---- */
+
+static enum grants_word granted(const struct query *q, struct grant *g)
+{
+    struct asking *a = q->a;
+    const struct grants *all = &a->snap->grants;
+    uint32_t groups[GRANTS_GROUPS];
+    size_t n = 0;
+    if (all->n == all->n_exempt)
+        return GRANTS_NO;
+    const struct tokens *k = tokens_of(a, DIM_FOR);
+    for (unsigned i = 0; i < k->n_own && n < GRANTS_GROUPS; i++)
+        groups[n++] = k->own[i];
+    for (unsigned r = 0; r < k->n_runs; r++) {
+        for (uint32_t i = 0; i < k->run[r].n && n < GRANTS_GROUPS; i++)
+            groups[n++] = k->run[r].v[i];
+    }
+    enum grants_word word = snapshot_grants(a->snap, a->f, groups, n, g);
+    bool hopeless = !((q->hope | a->f->lost) & FACT_BIT(PATH));
+    return word == GRANTS_OPEN && hopeless ? GRANTS_NO : word;
+}
+
+/* What `web` stops: does a grant lift it? They stand behind every `forbid`, also one that comes later than
+ * the rule that stopped it, or is still open. */
+static enum grants_word lifts(const struct query *q, struct verdict *out)
+{
+    struct grant g;
+    enum grants_word word = granted(q, &g);
+    if (word == GRANTS_NO)
+        return GRANTS_NO;
+    struct query forbids = {.a = q->a, .table = q->table, .hope = q->hope, .forbids = true};
+    struct found f = match_first(&forbids, NULL);
+    if (f.hit)
+        return GRANTS_NO;
+    asking_until(q->a, g.until_s);
+    out->waits_for = f.waits | (word == GRANTS_OPEN ? FACT_BIT(PATH) : 0);
+    if (out->waits_for)
+        return GRANTS_OPEN;
+    out->grant = g.id;
+    return GRANTS_YES;
+}
+
+static void by_grant(struct verdict *out, const struct query *q, const struct found *x)
+{
+    if (x->hit)
+        by_rule(out, q, x->rule, ACT_ALLOW, LAYER_WEB);
+    else
+        no_rule(out, ACT_ALLOW, LAYER_WEB, WHY_DEFAULT);
+    out->why = WHY_GRANT;
+    out->observed = false;
+}
+
 /* The word of `web` on what is known: true when it blocks for certain, that is when the first certain rule
  * (or the default) blocks and no open rule before it could allow. With hope for nothing more a warning is
  * ACT_WARN at STEP_REQUEST; elsewhere it blocks, as no page can be shown. */
@@ -142,7 +195,15 @@ static bool web_blocks(struct asking *a, uint64_t hope, struct verdict *out)
     bool warns = verb == VERB_WARN && !clicked;
     bool page = a->f->step == STEP_REQUEST;
     bool blocks = is_block(verb) || (warns && hope == HOPE_NONE && !page);
-    if (!blocks || x.may_allow || (x.may_grant && verb != VERB_FORBID)) {
+    bool open = x.may_allow || (x.may_grant && verb != VERB_FORBID);
+    if (verb != VERB_FORBID && ((blocks && !open) || (warns && page))) {
+        enum grants_word lifted = lifts(&q, out);
+        if (lifted == GRANTS_YES)
+            by_grant(out, &q, &x);
+        if (lifted != GRANTS_NO)
+            return false;
+    }
+    if (!blocks || open) {
         out->waits_for |= x.waits;
         if (!blocks && !x.waits) {
             by_rule(out, &q, x.rule, warns && page ? ACT_WARN : ACT_ALLOW, LAYER_WEB);
@@ -178,6 +239,12 @@ static void tls_choice(struct asking *a, struct verdict *out)
     }
     if (out->action == ACT_INSPECT && a->snap->zones[a->zone].ca_none)
         no_rule(out, ACT_EXEMPT, LAYER_TLS, WHY_ZONE_NO_CA);
+    struct grant g;
+    if (out->action == ACT_INSPECT && snapshot_exempt(a->snap, (uint16_t)a->zone, a->f->time_s, &g)) {
+        no_rule(out, ACT_EXEMPT, LAYER_TLS, WHY_ZONE_NO_CA);
+        out->grant = g.id;
+        asking_until(a, g.until_s);
+    }
 }
 
 /* What is exempt is judged by `web` once more: no request will be seen, so what only a request could lift
@@ -420,6 +487,16 @@ void decide(const struct snapshot *snap, const struct facts *f, struct verdict *
     note_logs(&a, settled(f, out), out);
     note_observed(&a, out);
     out->valid_until = a.next;
+}
+
+bool decide_forbids(const struct snapshot *snap, const struct facts *f, uint32_t *rule)
+{
+    struct asking a;
+    struct query q = {.a = &a, .table = TABLE_WEB, .forbids = true};
+    asking_start(&a, snap, f);
+    struct found x = match_first(&q, NULL);
+    *rule = x.hit ? snap->img.TABLES[TABLE_WEB].rules.at + x.rule : RULE_NONE;
+    return x.hit;
 }
 
 void decide_tls(const struct snapshot *snap, const struct facts *f, struct verdict *out)

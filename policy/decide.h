@@ -84,6 +84,8 @@ struct verdict {
 
 /* Of `mods`, `logs` and `trail` only what their counts say is written. */
 void decide(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
+/* Does a `forbid` rule of `web` match for certain, wherever it stands? What is not known does not match. */
+bool decide_forbids(const struct snapshot *snap, const struct facts *facts, uint32_t *rule);
 /* What `tls` alone says of a connect: ACT_EXEMPT or ACT_INSPECT (a block by `tls` counts as inspect). For a
  * flow that is observed: what would have blocked it lets it through, as `tls` says. */
 void decide_tls(const struct snapshot *snap, const struct facts *facts, struct verdict *out);

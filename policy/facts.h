@@ -105,6 +105,8 @@ struct facts {
     bool regroup;
     uint16_t groups[FACTS_MAX_GROUPS];
     uint16_t n_groups;
+    uint32_t granted; /* with `regroup`: the grant that lifted it then, 0: none. Of grants for users, whom a
+                         pseudonym does not name, this one alone counts */
 };
 
 #endif

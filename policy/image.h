@@ -10,6 +10,7 @@
 #ifndef POLICY_IMAGE_H
 #define POLICY_IMAGE_H
 
+#include "policy/grants.h"
 #include "policy/layout_rule.h"
 #include "policy/manifest.h"
 #include "signatures/catdb.h"
@@ -34,6 +35,7 @@ struct snapshot {
     unsigned refs;
     struct image img;
     struct catdb cats;
+    struct grants grants;
     struct settings settings;
     struct set_zone *zones;
     struct mapping *part[SNAP_PARTS];

@@ -391,6 +391,7 @@ enum rc record_decode(span bytes, struct record *out)
     get_lists(&r, out);
     out->facts.n_attrs = 0;
     out->facts.regroup = true;
+    out->facts.granted = out->verdict.grant == GRANT_NONE ? 0 : out->verdict.grant;
     return r.bad || r.at != bytes.n ? RC_BAD : RC_OK;
 }
 
@@ -440,6 +441,7 @@ void record_fill(struct record *r, const struct snapshot *s, const struct facts 
     fill_groups(r, s, f);
     r->facts.user = user;
     r->facts.regroup = true;
+    r->facts.granted = v->grant == GRANT_NONE ? 0 : v->grant;
     r->facts.n_attrs = 0;
     bool keep_path = f->path.n <= RECORD_PATH && snapshot_asks(s, FACT_PATH);
     if ((f->known & FACT_BIT(PATH)) && !keep_path) {

@@ -50,5 +50,6 @@ bool snapshot_asks(const struct snapshot *s, enum fact fact)
         for (unsigned d = 0; d < DIM_N; d++)
             asked |= s->img.TABLES[t].asked >> d & 1 ? dim_needs(d) : 0;
     }
+    asked |= s->grants.n_urls ? FACT_BIT(PATH) : 0; /* grants of single pages */
     return asked >> fact & 1;
 }

@@ -148,6 +148,10 @@ static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const s
     else
         TRY(image_open(s->part[PART_POLICY]->bytes, &s->img));
     TRY(open_lists(s, other));
+    if (shares(s, other, PART_GRANTS))
+        s->grants = other->grants;
+    else
+        TRY(grants_open(s->part[PART_GRANTS]->bytes, &s->grants));
     fill_settings(s);
     return fill_zones(s);
 }

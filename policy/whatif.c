@@ -7,7 +7,6 @@
 #include "gw/base/map.h"
 #include "gw/base/obj.h"
 #include "policy/redecide.h"
-#include "policy/rule_key.h"
 
 enum { ROWS = 4096, OLD_MOST = 256, FACT_NAMES = 120 };
 
@@ -264,7 +263,7 @@ enum rc whatif_take(struct whatif *w, span bytes)
     if (is_same(&w->r.verdict, &now)) {
         w->counts.same++;
         w->counts.other_rule +=
-            rule_then != (now.rule == RULE_NONE ? 0 : snapshot_rule_key(w->now, now.rule));
+            rule_then != (now.rule == RULE_NONE ? 0 : snapshot_rule(w->now, now.rule).key);
         return RC_OK;
     }
     w->counts.changed++;

@@ -50,6 +50,10 @@ enum limits {
     LIM_HITS_KEPT = 262144,        /* rules whose counters are remembered */
     LIM_HITS_TURN_MS = 5000,       /* the workers' counters are looked at this often ... */
     LIM_HITS_WRITE_MS = 15000,     /* ... and written down this often */
+    LIM_GRANTS = 65536,            /* in force at the same time */
+    LIM_GRANT_TEXT = 2048,         /* a target, a person, a reason */
+    LIM_GRANT_DAYS = 366,          /* the longest grant */
+    LIM_EXEMPT_HOURS = 24,         /* the longest exemption of a zone */
     /* what the policy compiler takes */
     LIM_POLICY_BYTES = 16777216, /* one policy file */
     LIM_POLICY_FILES = 256,      /* with all that it includes */

@@ -10,7 +10,6 @@
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
-#include "policy/rule_key.h"
 
 #include <sys/random.h>
 #include <unistd.h>
@@ -83,7 +82,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
 
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule)
 {
-    uint64_t key = e->hits && rule != RULE_NONE ? snapshot_rule_key(s, rule) : 0;
+    uint64_t key = e->hits && rule != RULE_NONE ? snapshot_rule(s, rule).key : 0;
     if (key)
         hits_add(e->hits, key, clock_wall_s());
 }

@@ -51,6 +51,7 @@ static void fill_rule(const struct snapshot *snap, const struct judged *j, struc
 {
     if (!j->made)
         return;
+    p->grant = j->grant == GRANT_NONE ? 0 : j->grant;
     p->observed = j->observed && j->does != j->action;
     p->lifted = j->why == WHY_CLICKED ? "clicked" : j->why == WHY_GRANT ? "grant" : NULL;
     if (j->n_mods || j->n_logs)

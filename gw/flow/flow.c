@@ -7,6 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
 static void on_reap(struct ev_later *l);
@@ -122,7 +123,8 @@ void flow_accept(struct engine *e, const struct accepted *a, bool explicit_proxy
     f->zone = snapshot_zone_of(f->snap, &f->src);
     f->user = arena_dup(&f->arena, snapshot_user_of(f->snap, &f->src));
     const struct set_zone *zone = f->zone == ZONE_NONE ? NULL : snapshot_zone(f->snap, f->zone);
-    f->no_ca = zone && zone->ca_none;
+    struct grant exempt;
+    f->no_ca = zone && (zone->ca_none || snapshot_exempt(f->snap, f->zone, clock_wall_s(), &exempt));
     f->entered = share_enter(&e->share, &f->src);
     if (!f->entered) {
         e->n.client_flows++;

@@ -26,6 +26,7 @@ enum {
     PARTY_opener = 1u << ROLE_OPENER,
     PARTY_compiler = 1u << ROLE_COMPILER,
     PARTY_keeper = 1u << ROLE_KEEPER,
+    PARTY_granter = 1u << ROLE_GRANTER,
     PARTY_any = ((1u << ROLE_N) - 1) & ~(unsigned)PARTY_master,
 };
 enum { TIMES_many, TIMES_once };

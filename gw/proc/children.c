@@ -140,6 +140,8 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
     case MSG_SHOWN: control_shown(c->m->control, c->index, payload); break;
     case MSG_DIAG:
     case MSG_COMPILED: reload_on_msg(c, t, payload, fds, n_fds); return; /* takes the descriptors */
+    case MSG_GRANT_SAID:
+    case MSG_GRANTED: grants_on_msg(c, t, payload, fds, n_fds); return; /* so does this */
     default: break; /* HELLO, PONG: it was heard, that is all */
     }
     for (size_t i = 0; i < n_fds; i++)
@@ -295,6 +297,8 @@ static void ended(struct child *c, int status)
     c->quick_ends = quick ? c->quick_ends + 1 : 0;
     if (c->role == ROLE_COMPILER)
         reload_compiler_ended(c->m);
+    if (c->role == ROLE_GRANTER)
+        grants_granter_ended(c->m);
     if (c->wanted && c->m->phase == PHASE_STARTING) {
         master_fail(c->m); /* it said why */
     } else if (c->wanted) {

@@ -52,11 +52,11 @@ static void say_gateway(struct client *c)
 {
     const struct master *m = c->owner->m;
     uint64_t waiting = m->own_ring ? ring_used(m->own_ring) : 0;
-    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I}}", "gateway", "snapshot",
+    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I, s:i}}", "gateway", "snapshot",
                             m->policy.snap ? snapshot_short(m->policy.snap) : "", "policy", m->o->policy,
                             "workers", (int)m->n_workers, "log_events", (json_int_t)m->log_events,
                             "log_bytes", (json_int_t)m->log_bytes, "log_errno", (int)m->log_errno,
-                            "ring_bytes", (json_int_t)waiting));
+                            "ring_bytes", (json_int_t)waiting, "zones_exempt", (int)grants_n_exempt(m)));
 }
 
 /* ---- show of the workers ---- */
@@ -273,7 +273,7 @@ void control_command(struct client *c, json_t *request)
     static const struct {
         const char *name;
         void (*run)(struct client *, json_t *);
-    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}};
+    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"grants", control_grants}};
     const char *cmd = text_of(request, "cmd");
     for (size_t i = 0; i < N_ELEMS(commands); i++) {
         if (strcmp(cmd, commands[i].name) == 0) {

@@ -32,6 +32,8 @@ struct control {
 void control_command(struct client *c, json_t *request);
 /* `show snapshots` (control_kept.c). */
 void control_snapshots(struct client *c);
+/* Questions about grants, and changes (control_grants.c). */
+void control_grants(struct client *c, json_t *request);
 /* `show rules` (control_rules.c). */
 void control_rules(struct client *c);
 /* An answer line; takes `line`. */

@@ -5,7 +5,6 @@
 
 #include "gw/base/obj.h"
 #include "gw/proc/control_int.h"
-#include "policy/rule_key.h"
 
 /* Policy files are UTF-8: the compiler saw to it. */
 static json_t *text(span s)
@@ -25,17 +24,18 @@ static json_t *rule(const struct master *m, uint32_t number)
     struct rule_info r = snapshot_rule(s, number);
     struct hit h;
     char key[20];
-    bool hit = counts_find(&m->counts, snapshot_rule_key(s, number), &h);
-    snprintf(key, sizeof key, "%016" PRIx64, snapshot_rule_key(s, number));
-    json_t *o = json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o}", "key", key, "block",
-                          snapshot_rule_block(s, number), "text", text(r.text), "name", text(r.name), "owner",
-                          text(r.owner), "ticket", text(r.ticket), "reason", text(r.reason), "file",
-                          text(r.file), "line", (int)r.line, "hits", (json_int_t)(hit ? h.n : 0), "last",
-                          hit ? json_integer(h.last_s) : json_null());
+    bool hit = counts_find(&m->counts, r.key, &h);
+    snprintf(key, sizeof key, "%016" PRIx64, r.key);
+    json_t *o =
+        json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:I, s:o}", "key", key, "block",
+                  text(r.block), "text", text(r.text), "name", text(r.name), "owner", text(r.owner), "ticket",
+                  text(r.ticket), "reason", text(r.reason), "file", text(r.file), "line", (int)r.line, "hits",
+                  (json_int_t)(hit ? h.n : 0), "last", hit ? json_integer(h.last_s) : json_null());
     if (o) {
         json_object_set_new(o, "since", moment(r.since));
         json_object_set_new(o, "until", moment(r.until));
-        json_object_set_new(o, "observed", json_boolean(rule_says(r.text, SPAN("observe"))));
+        json_object_set_new(o, "observe_until", moment(r.observe_until));
+        json_object_set_new(o, "observed", json_boolean(r.observe_until > clock_wall_s()));
     }
     return o;
 }

@@ -3,6 +3,7 @@
  * worker get it. A part that workers have already is not mapped or checked again. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -149,4 +150,27 @@ void force_late(struct master *m)
         log_error("worker %u does not take the new policy and is replaced", (unsigned)w);
         child_kill(&m->worker[w]);
     }
+}
+
+/* Sockets and rules do not hang on grants: workers get the new snapshot, and map one small part. */
+enum rc force_grants(struct master *m)
+{
+    struct policy new, old = m->policy;
+    struct manifest manifest = *snapshot_manifest(old.snap);
+    struct kept_snapshot from = {.loaded_s = clock_wall_s(), .who = "grants"};
+    policy_init(&new);
+    new.lists = old.lists;
+    enum rc rc = force_complete(m, &new, &manifest);
+    if (rc != RC_OK) {
+        policy_drop(&new);
+        return rc;
+    }
+    snprintf(from.file, sizeof from.file, "%s", m->o->policy);
+    keep(m, &new, &from);
+    m->policy = new;
+    for (uint32_t w = 0; w < m->n_workers; w++)
+        feed_snapshot(&m->worker[w]);
+    kept_touch(&m->kept, snapshot_hash(old.snap));
+    policy_drop(&old);
+    return RC_OK;
 }

@@ -165,6 +165,7 @@ static void open_gate(struct master *m)
     } else {
         m->phase = PHASE_RUNNING;
         reload_write_start(m);
+        grants_alarm(m);
         log_info("ready: %u workers, policy %s, state in %s", (unsigned)m->n_workers,
                  snapshot_short(m->policy.snap), m->o->state);
     }
@@ -273,6 +274,12 @@ static void on_counting(struct ev_timer *t)
         if (counts_turn(&m->counts, w))
             feed_hits(&m->worker[w]);
     }
+    if (m->phase == PHASE_RUNNING && grants_ended(m)) {
+        log_warn("an exemption has ended: its zone is intercepted again");
+        reload_write_grant(m, &(struct grant_change){.message = "an exemption of a zone has ended",
+                                                     .outcome = "exempt-ended",
+                                                     .reason = SPAN("its time is over")});
+    }
     if (ev_now_ms(m->ev) - m->counts_written_ms >= LIM_HITS_WRITE_MS)
         write_counts(m);
     ev_timer_set(m->ev, t, LIM_HITS_TURN_MS);
@@ -308,6 +315,18 @@ static void close_up(void)
     }
 }
 
+/* Without grants people are stopped who should not be; without a policy everybody is. */
+static void on_grants(struct master *m, uint64_t token, enum rc rc, span text)
+{
+    (void)token;
+    if (m->phase != PHASE_STARTING)
+        return;
+    if (rc != RC_OK)
+        log_error("alarm: no grant is in force: %.*s", (int)text.n, (const char *)text.p);
+    if (reload_begin(m, m->o->policy, getuid(), on_policy, 0) != RC_OK)
+        master_fail(m);
+}
+
 /* Counters are not worth a gateway that does not start. */
 static enum rc open_counts(struct master *m)
 {
@@ -338,6 +357,8 @@ static enum rc prepare(struct master *m, struct buf *err)
     ev_timer_init(&m->phase_end, on_phase_end);
     ev_timer_set(m->ev, &m->heartbeat, LIM_HEARTBEAT_MS);
     on_hourly(&m->hourly);
+    if (grants_are_there(m))
+        return grants_ask(m, SPAN("{\"op\":\"build\"}"), &(struct question){.done = on_grants});
     return reload_begin(m, m->o->policy, getuid(), on_policy, 0);
 }
 

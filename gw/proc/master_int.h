@@ -9,8 +9,8 @@
 #include "gw/ipc/ring.h"
 #include "gw/proc/counts.h"
 #include "gw/proc/doors.h"
-#include "gw/proc/kept.h"
 #include "gw/proc/master.h"
+#include "gw/proc/policy_int.h"
 #include "gw/proc/state.h"
 
 struct master;
@@ -46,39 +46,6 @@ struct child {
     uint8_t snapshot[SNAP_HASH]; /* confirmed by it */
 };
 
-/* A policy in force or on its way. */
-struct policy {
-    int fd[SNAP_PARTS]; /* -1: none yet */
-    struct snapshot *snap;
-    struct lists_id lists;
-};
-
-/* The grants part in force: it belongs to no policy and stays when one is replaced. */
-struct grants_part {
-    int fd;
-    struct part_id id;
-};
-
-/* Told once, when a reload is over: rc, what the compiler said, what else to know. */
-typedef void (*reload_done)(struct master *m, uint64_t token, enum rc rc, span diag);
-
-struct reload {
-    bool running, settled; /* settled: `rc` is known, compiler and workers may still be on their way */
-    enum rc rc;
-    char *path;
-    struct buf diag;
-    uid_t who;
-    bool rollback, lists_held;
-    struct policy restored; /* a rollback, until the loop's next turn */
-    struct manifest restored_as;
-    struct ev_timer soon;
-    uint8_t old_hash[SNAP_HASH];
-    bool had_old;
-    reload_done done;
-    uint64_t token; /* the asker's */
-    struct ev_timer late;
-};
-
 struct master {
     const struct master_opts *o;
     struct ev *ev;
@@ -98,6 +65,9 @@ struct master {
     struct role_config config;
     struct policy policy;
     struct grants_part grants;
+    struct question asking;
+    struct grant_wish wish;
+    unsigned n_exempt; /* zones' exemptions that held when it was last looked at */
     struct kept kept;
     struct counts counts;
     int64_t counts_written_ms;
@@ -164,35 +134,5 @@ void feed_hourly(struct master *m);
 enum rc gate_open(struct master *m, const struct snapshot *s, struct buf *err) MUST_USE;
 void gate_close(struct master *m);
 void gate_feed_keeper(struct child *keeper);
-
-/* ---- force.c ---- */
-void policy_init(struct policy *p);
-/* Closes what it holds. */
-void policy_drop(struct policy *p);
-/* Completes a policy that has some parts: those that it lacks are the ones in force (lists, where the
- * manifest says the same) or the present grants. Then opens it. BAD: a part is damaged or does not fit. */
-enum rc force_complete(struct master *m, struct policy *new, struct manifest *manifest) MUST_USE;
-/* Takes it. OK: it is in force, and workers are on their way to it; else nothing has changed and `diag` says
- * why. `from`: who loaded it from where, for what is kept. */
-enum rc force_take(struct master *m, struct policy *new, const struct kept_snapshot *from,
-                   struct buf *diag) MUST_USE;
-/* Every living worker has said that it is there. */
-bool force_everywhere(const struct master *m);
-/* Replaces workers that have not. */
-void force_late(struct master *m);
-
-/* ---- reload.c ---- */
-/* AGAIN: another one is under way. `done` is called later, never from inside. */
-enum rc reload_begin(struct master *m, const char *path, uid_t who, reload_done done,
-                     uint64_t token) MUST_USE;
-/* Back to a snapshot that is kept, by the beginning of its name. CONFIG, and one line in `err`, where it or
- * one of its parts is gone; then nothing was begun and `done` is not called. */
-enum rc reload_to(struct master *m, span prefix, uid_t who, reload_done done, uint64_t token,
-                  struct buf *err) MUST_USE;
-void reload_on_msg(struct child *compiler, enum msg_type t, span payload, int *fds, size_t n_fds);
-void reload_compiler_ended(struct master *m);
-void reload_confirmed(struct child *worker, span hash);
-/* The event of the policy that the gateway starts with. */
-void reload_write_start(struct master *m);
 
 #endif

@@ -66,6 +66,30 @@ static void write_load(struct master *m, uid_t uid, const char *path, const uint
         log_error("the log has no room for the event of this load");
 }
 
+void reload_write_grant(struct master *m, const struct grant_change *c)
+{
+    char now[MANIFEST_TEXT];
+    hash_text(snapshot_hash(m->policy.snap), now);
+    struct event_policy e = {
+        .wall_us = clock_wall_us(),
+        .message = c->message,
+        .who = c->by,
+        .outcome = span_str(c->outcome),
+        .new_hash = now,
+        .perron = {.reason = "grants-changed",
+                   .detail = c->reason,
+                   .rule = c->what,
+                   .grant = c->id,
+                   .snapshot = snapshot_short(m->policy.snap),
+                   .node = span_str(m->config.node_name),
+                   .worker = LIM_WORKERS,
+                   .boot = m->config.boot,
+                   .seq = ring_next_seq(m->own_ring)},
+    };
+    if (write_event(m, &e) != RC_OK)
+        log_error("the log has no room for the event of a grant");
+}
+
 void reload_write_start(struct master *m)
 {
     write_load(m, getuid(), m->o->policy, NULL, true);
@@ -129,6 +153,7 @@ void reload_confirmed(struct child *worker, span hash)
         return;
     memcpy(worker->snapshot, hash.p, SNAP_HASH);
     maybe_over(worker->m);
+    grants_confirmed(worker->m);
 }
 
 /* Normally it has answered before it ends. */

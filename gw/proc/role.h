@@ -41,6 +41,7 @@ int role_run(const struct role_ops *ops);
 /* Closes the sandbox (gw/proc/sandbox.c) and sends READY. Called by the role once it has its descriptors. */
 enum rc role_ready(struct role_ctx *ctx) MUST_USE;
 
-extern const struct role_ops worker_ops, signer_ops, logger_ops, opener_ops, compiler_ops, keeper_ops;
+extern const struct role_ops worker_ops, signer_ops, logger_ops, opener_ops, compiler_ops, keeper_ops,
+    granter_ops;
 
 #endif

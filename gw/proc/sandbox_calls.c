@@ -33,7 +33,8 @@ enum {
     O = 1 << ROLE_OPENER,
     K = 1 << ROLE_KEEPER,
     C = 1 << ROLE_COMPILER,
-    ALL = S | W | L | O | K | C,
+    G = 1 << ROLE_GRANTER,
+    ALL = S | W | L | O | K | C | G,
 };
 static const struct {
     const char *name;
@@ -128,6 +129,17 @@ static int allow_memory(scmp_filter_ctx f)
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
+/* SQLite locks its file and asks after it by name. */
+static int allow_store(scmp_filter_ctx f)
+{
+    static const int locks[] = {F_SETLK, F_GETLK};
+    int bad = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 0);
+    for (size_t i = 0; i < N_ELEMS(locks); i++)
+        bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)locks[i]));
+    return bad;
+}
+
 static int allow_own(scmp_filter_ctx f)
 {
     static const int wanted[] = {F_GETFL,      F_SETFL,      F_GETFD,     F_SETFD,    F_DUPFD_CLOEXEC,
@@ -194,6 +206,8 @@ enum rc sandbox_calls(enum role r)
     if (!f)
         return RC_NOMEM;
     int bad = allow_table(f, r) | allow_memory(f) | allow_own(f) | allow_sockets(f, r) | refuse_files(f, r);
+    if (r == ROLE_GRANTER)
+        bad |= allow_store(f);
     bad |= seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: few steps for every call */
     int loaded = bad ? -EINVAL : seccomp_load(f);
     seccomp_release(f);

@@ -396,6 +396,10 @@ static void put_decision(struct out *o, const struct event_perron *p)
     put_span(o, EVENT_RULE, p->rule);
     put_span(o, EVENT_RULE_AT, p->rule_at);
     put_span(o, EVENT_CATEGORY, p->category);
+    if (p->grant) {
+        put_key(o, EVENT_GRANT);
+        put_u64(o, p->grant);
+    }
     put_str(o, EVENT_LIFTED, p->lifted);
     if (p->observed) {
         put_key(o, EVENT_OBSERVED);
@@ -568,7 +572,9 @@ enum rc event_policy_json(struct buf *out, const struct event_policy *e)
     put_span(&o, EVENT_HOST, e->perron.node);
     OPEN(&o, "engine");
     put_str(&o, EVENT_MESSAGE,
-            span_eq(e->outcome, SPAN("loaded")) ? "a policy is in force" : "a policy was refused");
+            e->message                            ? e->message
+            : span_eq(e->outcome, SPAN("loaded")) ? "a policy is in force"
+                                                  : "a policy was refused");
     put_str(&o, EVENT_MODULE, "policy");
     shut(&o);
     OPEN(&o, "perron");

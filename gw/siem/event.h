@@ -36,6 +36,7 @@ struct event_perron {
     span rule;          /* text of the rule */
     span rule_at;       /* "file:line" */
     span category;
+    uint32_t grant;     /* number of the grant that let it through, or of the zone's exemption */
     const char *lifted; /* "clicked", "grant": what let through what the rule would have stopped, or NULL */
     bool observed;      /* decided as `action` says, but not enforced */
     span set, log; /* modifiers that apply; purposes of `log` rules that match: words with ", " between */
@@ -84,10 +85,13 @@ struct event_flow {
 /* OK with the line (no newline) in *out (cleared first). */
 enum rc event_http_json(struct buf *out, const struct event_http *e) MUST_USE;
 enum rc event_flow_json(struct buf *out, const struct event_flow *e) MUST_USE;
-/* A load or refusal of a policy: who, when, old and new hash. event_type "engine" as EVE's schema has it. */
+/* A load or refusal of a policy, or a change of grants: who, when, old and new hash. event_type "engine" as
+ * EVE's schema has it. */
 struct event_policy {
     int64_t wall_us;
-    span who, file, outcome; /* "loaded", "refused" */
+    const char *message; /* one English sentence; NULL: what `outcome` says of a load */
+    span who, file,
+        outcome; /* "loaded", "refused"; of grants: "granted", "revoked", "exempted", "exempt-ended" */
     const char *old_hash, *new_hash;
     struct event_perron perron;
 };

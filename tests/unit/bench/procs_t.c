@@ -49,6 +49,7 @@ static void memory_without_pss_is_refused(void **state)
     assert_int_equal(proc_memory_parse(SPAN("55 7f [rollup]\nRss:   100 kB\n"), &mem), RC_BAD);
     assert_int_equal(proc_memory_parse(SPAN("Rss: many kB\nPss: 1 kB\n"), &mem), RC_BAD);
     assert_int_equal(proc_memory_parse(SPAN(""), &mem), RC_BAD);
+    assert_int_equal(proc_memory_parse(SPAN("Rss: 1 kB\nPss: 1 kB\n"), &mem), RC_BAD);
 }
 
 static void memory_takes_the_lines_of_that_name_only(void **state)
@@ -57,10 +58,11 @@ static void memory_takes_the_lines_of_that_name_only(void **state)
     struct proc_memory mem;
     span text =
         SPAN("55d0-7ffe ---p 00000000 00:00 0 [rollup]\nRss:                5120 kB\nPss:                "
-             "1234 kB\nPss_Dirty:           999 kB\n");
+             "1234 kB\nPss_Dirty:           999 kB\nAnonymous:           77 kB\n");
     assert_int_equal(proc_memory_parse(text, &mem), RC_OK);
     assert_int_equal(mem.rss_kib, 5120);
     assert_int_equal(mem.pss_kib, 1234);
+    assert_int_equal(mem.own_kib, 77);
 }
 
 static void a_process_that_is_gone_is_gone(void **state)

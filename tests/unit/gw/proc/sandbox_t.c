@@ -46,8 +46,8 @@ enum outcome { DONE, REFUSED, KILLED, BROKEN };
 static char scratch[64]; /* directory that the logger may write to / that is hidden from the compiler */
 static int scratch_fd = -1;
 
-static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER, ROLE_LOGGER,
-                                ROLE_OPENER, ROLE_KEEPER, ROLE_COMPILER};
+static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER,   ROLE_LOGGER, ROLE_OPENER,
+                                ROLE_KEEPER, ROLE_COMPILER, ROLE_GRANTER};
 
 /* Runs `attempt` (true: it worked) as that role. */
 static enum outcome as_role(enum role r, bool (*attempt)(void))
@@ -56,7 +56,7 @@ static enum outcome as_role(enum role r, bool (*attempt)(void))
     fflush(NULL);
     pid_t pid = fork();
     if (pid == 0) {
-        bool dir = r == ROLE_LOGGER || r == ROLE_COMPILER;
+        bool dir = r == ROLE_LOGGER || r == ROLE_COMPILER || r == ROLE_GRANTER;
         log_setup(role_name(r), LOG_ERROR);
         signal(SIGSYS, SIG_DFL); /* the test library catches it */
         if (sandbox_drop(r, 1) != RC_OK || sandbox_close(r, dir ? scratch_fd : -1, -1) != RC_OK)
@@ -204,6 +204,7 @@ static void only_the_compiler_and_keeper_read_files(void **state)
     assert_int_equal(as_role(ROLE_WORKER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_OPENER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_LOGGER, reads_passwd), REFUSED);
+    assert_int_equal(as_role(ROLE_GRANTER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_KEEPER, reads_shadow), REFUSED);
     assert_int_equal(as_role(ROLE_COMPILER, reads_passwd), DONE);
     assert_int_equal(as_role(ROLE_KEEPER, reads_passwd), DONE);
@@ -216,6 +217,7 @@ static void only_worker_and_opener_have_tcp(void **state)
     assert_int_equal(as_role(ROLE_OPENER, tcp_socket), DONE);
     assert_int_equal(as_role(ROLE_SIGNER, tcp_socket), KILLED);
     assert_int_equal(as_role(ROLE_LOGGER, tcp_socket), KILLED);
+    assert_int_equal(as_role(ROLE_GRANTER, tcp_socket), KILLED);
     assert_int_equal(as_role(ROLE_KEEPER, tcp_socket), KILLED);
     assert_int_equal(as_role(ROLE_COMPILER, tcp_socket), REFUSED);
 }
@@ -388,7 +390,16 @@ static void the_workers_list_is_short(void **state)
 {
     (void)state;
     enum { ROLE_LETTERS_WORKER = 1, OTHERS = 0 };
-    enum { S = OTHERS, W = ROLE_LETTERS_WORKER, L = OTHERS, O = OTHERS, K = OTHERS, C = OTHERS, ALL = W };
+    enum {
+        S = OTHERS,
+        W = ROLE_LETTERS_WORKER,
+        L = OTHERS,
+        O = OTHERS,
+        K = OTHERS,
+        C = OTHERS,
+        G = OTHERS,
+        ALL = W
+    };
     static const unsigned worker[] = {
 #define CALL(name, roles, why) (roles),
 #include "gw/proc/call.tbl"

@@ -24,6 +24,7 @@ static struct event_perron decision(void)
         .rule = SPAN("block category streaming"),
         .rule_at = SPAN("perron.conf:33"),
         .category = SPAN("streaming"),
+        .grant = 4294967295,
         .lifted = "clicked",
         .observed = true,
         .set = SPAN("safe-search, youtube strict"),

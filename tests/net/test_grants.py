@@ -1,0 +1,228 @@
+"""Grants: live at once, for whom they were meant and nobody else, behind every `forbid`, named in the log, until their end or
+until they are taken back. And the emergency lever: a zone in which nothing is intercepted for a while."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+
+from gateway import BUILD, policy
+from space import wait_for
+
+VIDEO, CASINO = "https://video.example/hello", "https://casino.example/hello"
+WHO = ("--by", "Mme Renard", "--reason", "cours d'histoire")
+
+
+def grant(gw, what, *words, until="1h"):
+    return gw.ctl_run("grant", what, *words, "--until", until, *WHO, "--yes")
+
+
+def granted(gw, *words):
+    answers = [json.loads(line) for line in gw.ctl("--json", "grants", *words).splitlines()]
+    return [a["grant"] for a in answers if "grant" in a]
+
+
+def test_refused_with_one_reason(lab, own_gateway):
+    gw = own_gateway()
+    for words, said in ((("casino.example", "--for", "all"), "does not allow grants"),
+                        (("gambling", "--for", "group", "agents"), "`forbid category gambling` ("),
+                        (("www.casino.example", "--for", "user", "p.dupont"), "does not allow grants"),
+                        (("https://casino.example/x", "--for", "all"), "does not allow grants"),
+                        (("gamblin", "--for", "all"), "no category gamblin"),
+                        (("streaming", "--for", "group", "pupil"), "no group pupil"),
+                        (("streaming", "--for", "zone", "lann"), "no zone lann"),
+                        (("streaming", "--for", "address", "10.32.1"), "not an address"),
+                        (("no..name.example", "--for", "all"), "not a host name"),
+                        (("https://video.example/a?b=c", "--for", "all"), "behind ?"),
+                        (("streaming", "--for", "nobody", "x"), "no such kind"),
+                        (("streaming", "--for"), "--for wants"), (("streaming", "for", "all"), "a word too many")):
+        status, out, err = grant(gw, *words)
+        assert status == 1 and said in err and err.count("\n") == 1, (words, out, err)
+    for until, said in (("367d", "366 days"), ("2020-01-01", "passed"), ("2027-02-30", "a time is"), ("soon", "a time is")):
+        status, _, err = grant(gw, "streaming", "--for", "all", until=until)
+        assert status == 1 and said in err, err
+    status, _, err = gw.ctl_run("grant", "streaming", "--for", "all", "--until", "1h", "--by", "x", "--reason", " ", "--yes")
+    assert status == 1 and "--reason" in err, err
+    status, _, err = gw.ctl_run("grant", "streaming", "--for", "all", "--until", "1h", *WHO)
+    assert status == 1 and "--yes" in err, err    # nobody at a terminal
+    for words in (("revoke", "7", *WHO), ("revoke", "x", *WHO), ("revoke",), ("exempt", "end", "zone", "lan", *WHO),
+                  ("exempt", "zone", "nowhere", "for", "1h", *WHO), ("exempt", "zone", "lan", "for", "25h", *WHO)):
+        status, _, err = gw.ctl_run(*words)
+        assert status == 1 and err.count("\n") == 1, (words, err)
+    assert granted(gw, "--all") == []
+    assert not gw.events(perron__reason="grants-changed")
+
+
+def test_live_within_a_second_and_named(lab, own_gateway):
+    gw = own_gateway()
+    assert lab.curl("pupil", VIDEO).status == 403
+    lists = sorted(p.name for p in (gw.state / "lists").iterdir())
+    policies = sorted(p.name for p in (gw.state / "parts").iterdir())
+    begun = time.monotonic()
+    status, out, err = grant(gw, "streaming", "--for", "group", "pupils")
+    took = time.monotonic() - begun
+    assert status == 0, err
+    assert lab.curl("pupil", VIDEO).status == 200
+    assert took < 1, took
+    event = gw.event(event_type="http", http__hostname="video.example", perron__action="allow")
+    one = granted(gw)[0]
+    assert event["perron"]["grant"] == one["id"] and "block category streaming" in event["perron"]["rule"]
+    assert one["by"] == "Mme Renard" and one["who"] == "pupils" and one["kind"] == "category"
+    # Nothing else was made anew: one small part came.
+    assert sorted(p.name for p in (gw.state / "lists").iterdir()) == lists
+    assert len(set(p.name for p in (gw.state / "parts").iterdir()) - set(policies)) == 1
+    note = gw.event(perron__reason="grants-changed")
+    assert note["perron"]["who"] == "Mme Renard" and note["perron"]["detail"] == "cours d'histoire"
+    assert note["perron"]["rule"] == "grant category streaming for group pupils" and note["perron"]["outcome"] == "granted"
+    # It outlives a reload and a restart, and a rollback does not touch it.
+    first = next(s["snapshot"]["hash"] for s in gw.show("snapshots") if s["snapshot"]["in_force"])
+    assert gw.reload(policy(lab, web='  block domain "social.example"\n'))[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+    assert gw.ctl_run("reload", "--to", first[:16])[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+    gw.stop()
+    gw.start()
+    assert lab.curl("pupil", VIDEO).status == 200
+    # Taken back.
+    assert gw.ctl_run("revoke", str(one["id"]), *WHO)[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 403
+    assert granted(gw) == [] and granted(gw, "--all")[0]["revoked_by"] == "Mme Renard"
+    assert gw.ctl_run("reload", "--to", first[:16])[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 403, "going back gives no revoked grant new life"
+
+
+def at_terminal(gw, answer, *words):
+    """(exit status, what was said) of perronctl with a person in front of it."""
+    master, slave = pty.openpty()
+    cmd = gw.lab.gateway_space.enter(BUILD / "perronctl", "-d", gw.state, *words)
+    proc = subprocess.Popen(cmd, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    os.close(slave)
+    os.write(master, answer)
+    out = proc.communicate(timeout=30)[0].decode()
+    os.close(master)
+    return proc.returncode, out
+
+
+def test_a_code_and_whom_it_would_touch(lab, own_gateway):
+    gw = own_gateway()
+    codes = [lab.curl("pupil", VIDEO).code for _ in range(3)]
+    gw.by_code(codes[-1])
+    words = ("grant", codes[0], "--for", "me", "--until", "1h", *WHO)
+    status, out = at_terminal(gw, b"n\n", *words)
+    assert status == 1 and "nothing was changed" in out, out
+    assert "of 1 people" in out and "video.example" in out and "10.32.1.10" in out, out
+    assert granted(gw, "--all") == [] and lab.curl("pupil", VIDEO).status == 403
+    status, out = at_terminal(gw, b"y\n", *words)
+    assert status == 0, out
+    one = granted(gw)[0]
+    assert (one["kind"], one["target"], one["scope"], one["who"]) == ("name", "video.example", "address", "10.32.1.10")
+    assert lab.curl("pupil", VIDEO).status == 200
+    # The record of what it let through names it, and so does the next decision made from it.
+    assert gw.event(event_type="http", perron__grant=one["id"])
+    # For a group the code knows which one; nobody else was stopped there.
+    status, out = at_terminal(gw, b"n\n", "grant", codes[1], "--for", "group", "--until", "1h", *WHO)
+    assert "group pupils" in out, out
+    status, out = at_terminal(gw, b"n\n", "grant", "social", "--for", "all", "--until", "1h", *WHO)
+    assert "would have let nothing through" in out, out
+    casino = lab.curl("agent", CASINO).code
+    gw.by_code(casino)
+    for what, said in ((casino, "which no grant lifts"), ("A7K-2Q9F-XM4", "no decision")):
+        status, _, err = gw.ctl_run("grant", what, "--for", "me", "--until", "1h", *WHO, "--yes")
+        assert status == 1 and said in err and err.count("\n") == 1, err
+    status, _, err = gw.ctl_run("grant", "streaming", "--for", "me", "--until", "1h", *WHO, "--yes")
+    assert status == 1 and "decision code" in err, err
+
+
+def test_narrow_scopes(lab, own_gateway):
+    gw = own_gateway(policy(lab).replace("for pupils\n", "\n"))
+    for _ in range(2):
+        assert lab.curl("pupil", VIDEO).status == 403 and lab.curl("agent", VIDEO).status == 403
+        assert grant(gw, "VIDEO.example.", "--for", "user", "p.dupont")[0] == 0
+        assert lab.curl("pupil", VIDEO).status == 200 and lab.curl("agent", VIDEO).status == 403
+        assert gw.ctl_run("revoke", str(granted(gw)[0]["id"]), *WHO)[0] == 0
+    assert grant(gw, VIDEO, "--for", "all")[0] == 0
+    assert lab.curl("agent", VIDEO).status == 200
+    assert lab.curl("agent", "https://video.example/other").status == 403
+
+
+def test_ends_by_itself(lab, own_gateway):
+    """A grant of one minute is over a minute later, nobody does anything."""
+    gw = own_gateway()
+    assert grant(gw, "streaming", "--for", "group", "pupils", until="1m")[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+    until = granted(gw)[0]["until"]
+    wait_for("its end", lambda: time.time() > until, 70)
+    assert lab.curl("pupil", VIDEO).status == 403
+    assert granted(gw) == [] and granted(gw, "--all")[0]["ended"]
+
+
+def test_killed_while_it_grants(lab, own_gateway):
+    gw = own_gateway()
+    known = 0
+    for n in range(5):
+        words = lab.gateway_space.enter(BUILD / "perronctl", "-d", gw.state, "grant", f"n{n}.example", "--for", "all",
+                                        "--until", "1h", *WHO, "--yes")
+        proc = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        time.sleep(0.012 * n)
+        pids = gw.pids()
+        for pid in pids:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        gw.proc.wait(10)
+        proc.wait(10)
+        gw.err.close()
+        gw.start()
+        now = len(granted(gw))
+        assert known <= now <= known + 1, "a grant is there or not, and those before are all there"
+        known = now
+    assert grant(gw, "streaming", "--for", "all")[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+
+
+def test_a_damaged_store_is_an_alarm(lab, own_gateway):
+    gw = own_gateway()
+    assert grant(gw, "streaming", "--for", "all")[0] == 0
+    gw.stop()
+    for path in (gw.state / "grants").iterdir():
+        if path.name != "grants.sqlite":
+            path.unlink()
+    (gw.state / "grants" / "grants.sqlite").write_bytes(b"no database" * 500)
+    gw.start()
+    assert "alarm: no grant is in force" in gw.said()
+    assert lab.curl("pupil", VIDEO).status == 403 and lab.curl("agent", "https://cdn.example/hello").status == 200
+    status, _, err = grant(gw, "streaming", "--for", "all")
+    assert status == 1 and "store of grants" in err and err.count("\n") == 1, err
+
+
+def test_exempt_zone(lab, own_gateway):
+    gw = own_gateway()
+    assert lab.curl("agent", "https://cdn.example/hello").status == 200
+    assert gw.event(event_type="flow", tls__sni="cdn.example")["perron"]["mode"] == "inspected"
+    status, out, err = gw.ctl_run("exempt", "zone", "lan", "for", "1h", *WHO)
+    assert status == 0, err
+    assert "alarm: nothing is intercepted in zone lan" in gw.said()
+    assert gw.event(perron__outcome="exempted")["perron"]["rule"] == "exempt zone lan"
+    assert "lan" in gw.ctl("exempt") and gw.show("counters")[0]["zones_exempt"] == 1
+    flow = exempt_flow(lab, gw)
+    assert flow["perron"]["mode"] == "exempt" and flow["perron"]["grant"] == granted(gw)[0]["id"]
+    # Rules on names hold: a blocked one gets the alert, no page.
+    assert lab.curl("pupil", VIDEO).status == 0
+    gw.stop()
+    gw.start()
+    assert "alarm: nothing is intercepted in zone lan" in gw.said()
+    assert exempt_flow(lab, gw)["perron"]["mode"] == "exempt"
+    assert gw.ctl_run("exempt", "end", "zone", "lan", *WHO)[0] == 0
+    assert gw.event(perron__outcome="exempt-ended")
+    assert lab.curl("agent", "https://cdn.example/hello").status == 200
+    wait_for("an inspected flow again", lambda: gw.events(event_type="flow", tls__sni="cdn.example")[-1]["perron"]["mode"]
+             == "inspected")
+    assert gw.ctl("exempt") == "" and gw.show("counters")[0]["zones_exempt"] == 0
+
+
+def exempt_flow(lab, gw):
+    n = len(gw.events(event_type="flow", perron__mode="exempt"))
+    lab.curl("agent", "https://cdn.example/hello", "--insecure")
+    return wait_for("an exempt flow", lambda: gw.events(event_type="flow", perron__mode="exempt")[n:])[-1]

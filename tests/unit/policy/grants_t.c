@@ -1,0 +1,354 @@
+/* The part of grants: what is damaged is refused, who is not meant gets nothing, the narrowest counts, and
+ * decide() asks it behind every `forbid`. */
+#include "policy/grants.h"
+
+#include "gw/base/limits.h"
+#include "policy/manifest.h"
+#include "policy/part.h"
+#include "tests/unit/policy/snap_help.h"
+
+static const int64_t NOW = 1790000000;
+
+#define G(id, kind, scope, target, who)                                                                     \
+    {                                                                                                       \
+        id, GRANT_##kind, GRANT_FOR_##scope, 1000, 2000, SPAN(target), SPAN(who), SPAN("boss"), SPAN("why") \
+    }
+
+static const struct grant some[] = {
+    G(1, NAME, ALL, "casino.test", ""),
+    G(2, NAME, USER, "casino.test", "u"),
+    G(3, CATEGORY, GROUP, "games", "pupils"),
+    G(4, CATEGORY, ZONE, "games", "lan"),
+    G(5, URL, ALL, "video.test/watch", ""),
+    G(6, EXEMPT, ZONE, "wifi", "wifi"),
+    G(7, NAME, ADDRESS, "casino.test", "10.0.0.1"),
+    G(8, NAME, USER, "test", "u"),
+    G(9, NAME, ALL, "10.1.1.1", ""),
+};
+
+static uint64_t part[4096];
+
+static span build(const struct grant *v, size_t n)
+{
+    struct buf b = {0};
+    assert_int_equal(grants_build(v, n, &b), RC_OK);
+    assert_true(buf_len(&b) <= sizeof part);
+    if (buf_len(&b))
+        memcpy(part, b.p, buf_len(&b));
+    span s = span_of(part, buf_len(&b));
+    buf_fini(&b);
+    return s;
+}
+
+static struct grants open_some(void)
+{
+    struct grants g;
+    assert_int_equal(grants_open(build(some, sizeof some / sizeof *some), &g), RC_OK);
+    return g;
+}
+
+/* ---- refused ---- */
+
+static void senseless_grants_are_not_built(void **state)
+{
+    struct buf b = {0};
+    static char longer[LIM_GRANT_TEXT + 1];
+    (void)state;
+    for (unsigned i = 0; i < 8; i++) {
+        struct grant g = some[1];
+        if (i == 0)
+            g.id = 0;
+        if (i == 1)
+            g.until_s = g.since_s;
+        if (i == 2)
+            g.target = SPAN_NONE;
+        if (i == 3)
+            g.who = SPAN_NONE;
+        if (i == 4)
+            g.kind = GRANT_KINDS;
+        if (i == 5)
+            g.scope = GRANT_SCOPES;
+        if (i == 6)
+            g.reason = span_of(longer, sizeof longer);
+        if (i == 7)
+            g.scope = GRANT_FOR_ALL; /* and still a person */
+        assert_int_equal(grants_build(&g, 1, &b), RC_LIMIT);
+    }
+    buf_fini(&b);
+}
+
+static void damaged_parts_are_refused(void **state)
+{
+    struct grants g;
+    span whole = build(some, sizeof some / sizeof *some);
+    (void)state;
+    for (size_t n = 1; n < whole.n; n++)
+        assert_int_equal(grants_open(span_of(part, n), &g), RC_BAD);
+    ((uint8_t *)part)[whole.n] = 0;
+    assert_int_equal(grants_open(span_of(part, whole.n + 1), &g), RC_BAD);
+    for (size_t at = 0; at < 24; at++) { /* the head */
+        ((uint8_t *)part)[at] ^= 1;
+        assert_int_equal(grants_open(whole, &g), RC_BAD);
+        ((uint8_t *)part)[at] ^= 1;
+    }
+    assert_int_equal(grants_open(span_of((uint8_t *)part + 1, whole.n - 1), &g), RC_BAD);
+    assert_int_equal(g.n, 0);
+}
+
+/* Any single byte: refused, or answers without a fault. */
+static void damaged_bytes_never_fault(void **state)
+{
+    span whole = build(some, sizeof some / sizeof *some);
+    unsigned refused = 0;
+    (void)state;
+    for (size_t at = 0; at < whole.n; at++) {
+        for (unsigned bit = 0; bit < 8; bit++) {
+            struct grants g;
+            struct grant out;
+            struct grants_query q = {.name = SPAN("www.casino.test"), .user = SPAN("u"), .time_s = 1500};
+            ((uint8_t *)part)[at] ^= (uint8_t)(1 << bit);
+            if (grants_open(whole, &g) == RC_OK) {
+                (void)grants_find(&g, &q, &out);
+                (void)grants_exempt(&g, SPAN("wifi"), 1500, &out);
+            } else {
+                refused++;
+            }
+            ((uint8_t *)part)[at] ^= (uint8_t)(1 << bit);
+        }
+    }
+    assert_true(refused > 500);
+}
+
+/* ---- found ---- */
+
+static uint32_t find(const struct grants *g, struct grants_query q)
+{
+    struct grant out = {0};
+    q.time_s = q.time_s ? q.time_s : 1500;
+    enum grants_word w = grants_find(g, &q, &out);
+    return w == GRANTS_NO ? 0 : w == GRANTS_OPEN ? 1000 + out.id : out.id;
+}
+
+static void who_is_not_meant_gets_nothing(void **state)
+{
+    struct grants g = open_some();
+    (void)state;
+    assert_int_equal(find(&g, (struct grants_query){.name = SPAN("other.example")}), 0);
+    assert_int_equal(find(&g, (struct grants_query){.name = SPAN("notcasino.test")}), 0);
+    assert_int_equal(find(&g, (struct grants_query){.cat = {SPAN("games")}, .n_cats = 1}), 0);
+    assert_int_equal(
+        find(&g, (struct grants_query){.cat = {SPAN("games")}, .n_cats = 1, .zone = SPAN("guests")}), 0);
+    assert_int_equal(find(&g, (struct grants_query){.cat = {SPAN("game")}, .n_cats = 1, .zone = SPAN("lan")}),
+                     0);
+    assert_int_equal(find(&g, (struct grants_query){.name = SPAN("x.test"), .user = SPAN("v")}), 0);
+    struct grants none;
+    assert_int_equal(grants_open(SPAN_NONE, &none), RC_OK);
+    assert_int_equal(find(&none, (struct grants_query){.name = SPAN("casino.test")}), 0);
+}
+
+static void only_in_its_time(void **state)
+{
+    struct grants g = open_some();
+    struct grant out;
+    (void)state;
+    for (int64_t t = 998; t < 2003; t++) {
+        uint32_t want = t >= 1000 && t < 2000 ? 1 : 0;
+        assert_int_equal(find(&g, (struct grants_query){.name = SPAN("casino.test"), .time_s = t}), want);
+        assert_int_equal(grants_exempt(&g, SPAN("wifi"), t, &out), want);
+    }
+    assert_false(grants_exempt(&g, SPAN("lan"), 1500, &out));
+}
+
+static void the_narrowest_counts(void **state)
+{
+    struct grants g = open_some();
+    (void)state;
+    struct grants_query q = {.name = SPAN("casino.test"), .address = SPAN("10.0.0.1"), .user = SPAN("u")};
+    assert_int_equal(find(&g, q), 2);
+    q.name = SPAN("a.b.casino.test"); /* the nearer parent */
+    assert_int_equal(find(&g, q), 2);
+    q.name = SPAN("other.test");
+    assert_int_equal(find(&g, q), 8);
+    q.user = SPAN("w");
+    q.name = SPAN("casino.test");
+    assert_int_equal(find(&g, q), 7);
+    q.address = SPAN("10.0.0.2");
+    assert_int_equal(find(&g, q), 1);
+    struct grants_query c = {.cat = {SPAN("news"), SPAN("games")}, .n_cats = 2, .zone = SPAN("lan")};
+    assert_int_equal(find(&g, c), 4);
+    c.group[0] = SPAN("staff");
+    c.group[1] = SPAN("pupils");
+    c.n_groups = 2;
+    assert_int_equal(find(&g, c), 3);
+    assert_int_equal(find(&g, (struct grants_query){.name = SPAN("10.1.1.1")}), 9);
+}
+
+/* A record knows no user, but which grant was his. */
+static void what_was_granted_is_granted_again(void **state)
+{
+    struct grants g = open_some();
+    (void)state;
+    struct grants_query q = {.name = SPAN("www.casino.test"), .granted = 2};
+    assert_int_equal(find(&g, q), 2);
+    q.name = SPAN("other.example"); /* not by that one */
+    assert_int_equal(find(&g, q), 0);
+    q.granted = 8;
+    q.name = SPAN("other.test");
+    assert_int_equal(find(&g, q), 8);
+    q.time_s = 2000;
+    assert_int_equal(find(&g, q), 0);
+    q.time_s = 0;
+    q.name = SPAN("casino.test");
+    q.granted = 1; /* for all: found as such */
+    assert_int_equal(find(&g, q), 1);
+    q.granted = 99;
+    assert_int_equal(find(&g, q), 1);
+}
+
+static void a_page_waits_for_its_path(void **state)
+{
+    struct grants g = open_some();
+    (void)state;
+    struct grants_query q = {.name = SPAN("video.test")};
+    assert_int_equal(find(&g, q), 1005);
+    q.path_known = true;
+    q.path = SPAN("/watch");
+    assert_int_equal(find(&g, q), 5);
+    q.path = SPAN("/watch2");
+    assert_int_equal(find(&g, q), 0);
+    q.path_known = false;
+    q.name = SPAN("www.video.test");
+    assert_int_equal(find(&g, q), 0);
+}
+
+/* ---- in decisions ---- */
+
+static struct snapshot *with(const char *text, const struct grant *v, size_t n)
+{
+    static struct compiled c;
+    static char whole[4096];
+    struct snapshot *s = NULL;
+    struct manifest m;
+    snprintf(whole, sizeof whole, "%s%s", ZONES, text);
+    compile_text(whole, &c);
+    if (c.rc != RC_OK)
+        print_error("%s", c.diag);
+    assert_int_equal(c.rc, RC_OK);
+    close(c.fds[PART_GRANTS]);
+    assert_int_equal(part_seal("t", build(v, n), &c.fds[PART_GRANTS]), RC_OK);
+    assert_int_equal(manifest_of(c.fds, &m), RC_OK);
+    assert_int_equal(snapshot_open_as(&m, c.fds, NULL, &s), RC_OK);
+    compiled_close(&c);
+    return s;
+}
+
+static const char POLICY[] =
+    "category games domain \"casino.test\", \"evil.test\"\ncategory evil domain \"evil.test\"\n"
+    "group pupils user \"u\"\n"
+    "web {\n block category games\n forbid category evil\n block domain \"video.test\"\n"
+    " forbid method DELETE\n allow any\n}\n";
+
+static struct grant lasting(struct grant g)
+{
+    g.since_s = NOW - 10;
+    g.until_s = NOW + 3600;
+    return g;
+}
+
+static struct verdict asked(const struct snapshot *s, struct facts f)
+{
+    f.time_s = NOW;
+    return ask(s, &f);
+}
+
+static void a_grant_lifts_a_block_and_is_named(void **state)
+{
+    struct grant g = lasting((struct grant)G(77, CATEGORY, GROUP, "games", "pupils"));
+    struct snapshot *s = with(POLICY, &g, 1);
+    (void)state;
+    struct verdict v = asked(s, request(s, "10.0.0.1", "u", "casino.test", "GET"));
+    assert_int_equal(v.action, ACT_ALLOW);
+    assert_int_equal(v.why, WHY_GRANT);
+    assert_int_equal(v.grant, 77);
+    assert_int_equal(v.valid_until, NOW + 3600);
+    assert_true(v.rule != RULE_NONE);
+    v = asked(s, hello(s, "10.0.0.1", "u", "casino.test"));
+    assert_int_equal(v.action, ACT_INSPECT);
+    v = asked(s, request(s, "10.0.0.1", "v", "casino.test", "GET"));
+    assert_int_equal(v.action, ACT_BLOCK);
+    assert_int_equal(v.grant, GRANT_NONE);
+    struct facts late = request(s, "10.0.0.1", "u", "casino.test", "GET");
+    late.time_s = NOW + 3600;
+    assert_int_equal(ask(s, &late).action, ACT_BLOCK);
+    snapshot_put(s);
+}
+
+static void no_grant_lifts_a_forbid(void **state)
+{
+    struct grant g[2] = {lasting((struct grant)G(1, CATEGORY, ALL, "games", "")),
+                         lasting((struct grant)G(2, NAME, ALL, "evil.test", ""))};
+    struct snapshot *s = with(POLICY, g, 2);
+    (void)state;
+    /* The block stands before the forbid that matches too. */
+    struct verdict v = asked(s, request(s, "10.0.0.1", "", "evil.test", "GET"));
+    assert_int_equal(v.action, ACT_BLOCK);
+    /* A forbid that hangs on the method: open at first, then it counts. */
+    v = asked(s, hello(s, "10.0.0.1", "", "casino.test"));
+    assert_int_equal(v.action, ACT_INSPECT);
+    v = asked(s, request(s, "10.0.0.1", "", "casino.test", "DELETE"));
+    assert_int_equal(v.action, ACT_BLOCK);
+    v = asked(s, request(s, "10.0.0.1", "", "casino.test", "GET"));
+    assert_int_equal(v.action, ACT_ALLOW);
+    snapshot_put(s);
+}
+
+static void a_granted_page_opens_its_host_for_looking(void **state)
+{
+    struct grant g = lasting((struct grant)G(5, URL, ALL, "video.test/", ""));
+    struct snapshot *s = with(POLICY, &g, 1);
+    (void)state;
+    assert_int_equal(asked(s, hello(s, "10.0.0.1", "", "video.test")).action, ACT_INSPECT);
+    assert_int_equal(asked(s, request(s, "10.0.0.1", "", "video.test", "GET")).action, ACT_ALLOW);
+    struct facts f = request(s, "10.0.0.1", "", "video.test", "GET");
+    f.path = SPAN("/other");
+    assert_int_equal(asked(s, f).action, ACT_BLOCK);
+    /* Where no request will be seen the page cannot be told from others. */
+    assert_int_equal(asked(s, hello(s, "172.16.0.1", "", "video.test")).action, ACT_BLOCK);
+    snapshot_put(s);
+}
+
+static void an_exempt_zone_is_not_intercepted_but_judged(void **state)
+{
+    struct grant g = lasting((struct grant)G(9, EXEMPT, ZONE, "lan", "lan"));
+    struct snapshot *s = with(POLICY, &g, 1);
+    (void)state;
+    struct verdict v = asked(s, hello(s, "10.0.0.1", "", "free.test"));
+    assert_int_equal(v.action, ACT_EXEMPT);
+    assert_int_equal(v.why, WHY_ZONE_NO_CA);
+    assert_int_equal(v.grant, 9);
+    assert_int_equal(v.valid_until, NOW + 3600);
+    assert_int_equal(asked(s, hello(s, "10.0.0.1", "", "casino.test")).action, ACT_BLOCK);
+    struct facts late = hello(s, "10.0.0.1", "", "free.test");
+    late.time_s = NOW + 3600;
+    assert_int_equal(ask(s, &late).action, ACT_INSPECT);
+    snapshot_put(s);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(senseless_grants_are_not_built),
+        cmocka_unit_test(damaged_parts_are_refused),
+        cmocka_unit_test(damaged_bytes_never_fault),
+        cmocka_unit_test(who_is_not_meant_gets_nothing),
+        cmocka_unit_test(only_in_its_time),
+        cmocka_unit_test(the_narrowest_counts),
+        cmocka_unit_test(what_was_granted_is_granted_again),
+        cmocka_unit_test(a_page_waits_for_its_path),
+        cmocka_unit_test(a_grant_lifts_a_block_and_is_named),
+        cmocka_unit_test(no_grant_lifts_a_forbid),
+        cmocka_unit_test(a_granted_page_opens_its_host_for_looking),
+        cmocka_unit_test(an_exempt_zone_is_not_intercepted_but_judged),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

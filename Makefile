@@ -178,7 +178,7 @@ SEED   ?= 1
 .PHONY: mutate
 mutate:  ## how many changed tokens of the evaluator and the checker unit tests notice (SAMPLE=100 SEED=1)
 	+$(Q)$(MAKE) --no-print-directory units
-	$(Q)for s in decide check; do $(PY) tests/tools/mutate.py --build $(O) --cc "$(CC) $(CSTD) -O1 -fPIE -I." \
+	$(Q)for s in decide check reach trial; do $(PY) tests/tools/mutate.py --build $(O) --cc "$(CC) $(CSTD) -O1 -fPIE -I." \
 	    --libs "$(LDLIBS)" --sample $(SAMPLE) --seed $(SEED) $$s || exit 1; done
 
 .PHONY: cover
@@ -247,7 +247,7 @@ bench:  ## compare with HAProxy in namespaces (needs root)
 	$(Q)sh tests/tools/as-root.sh $(O)/perron-bench all
 
 .PHONY: demo
-demo:  ## five stories on three network namespaces (needs root; says what it downloads)
+demo:  ## six stories on three network namespaces (needs root; says what it downloads)
 	$(Q)sh tests/tools/deps.sh --say build demo
 	+$(Q)$(MAKE) --no-print-directory all
 	$(Q)sh tests/tools/as-root.sh $(PY) tests/demo/demo.py --build $(O)

@@ -188,7 +188,8 @@ static enum table layer_table(enum layer l)
 static struct walked ended(const struct verdict *v, bool closed)
 {
     enum table table = layer_table(v->layer);
-    return table == TABLE_N ? UNCLEAR : gate(table, v->rule, closed);
+    /* the firewall stays open where `web` no longer does */
+    return table == TABLE_N ? UNCLEAR : gate(table, v->rule, closed && table == TABLE_WEB);
 }
 
 /* Whether a warning stopped it that this client can have clicked through before; it has, then. */
@@ -294,7 +295,8 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
 
-/* What the firewall waits for at first, it no longer waits for once a request is there, but for the address. */
+/* What the firewall waits for at first, it no longer waits for once a request is there, but for the address.
+ */
 static struct walked walk_firewall(const struct model *m, uint32_t number, struct facts *f)
 {
     struct verdict v;

@@ -5,43 +5,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "gw/base/obj.h"
 #include "gw/ctl/explain.h"
+#include "gw/ctl/old.h"
 #include "gw/ctl/record.h"
-#include "gw/proc/kept.h"
 #include "gw/siem/code.h"
 #include "policy/diag.h"
 #include "policy/redecide.h"
-
-/* The snapshot that a record names; NULL (and a sentence in the chain) where it is not kept any more. */
-static struct snapshot *snapshot_of(const struct ctl *ctl, const struct record *r, json_t *chain)
-{
-    struct snapshot *snap = NULL;
-    struct kept k;
-    struct buf err = {0};
-    AUTO_CLOSE int dir = open(ctl->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    enum rc rc = dir < 0 ? RC_NOTFOUND : kept_look(&k, dir, &err);
-    if (rc == RC_OK) {
-        rc = kept_snapshot_open(&k, r->snapshot, &snap, &err);
-        kept_close(&k);
-    }
-    if (rc != RC_OK)
-        chain_say(chain, "snapshot", "not kept here, so the rules cannot be gone through again%s%.*s",
-                  buf_len(&err) ? ": " : "", SHOW(span_trim(buf_span(&err))));
-    buf_fini(&err);
-    return rc == RC_OK ? snap : NULL;
-}
 
 /* Where the lists said so, as the record has it. */
 static void say_hits(json_t *chain, const struct record *r)
 {
     for (unsigned i = 0; i < r->facts.n_cats; i++) {
         const struct record_hit *h = &r->hits[i];
-        if (h->line)
-            chain_say(chain, "category", "%.*s: list %.*s, line %u", SHOW(h->name), SHOW(h->list),
+        if (h->list.n)
+            chain_say(chain, "category", "%.*s: %.*s, line %u", SHOW(h->name), SHOW(h->list),
                       (unsigned)h->line);
         else
             chain_say(chain, "category", "%.*s", SHOW(h->name));
@@ -99,15 +79,19 @@ static void say_record(json_t *chain, const struct record *r, const struct journ
 static int tell(const struct ctl *ctl, const struct words *w, const struct journal_frame *f)
 {
     static struct record r;
+    static struct old_snapshots old;
     if (record_decode(f->record, &r) != RC_OK)
         return ctl_fail("the record of %s is none that this version can read", w->target);
     json_t *chain = json_array(), *record = record_json(&r, f); /* before it is decided again */
     bool same = true;
     say_record(chain, &r, f);
-    struct snapshot *snap = snapshot_of(ctl, &r, chain);
+    old_init(&old, ctl, w->journal);
+    const struct snapshot *snap = old_find(&old, r.snapshot);
     if (snap)
         same = say_again(chain, snap, &r, w);
     else
+        chain_say(chain, "snapshot", "not kept here, so its rules cannot be gone through again");
+    if (!snap)
         say_hits(chain, &r);
     if (ctl->json) {
         json_t *o = json_pack("{s:s, s:O, s:b, s:O}", "code", w->target, "record", record, "same", same,
@@ -119,7 +103,7 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     }
     json_decref(chain);
     json_decref(record);
-    snapshot_put(snap);
+    old_fini(&old);
     return same ? 0 : ctl_fail("the record of %s does not come out the same; please report it", w->target);
 }
 

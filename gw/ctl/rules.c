@@ -34,9 +34,27 @@ static const char *moment(json_t *o, const char *key, char out[20])
     return out;
 }
 
+static void on_exempt(const struct wish *w, json_t *answer)
+{
+    json_t *e = json_object_get(answer, "exempt");
+    char until[20];
+    if (w->ctl->json) {
+        ctl_print_json(answer);
+        return;
+    }
+    printf("zone %s is exempt until %s: nothing is intercepted there, whatever `tls` says (by %s: ",
+           text_of(e, "zone"), moment(e, "until", until), text_of(e, "by"));
+    ctl_print(stdout, span_str(text_of(e, "reason")), false);
+    printf(")\n");
+}
+
 static void on_rule(json_t *answer, void *arg)
 {
     struct wish *w = arg;
+    if (json_object_get(answer, "exempt")) {
+        on_exempt(w, answer);
+        return;
+    }
     json_t *r = json_object_get(answer, "rule");
     json_t *last = json_object_get(r, "last");
     char last_text[20], until[20];

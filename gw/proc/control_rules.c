@@ -5,6 +5,7 @@
 
 #include "gw/base/obj.h"
 #include "gw/proc/control_int.h"
+#include "policy/grants_ask.h"
 
 /* Policy files are UTF-8: the compiler saw to it. */
 static json_t *text(span s)
@@ -40,6 +41,19 @@ static json_t *rule(const struct master *m, uint32_t number)
     return o;
 }
 
+/* Rules of `tls` do nothing in a zone that is exempt. */
+static void say_exempt(struct client *c, const struct snapshot *s)
+{
+    const struct grants *g = snapshot_all_grants(s);
+    for (uint32_t i = 0; i < g->n; i++) {
+        struct grant one = grants_at(g, i);
+        if (one.kind == GRANT_EXEMPT && one.until_s > clock_wall_s())
+            client_say(c, json_pack("{s:{s:I, s:o, s:I, s:o, s:o}}", "exempt", "id", (json_int_t)one.id,
+                                    "zone", text(one.target), "until", (json_int_t)one.until_s, "by",
+                                    text(one.by), "reason", text(one.reason)));
+    }
+}
+
 void control_rules(struct client *c)
 {
     const struct master *m = c->owner->m;
@@ -47,6 +61,7 @@ void control_rules(struct client *c)
         client_done(c, "no policy is in force yet");
         return;
     }
+    say_exempt(c, m->policy.snap);
     for (uint32_t i = 0; i < snapshot_n_rules(m->policy.snap); i++)
         client_say(c, json_pack("{s:o}", "rule", rule(m, i)));
     client_done(c, NULL);

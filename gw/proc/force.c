@@ -30,13 +30,46 @@ void policy_drop(struct policy *p)
     p->snap = NULL;
 }
 
+void force_last_over(struct master *m)
+{
+    for (size_t i = 0; i < SNAP_PARTS && m->last.there; i++) {
+        if (m->last.fd[i] >= 0)
+            close(m->last.fd[i]);
+    }
+    m->last = (struct last_lists){0};
+}
+
+void force_last(struct master *m)
+{
+    static struct kept_snapshot s;
+    struct buf err = {0};
+    struct last_lists *l = &m->last;
+    if (kept_latest(&m->kept, &s) != RC_OK)
+        return;
+    *l = (struct last_lists){.there = true, .manifest = s.manifest, .lists = s.lists};
+    for (size_t i = 0; i < SNAP_PARTS; i++)
+        l->fd[i] = -1;
+    for (unsigned i = PART_LISTS; i <= PART_LISTS_TEXT; i++) {
+        if (kept_part(&m->kept, i, &s.manifest.part[i], &l->fd[i], &err) != RC_OK) {
+            log_debug("lists of before: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+            force_last_over(m);
+            break;
+        }
+    }
+    buf_fini(&err);
+}
+
 static enum rc share_part(const struct master *m, struct policy *new, const struct manifest *manifest,
                           enum snap_part p)
 {
     const struct policy *now = &m->policy;
-    if (!now->snap || !part_same(&snapshot_manifest(now->snap)->part[p], &manifest->part[p]))
+    const struct manifest *there = now->snap       ? snapshot_manifest(now->snap)
+                                   : m->last.there ? &m->last.manifest
+                                                   : NULL;
+    int fd = now->snap ? now->fd[p] : m->last.there ? m->last.fd[p] : -1;
+    if (!there || fd < 0 || !part_same(&there->part[p], &manifest->part[p]))
         return RC_BAD;
-    new->fd[p] = fcntl(now->fd[p], F_DUPFD_CLOEXEC, 0);
+    new->fd[p] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     return new->fd[p] < 0 ? RC_IO : RC_OK;
 }
 
@@ -104,16 +137,18 @@ static void spread(struct master *m, struct policy *new, struct doors *doors, st
     if (crl_moved)
         child_kill(&m->single[ROLE_SIGNER]); /* it learns the address of the CRL when it starts */
     doors_close(&had);
-    kept_touch(&m->kept, snapshot_hash(old.snap)); /* until now it was in force */
     policy_drop(&old);
 }
 
 enum rc force_take(struct master *m, struct policy *new, const struct kept_snapshot *from, struct buf *diag)
 {
     static struct doors doors; /* 10 KiB */
+    if (m->policy.snap)
+        kept_touch(&m->kept, snapshot_hash(m->policy.snap)); /* until now it was in force */
     keep(m, new, from);
     if (!m->policy.snap) { /* the first one: nothing runs yet */
         m->policy = *new;
+        force_last_over(m);
         return RC_OK;
     }
     enum rc rc = doors_open(&doors, snapshot_settings(new->snap), m->n_workers, &m->doors, diag);
@@ -166,11 +201,11 @@ enum rc force_grants(struct master *m)
         return rc;
     }
     snprintf(from.file, sizeof from.file, "%s", m->o->policy);
+    kept_touch(&m->kept, snapshot_hash(old.snap));
     keep(m, &new, &from);
     m->policy = new;
     for (uint32_t w = 0; w < m->n_workers; w++)
         feed_snapshot(&m->worker[w]);
-    kept_touch(&m->kept, snapshot_hash(old.snap));
     policy_drop(&old);
     return RC_OK;
 }

@@ -235,6 +235,28 @@ enum rc kept_find(const struct kept *k, span prefix, struct kept_snapshot *out, 
     return buf_printf(err, "%.*s: %s\n", shown, (const char *)prefix.p, why) == RC_OK ? RC_CONFIG : RC_NOMEM;
 }
 
+/* Files are touched while their snapshot is in force, and written when it comes. */
+enum rc kept_latest(const struct kept *k, struct kept_snapshot *out)
+{
+    char name[MANIFEST_TEXT] = "";
+    struct timespec newest = {0};
+    DIR *d = walk(k->snapshots);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        struct stat st;
+        if (strlen(e->d_name) != MANIFEST_TEXT - 1 ||
+            fstatat(k->snapshots, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        if (st.st_mtim.tv_sec > newest.tv_sec ||
+            (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec >= newest.tv_nsec)) {
+            newest = st.st_mtim;
+            memcpy(name, e->d_name, sizeof name);
+        }
+    }
+    if (d)
+        closedir(d);
+    return name[0] && read_snapshot(k, name, out) == RC_OK ? RC_OK : RC_NOTFOUND;
+}
+
 static enum rc refuse(struct buf *err, enum snap_part p, const char *name, const char *why)
 {
     return buf_printf(err, "part %s (%.12s): %s\n", part_name(p), name, why) == RC_OK ? RC_CONFIG : RC_NOMEM;

@@ -35,6 +35,8 @@ enum rc kept_put(const struct kept *k, struct kept_snapshot *s, const int fds[SN
 /* The one snapshot whose name begins with `prefix` (hex digits). CONFIG where there is none or more than one.
  */
 enum rc kept_find(const struct kept *k, span prefix, struct kept_snapshot *out, struct buf *err) MUST_USE;
+/* The snapshot that was in force last. NOTFOUND: none is kept, or it is damaged. */
+enum rc kept_latest(const struct kept *k, struct kept_snapshot *out) MUST_USE;
 /* The part's bytes in a sealed memfd. CONFIG, and said, where it is gone or damaged. */
 enum rc kept_part(const struct kept *k, enum snap_part p, const struct part_id *id, int *fd,
                   struct buf *err) MUST_USE;

@@ -357,6 +357,7 @@ static enum rc prepare(struct master *m, struct buf *err)
     ev_timer_init(&m->phase_end, on_phase_end);
     ev_timer_set(m->ev, &m->heartbeat, LIM_HEARTBEAT_MS);
     on_hourly(&m->hourly);
+    force_last(m);
     if (grants_are_there(m))
         return grants_ask(m, SPAN("{\"op\":\"build\"}"), &(struct question){.done = on_grants});
     return reload_begin(m, m->o->policy, getuid(), on_policy, 0);

@@ -65,6 +65,7 @@ struct master {
     struct role_config config;
     struct policy policy;
     struct grants_part grants;
+    struct last_lists last;
     struct question asking;
     struct grant_wish wish;
     unsigned n_exempt; /* zones' exemptions that held when it was last looked at */

@@ -17,6 +17,15 @@ struct policy {
     struct lists_id lists;
 };
 
+/* Lists that were in force when the gateway was last stopped, until the first policy is: they are not built
+ * again where nothing has changed, and stand in where a list file is missing. */
+struct last_lists {
+    bool there;
+    int fd[SNAP_PARTS]; /* of lists alone */
+    struct manifest manifest;
+    struct lists_id lists;
+};
+
 /* The grants part in force: it belongs to no policy and stays when one is replaced. */
 struct grants_part {
     int fd;
@@ -71,6 +80,9 @@ void policy_drop(struct policy *p);
 /* Completes a policy that has some parts: those that it lacks are the ones in force (lists, where the
  * manifest says the same) or the present grants. Then opens it. BAD: a part is damaged or does not fit. */
 enum rc force_complete(struct master *m, struct policy *new, struct manifest *manifest) MUST_USE;
+/* Looks for the lists of before; forgets them. */
+void force_last(struct master *m);
+void force_last_over(struct master *m);
 /* Takes it. OK: it is in force, and workers are on their way to it; else nothing has changed and `diag` says
  * why. `from`: who loaded it from where, for what is kept. */
 enum rc force_take(struct master *m, struct policy *new, const struct kept_snapshot *from,

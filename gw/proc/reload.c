@@ -262,15 +262,18 @@ static void ask_compiler(struct master *m, const char *path)
     struct buf b = {0};
     const struct policy *p = &m->policy;
     AUTO_CLOSE int ca = state_ca_dir(&m->state);
-    struct parts_ask ask = {
-        .prev = p->snap != NULL, .ca = ca >= 0, .lists = p->lists, .path = span_str(path)};
-    const int lists[2] = {p->fd[PART_LISTS], p->fd[PART_LISTS_TEXT]};
+    const struct last_lists *last = &m->last;
+    struct parts_ask ask = {.prev = p->snap || last->there,
+                            .ca = ca >= 0,
+                            .lists = p->snap ? p->lists : last->lists,
+                            .path = span_str(path)};
+    const int *lists = p->snap ? p->fd : last->fd;
     int fds[3];
     size_t n = 0;
     if (ask.prev) {
-        ask.manifest = *snapshot_manifest(p->snap);
-        fds[n++] = lists[0];
-        fds[n++] = lists[1];
+        ask.manifest = p->snap ? *snapshot_manifest(p->snap) : last->manifest;
+        fds[n++] = lists[PART_LISTS];
+        fds[n++] = lists[PART_LISTS_TEXT];
     }
     if (ask.ca)
         fds[n++] = ca;

@@ -141,7 +141,8 @@ class Demo:
             "TLS alert" if "alert" in a.error else f"curl error {a.exit_code}"
         self.table.row([who, show or url, action, saw, self.issuer(a), a.code or perron.get("code", "-")], expected)
         if perron.get("rule"):
-            print(f"   rule: {perron['rule']}")
+            lifted = f", lifted by grant {perron['grant']}" if perron.get("grant") else ""
+            print(f"   rule: {perron['rule']}{lifted}")
         return a, event
 
     # ---- the stories
@@ -203,8 +204,8 @@ class Demo:
         self.table.fact(f"screenshot {shot}", shot.exists() and shot.stat().st_size > 5000)
         visit = self.event_after(n, "pupil", "video.example")
         print(f"   (Chromium, with our authority installed; a visit of its own, so it shows {visit['perron']['code']})")
-        events = self.gw.by_code(self.page.code)
-        self.table.fact(f"the log has one line with code {self.page.code}:", len(events) == 1)
+        events = [e for e in self.gw.by_code(self.page.code) if e["event_type"] == "http"]
+        self.table.fact(f"the log has one exchange with code {self.page.code}:", len(events) == 1)
         e = events[-1]
         p = e["perron"]
         for name, value in (("when", e.get("timestamp")), ("who", f"{p.get('user', '-')} (a pseudonym), {e['src_ip']}"),
@@ -269,6 +270,43 @@ class Demo:
         self.ask("pupil", "https://video.example/", policy="allow", saw="200", issuer="our gateway")
         self.ask("agent", "https://casino.example/", policy="block", saw="403 page", issuer="our gateway")
 
+    def told(self, said, keep=None):
+        """What a command said, without the demonstration's own paths."""
+        lines = said.rstrip().replace(f"{self.gw.folder}/", "").splitlines()
+        print(textwrap.indent("\n".join(line for line in lines if not keep or keep(line)), "   | "))
+
+    def story_f(self):
+        title("f", "Why was that, what if, and just this once: explain, what-if, grant.")
+        self.gw.reload(self.text)
+        code = self.page.code
+        print(f"   perronctl explain {code}   (the code of the page in (a))")
+        status, said, _ = self.gw.ctl_run("explain", "--brief", code)
+        self.told(said, lambda line: not line.startswith(("snapshot", "flow", "spent")))
+        self.table.fact("decided again from its record, under the policy of then: the same",
+                        status == 0 and "under the same snapshot: the same" in said)
+
+        new = self.gw.folder / "proposed.policy"
+        new.write_text(self.text.replace("web {\n", 'web {\n  block    domain "cdn.example"  for agents\n'))
+        print('   perronctl what-if proposed.policy   (the policy of now and `block domain "cdn.example" for agents`)')
+        status, said, _ = self.gw.ctl_run("what-if", new)
+        self.told(said)
+        changed = json.loads(self.gw.ctl_run("--json", "what-if", new)[1])["changed"]
+        self.table.fact(f"of what was asked today, {changed} decisions would have been others", changed > 0)
+
+        tomorrow = (datetime.datetime.utcnow() + datetime.timedelta(days=1)).strftime("%Y-%m-%d")
+        grant = ["--for", "user", "p.dupont", "--until", tomorrow, "--reason", "film of the lesson", "--by", "helpdesk",
+                 "--yes"]
+        status, said, err = self.gw.ctl_run("grant", "video.example", *grant)
+        print("   perronctl grant video.example --for user p.dupont --until tomorrow --reason \"film of the lesson\" ...")
+        self.told(said + err)
+        self.table.fact("granted, live at once, for this pupil alone", status == 0)
+        self.table.head()
+        self.ask("pupil", "https://video.example/", policy="allow", saw="200", issuer="our gateway")
+        status, said, err = self.gw.ctl_run("grant", "casino.example", *grant)
+        self.told(said + err)
+        self.table.fact("what a `forbid` blocks cannot be granted, and the answer names the rule",
+                        status == 1 and "forbid" in err)
+
     # ---- for the reader
 
     def give_back(self, folder):
@@ -311,13 +349,13 @@ class Demo:
     def run(self):
         start = time.monotonic()
         say("""
-            Perron, a gateway that looks into TLS, in five stories.
+            Perron, a gateway that looks into TLS, in six stories.
             Three networks on this machine, closed to the outside: clients (a pupil's laptop, an agent's PC,
             a guest's phone that does not know our authority), the gateway, an internet of real web servers.
             """)
         self.open()
         say(f"The gateway's clock says {self.clock}. Policy: tests/demo/demo.policy ({self.n_rules()} rules).")
-        for story in (self.story_a, self.story_b, self.story_c, self.story_d, self.story_e):
+        for story in (self.story_a, self.story_b, self.story_c, self.story_d, self.story_e, self.story_f):
             story()
         print()
         n, wrong = self.table.n_rows, self.table.n_wrong

@@ -144,6 +144,9 @@ def test_narrow_scopes(lab, own_gateway):
     assert grant(gw, VIDEO, "--for", "all")[0] == 0
     assert lab.curl("agent", VIDEO).status == 200
     assert lab.curl("agent", "https://video.example/other").status == 403
+    # Each of these decisions comes out the same from its record alone, under the grants of its time.
+    said = json.loads(gw.ctl("--json", "replay").splitlines()[-1])
+    assert said["ok"] and said["same"] > 10 and said["not_checked"] == 0, said
 
 
 def test_ends_by_itself(lab, own_gateway):
@@ -206,6 +209,7 @@ def test_exempt_zone(lab, own_gateway):
     assert "alarm: nothing is intercepted in zone lan" in gw.said()
     assert gw.event(perron__outcome="exempted")["perron"]["rule"] == "exempt zone lan"
     assert "lan" in gw.ctl("exempt") and gw.show("counters")[0]["zones_exempt"] == 1
+    assert "zone lan is exempt until" in gw.ctl("show", "rules")
     flow = exempt_flow(lab, gw)
     assert flow["perron"]["mode"] == "exempt" and flow["perron"]["grant"] == granted(gw)[0]["id"]
     # Rules on names hold: a blocked one gets the alert, no page.

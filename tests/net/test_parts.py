@@ -121,6 +121,30 @@ def test_a_list_that_is_gone_does_not_empty_its_category(lab, own_gateway):
     assert lab.curl("agent", "https://cdn.example/hello").status == 403
 
 
+def test_a_start_with_a_missing_list(lab, own_gateway):
+    """The lists that were in force before stand in; where there never were any it is an error that ends the start."""
+    listing = lab.folder / "start-list"
+    listing.write_text("video.example\n")
+    gw = own_gateway(listed(lab, listing, web="  block category extra\n"))
+    lists = sorted(p.name for p in (gw.state / "lists").iterdir())
+    gw.stop()
+    listing.rename(lab.folder / "start-list-away")
+    gw.start()
+    assert "alarm:" in gw.said() and "held back" in gw.said()
+    assert lab.curl("agent", "https://video.example/hello").status == 403
+    gw.stop()
+    (lab.folder / "start-list-away").rename(listing)
+    gw.start()
+    assert sorted(p.name for p in (gw.state / "lists").iterdir()) == lists, "nothing had changed, and nothing was built"
+    gw.stop()
+    listing.unlink()
+    for path in (gw.state / "lists").iterdir():   # damaged: as good as not there
+        path.write_bytes(b"x" * path.stat().st_size)
+    gw.err = open(gw.folder / "stderr.txt", "ab")
+    gw.proc = lab.gateway_space.start(*gw.command(), stdout=gw.err, stderr=gw.err)
+    assert gw.proc.wait(20) == 1 and "no such list" in gw.said()
+
+
 def test_lists_that_break_an_expectation_are_held_back(lab, own_gateway):
     listing = lab.folder / "wild-list"
     listing.write_text("video.example\n")

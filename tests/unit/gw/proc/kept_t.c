@@ -272,6 +272,23 @@ static void decisions_can_be_repeated_without_lists(void **state)
     buf_clear(&err);
 }
 
+static void the_latest_is_the_one_last_in_force(void **state)
+{
+    struct kept_snapshot got, a = keep("first in force", "l"), b;
+    (void)state;
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    b = keep("then this", "l");
+    assert_int_equal(kept_latest(&k, &got), RC_OK);
+    assert_memory_equal(got.name, b.name, SNAP_HASH);
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    kept_touch(&k, a.name);
+    assert_int_equal(kept_latest(&k, &got), RC_OK);
+    assert_memory_equal(got.name, a.name, SNAP_HASH);
+    overwrite(path_of("snapshots", a.name), "{");
+    assert_int_equal(kept_latest(&k, &got), RC_NOTFOUND);
+    unlink(path_of("snapshots", a.name));
+}
+
 static void half_written_files_are_nobodys(void **state)
 {
     struct kept_snapshot s = keep("whole", "lists");
@@ -353,6 +370,7 @@ int main(void)
         cmocka_unit_test(answers_of_a_compiler_are_read_with_care),
         cmocka_unit_test(what_was_kept_comes_back),
         cmocka_unit_test(decisions_can_be_repeated_without_lists),
+        cmocka_unit_test(the_latest_is_the_one_last_in_force),
         cmocka_unit_test(half_written_files_are_nobodys),
         cmocka_unit_test(only_the_last_lists_are_kept),
         cmocka_unit_test(only_what_nobody_names_is_forgotten),

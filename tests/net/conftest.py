@@ -52,3 +52,4 @@ def own_gateway(lab):
         g.stop()
         lab.gateways.remove(g)
         shutil.rmtree(g.folder, ignore_errors=True)
+    lab.open_again()

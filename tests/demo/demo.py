@@ -273,7 +273,9 @@ class Demo:
     def told(self, said, keep=None):
         """What a command said, without the demonstration's own paths."""
         lines = said.rstrip().replace(f"{self.gw.folder}/", "").splitlines()
-        print(textwrap.indent("\n".join(line for line in lines if not keep or keep(line)), "   | "))
+        for line in lines:
+            if not keep or keep(line):
+                print("\n".join(textwrap.wrap(line, 124, initial_indent="   | ", subsequent_indent="   |     ")) or "   |")
 
     def story_f(self):
         title("f", "Why was that, what if, and just this once: explain, what-if, grant.")

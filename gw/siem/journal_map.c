@@ -34,8 +34,8 @@ static size_t stretches_of(const struct journal *j, uint8_t out[STRETCHES * 8])
 
 void jnl_map_add(struct journal *j)
 {
-    AUTO_FREE uint8_t *entry = malloc(MAP_HEAD + STRETCHES * 8);
-    size_t n = entry ? stretches_of(j, entry + MAP_HEAD) : SIZE_MAX;
+    uint8_t entry[MAP_HEAD + STRETCHES * 8];
+    size_t n = stretches_of(j, entry + MAP_HEAD);
     if (n == SIZE_MAX)
         return;
     jnl_put(entry, MAP_MARK, 8);

@@ -129,7 +129,7 @@ static bool is_second(struct seen *s, span name, uint64_t flow)
     uint64_t hash = map_hash(name) | 1;
     struct once *o = &s->once[(hash >> 1) % LIM_SEEN_ONCE];
     bool second = o->name == hash && o->flow != flow;
-    *o = second ? (struct once){0} : (struct once){hash, flow};
+    *o = (struct once){second ? 0 : hash, flow};
     return second;
 }
 

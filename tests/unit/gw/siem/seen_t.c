@@ -257,10 +257,12 @@ static void a_restart_goes_on_with_the_counts(void **state)
     (void)state;
     struct world w;
     struct stat st;
+    mode_t mask = umask(077);
     world_open(&w);
     ask(&w, "www.example", 5);
     ask(&w, "_dmarc.mail.example", 2);
     assert_int_equal(seen_write(w.s, DAY), RC_OK);
+    umask(mask);
     world_reopen(&w);
     assert_int_equal(seen_total(w.s), 2);
     ask(&w, "www.example", 1);
@@ -269,6 +271,28 @@ static void a_restart_goes_on_with_the_counts(void **state)
     assert_true(file_has(&w, "\n_dmarc.mail.example 2 20785\nwww.example 6 20785\n"));
     assert_int_equal(fstatat(w.dir, "names", &st, 0), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
+    world_close(&w);
+}
+
+/* Whoever has the old file open reads it to its end. */
+static void the_file_is_replaced_and_not_changed(void **state)
+{
+    (void)state;
+    struct world w;
+    uint8_t had[4096], old[4096];
+    world_open(&w);
+    ask(&w, "www.example", 2);
+    assert_int_equal(seen_write(w.s, DAY), RC_OK);
+    span before = file_text(&w);
+    memcpy(had, before.p, before.n);
+    int reader = openat(w.dir, "names", O_RDONLY | O_CLOEXEC);
+    ask(&w, "www.example", 7);
+    ask(&w, "later.example", 2);
+    assert_int_equal(seen_write(w.s, DAY), RC_OK);
+    assert_true(file_has(&w, "later.example"));
+    assert_int_equal(read(reader, old, sizeof old), (ssize_t)before.n);
+    assert_memory_equal(old, had, before.n);
+    close(reader);
     world_close(&w);
 }
 
@@ -350,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_bad_file_is_left_out_as_a_whole),
         cmocka_unit_test(a_bad_file_is_told_in_one_line),
         cmocka_unit_test(a_restart_goes_on_with_the_counts),
+        cmocka_unit_test(the_file_is_replaced_and_not_changed),
         cmocka_unit_test(a_disk_that_refuses_leaves_the_old_file),
         cmocka_unit_test(a_kill_never_damages_the_file),
     };

@@ -35,6 +35,10 @@ enum limits {
     LIM_LOG_FILE_BYTES = 268435456,       /* then a new log file is begun */
     LIM_RECORD_BYTES = 15360,             /* one decision record (policy/record.h) */
     LIM_JOURNAL_SEGMENT_BYTES = 67108864, /* then a new segment of the journal is begun */
+    LIM_SEEN_NAMES = 65536,               /* host names seen lately that the logger keeps */
+    LIM_SEEN_ONCE = 65536,                /* hashes of names that one flow alone has asked for */
+    LIM_SEEN_DAYS = 90,                   /* a name that nobody asked for so long is forgotten */
+    LIM_SEEN_WRITE_MS = 600000,           /* ... and the names are written down this often */
     LIM_MSG_BYTES = 65536,                /* one message between processes */
     LIM_MSG_QUEUE = 4096,                 /* messages waiting for a slow process */
     LIM_MSG_QUEUE_BYTES = 8388608,        /* all of them together */

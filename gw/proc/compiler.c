@@ -81,7 +81,7 @@ static enum rc take(struct role_ctx *ctx, span payload, const int *fds, size_t n
     if (n_fds != n_lists + ask.ca)
         return RC_BAD;
     memcpy(lists, fds, n_lists * sizeof *fds);
-    ctx->sandbox_dir = ask.ca ? fds[n_lists] : -1;
+    ctx->sandbox_dirs[0] = ask.ca ? fds[n_lists] : -1;
     TRY(role_ready(ctx));
     return compile(ctx, &ask, lists);
 }

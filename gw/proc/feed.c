@@ -70,6 +70,7 @@ enum rc feed_open(struct master *m, struct buf *err)
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return out_of(err, "random numbers");
     m->config.boot = random >> 12; /* stands in log lines: 52 bits survive every reader of JSON */
+    TRY(state_seen_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->seen_fd, err));
     TRY(state_journal_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->journal_fd, err));
     return state_log_dir(&m->state, m->o->log_dir, sandbox_uid(ROLE_LOGGER, 0), &m->log_fd, err);
 }
@@ -281,6 +282,7 @@ static enum rc feed_logger(struct child *c)
 {
     struct master *m = c->m;
     child_send(c, MSG_JOURNAL, SPAN_NONE, &m->journal_fd, 1);
+    child_send(c, MSG_SEEN, SPAN_NONE, &m->seen_fd, 1);
     child_send(c, MSG_LOGFILE, SPAN(log_file), &m->log_fd, 1);
     for (uint32_t w = 0; w < m->n_workers; w++)
         feed_ring(c, w);

@@ -221,7 +221,7 @@ static enum rc begin(struct asked *a, span payload, const int *fds, size_t n_fds
     a->words = json_loadb((const char *)words.p, words.n, JSON_REJECT_DUPLICATES, NULL);
     if (!a->words || fchdir(fds[0]) < 0)
         return RC_BAD;
-    a->ctx->sandbox_dir = fds[0];
+    a->ctx->sandbox_dirs[0] = fds[0];
     TRY(role_ready(a->ctx));
     if (n_fds == ASKED_FDS)
         TRY(open_policy(a, &m, fds));

@@ -1,6 +1,6 @@
-/* The logger: the only process that writes log and journal. It has the rings of all workers and the two
- * directories, nothing else. The work is in gw/siem/drain, spool and journal; here are its messages, its
- * sleep and its end.
+/* The logger: the only process that writes log and journal, and the names seen lately. It has the rings of
+ * all workers and the three directories, nothing else. The work is in gw/siem/drain, spool, journal and seen;
+ * here are its messages, its sleep and its end, and which decisions let a name through.
  *
  * Sleep: it looks, finds nothing, says "sleeping" in every ring, looks once more, and waits for the eventfd.
  * While there is work it does not say so but looks every LIM_LOG_GATHER_MS: under load no worker spends a
@@ -9,21 +9,28 @@
  * until the workers are silent. */
 #include "gw/proc/role.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "gw/base/clock.h"
 #include "gw/base/limits.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/siem/drain.h"
+#include "gw/siem/seen.h"
+#include "policy/record.h"
 
+enum { DAY_S = 86400 };
 enum { LOGGER_WAKES = LIM_WORKERS + 8, LOGGER_BATCHES = 8, LOGGER_TICK_MS = 1000 };
 
 struct logger {
     struct role_ctx *ctx;
     struct drain *drain;
+    struct seen *seen;
+    struct record record; /* the one that is looked at */
     struct ev_io wake[LOGGER_WAKES];
     size_t n_wakes;
-    struct ev_timer again, tick;
+    struct ev_timer again, tick, names;
     bool idle_once; /* the last look found nothing; the next such look goes to sleep */
     bool ready, stopping, orphan;
     int64_t busy_ms; /* when a line was last there */
@@ -129,6 +136,45 @@ static void on_tick(struct ev_timer *t)
         work();
 }
 
+/* ---- names seen lately ---- */
+
+static uint32_t today(void)
+{
+    int64_t s = clock_wall_s();
+    return s < 0 ? 0 : (uint32_t)(s / DAY_S);
+}
+
+/* What is blocked anyway is no news to the guard of lists; where a warning stood nobody has been yet. */
+static bool let_through(const struct record *r)
+{
+    enum action a = r->verdict.action;
+    return (r->facts.step == STEP_CONNECT || r->facts.step == STEP_REQUEST) &&
+           (a == ACT_ALLOW || a == ACT_EXEMPT || a == ACT_INSPECT);
+}
+
+/* The name is the only thing that is taken out of a record. */
+static void on_record(const struct journal_frame *f, void *arg)
+{
+    (void)arg;
+    struct record *r = &logger.record;
+    if (record_decode(f->record, r) == RC_OK && let_through(r) && r->facts.name.n)
+        seen_ask(logger.seen, r->facts.name, r->flow, today());
+}
+
+static void write_names(void)
+{
+    enum rc rc = seen_write(logger.seen, today());
+    if (rc != RC_OK && rc != RC_NOTFOUND)
+        log_warn("names seen lately cannot be written: %s; the file of before stands",
+                 strerrorname_np(errno));
+}
+
+static void on_names(struct ev_timer *t)
+{
+    write_names();
+    ev_timer_set(logger.ctx->ev, t, LIM_SEEN_WRITE_MS);
+}
+
 /* ---- messages ---- */
 
 static void on_logfile(span name, int dir)
@@ -189,6 +235,10 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
         drain_journal(logger.drain, fds[0]);
         return;
     }
+    if (t == MSG_SEEN && n_fds == 1) {
+        seen_target(logger.seen, fds[0]);
+        return;
+    }
     if (t == MSG_RINGS && n_fds == 2) {
         on_rings(payload, fds);
         return;
@@ -202,9 +252,13 @@ static enum rc start(struct role_ctx *ctx)
     logger = (struct logger){.ctx = ctx, .busy_ms = ev_now_ms(ctx->ev)};
     ctx->state = &logger;
     TRY(drain_new(ctx->config.boot, span_str(ctx->config.node_name), &logger.drain));
+    TRY(seen_new(&logger.seen));
+    journal_watch(drain_journal_of(logger.drain), on_record, NULL);
     ev_timer_init(&logger.again, on_again);
     ev_timer_init(&logger.tick, on_tick);
+    ev_timer_init(&logger.names, on_names);
     ev_timer_set(ctx->ev, &logger.tick, LOGGER_TICK_MS);
+    ev_timer_set(ctx->ev, &logger.names, LIM_SEEN_WRITE_MS);
     return RC_OK;
 }
 
@@ -219,5 +273,16 @@ static void on_stop(struct role_ctx *ctx, uint32_t grace_ms)
     look_again_in(1);
 }
 
+/* The rings are empty, or there is no more time for them. */
+static void end(struct role_ctx *ctx)
+{
+    (void)ctx;
+    if (!logger.seen)
+        return;
+    write_names();
+    seen_free(logger.seen);
+    logger.seen = NULL;
+}
+
 const struct role_ops logger_ops = {
-    .role = ROLE_LOGGER, .start = start, .on_msg = on_msg, .on_stop = on_stop};
+    .role = ROLE_LOGGER, .start = start, .on_msg = on_msg, .on_stop = on_stop, .end = end};

@@ -75,7 +75,7 @@ struct master {
     struct reload reload;
     struct doors doors;
     struct nft *nft; /* NULL: nothing is diverted */
-    int trust_fd, log_fd, journal_fd;
+    int trust_fd, log_fd, journal_fd, seen_fd;
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */

@@ -13,7 +13,6 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/panic.h"
-#include "gw/proc/sandbox.h"
 
 struct life {
     struct role_ctx ctx;
@@ -114,8 +113,9 @@ static void on_msg(struct peer *p, enum msg_type type, span payload, int *fds, s
     case MSG_PING: pong(payload); return;
     case MSG_STOP: stop(grace_of(payload)); return;
     case MSG_CONFIG: configure(payload); return;
-    case MSG_LOGFILE: remember_dir(&life.ctx.sandbox_dir, fds, n_fds); break;
-    case MSG_JOURNAL: remember_dir(&life.ctx.sandbox_more, fds, n_fds); break;
+    case MSG_LOGFILE: remember_dir(&life.ctx.sandbox_dirs[0], fds, n_fds); break;
+    case MSG_JOURNAL: remember_dir(&life.ctx.sandbox_dirs[1], fds, n_fds); break;
+    case MSG_SEEN: remember_dir(&life.ctx.sandbox_dirs[2], fds, n_fds); break;
     default: break;
     }
     if (life.configured && !life.failed) {
@@ -138,7 +138,7 @@ static void on_end(struct peer *p, enum rc rc)
 
 enum rc role_ready(struct role_ctx *ctx)
 {
-    TRY(sandbox_close(ctx->role, ctx->sandbox_dir, ctx->sandbox_more));
+    TRY(sandbox_close(ctx->role, ctx->sandbox_dirs));
     return ctx->master ? peer_send(ctx->master, MSG_READY, SPAN_NONE, NULL, 0) : RC_CLOSED;
 }
 
@@ -167,7 +167,7 @@ static void settle_signals(void)
 
 int role_run(const struct role_ops *ops)
 {
-    life = (struct life){.ctx = {.role = ops->role, .sandbox_dir = -1, .sandbox_more = -1}, .ops = ops};
+    life = (struct life){.ctx = {.role = ops->role, .sandbox_dirs = {-1, -1, -1}}, .ops = ops};
     ev_timer_init(&life.overdue, on_overdue);
     log_setup(role_name(ops->role), LOG_INFO);
     settle_signals();

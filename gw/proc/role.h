@@ -7,6 +7,7 @@
 
 #include "gw/base/ev.h"
 #include "gw/ipc/peer.h"
+#include "gw/proc/sandbox.h"
 
 enum { ROLE_FD = 3 };
 
@@ -16,9 +17,9 @@ struct role_ctx {
     struct peer *master; /* NULL once the master is gone */
     struct role_config config;
     void *state; /* the role's own */
-    /* The directories that the sandbox treats apart (sandbox_close), or -1. Those of MSG_LOGFILE and
-     * MSG_JOURNAL are kept by themselves. */
-    int sandbox_dir, sandbox_more;
+    /* The directories that the sandbox treats apart (sandbox_close), or -1. Those of MSG_LOGFILE, MSG_JOURNAL
+     * and MSG_SEEN are kept by themselves. */
+    int sandbox_dirs[SANDBOX_DIRS];
 };
 
 /* One per role; called by role_run. */

@@ -114,9 +114,9 @@ enum rc sandbox_drop(enum role r, uint32_t index)
     return RC_OK;
 }
 
-enum rc sandbox_close(enum role r, int dir, int more)
+enum rc sandbox_close(enum role r, const int dirs[SANDBOX_DIRS])
 {
     if (!sandbox_leaks_wanted())
-        TRY(sandbox_paths(&powers[r], dir, more));
+        TRY(sandbox_paths(&powers[r], dirs));
     return sandbox_calls(r);
 }

@@ -7,7 +7,7 @@
 /* What Landlock leaves open. */
 enum paths {
     PATHS_NONE,
-    PATHS_WRITE_GIVEN,  /* files in one or two directories, given as descriptors */
+    PATHS_WRITE_GIVEN,  /* files in directories, given as descriptors */
     PATHS_READ_BUT_ONE, /* reading everywhere but in one directory, given as descriptor */
     PATHS_READ_ETC, /* reading what the C library and libnftables look up: /etc, /proc/sys/net too for writing
                      */
@@ -24,7 +24,7 @@ struct power {
 };
 
 /* Landlock. A kernel without it: one warning, the system call filter stays. */
-enum rc sandbox_paths(const struct power *p, int dir, int more) MUST_USE;
+enum rc sandbox_paths(const struct power *p, const int dirs[SANDBOX_DIRS]) MUST_USE;
 /* A sanitizer build that shall look for leaks when it ends; never true in another build. */
 bool sandbox_leaks_wanted(void);
 /* seccomp, from call.tbl. */

@@ -117,14 +117,15 @@ static enum rc allow_writing(int ruleset, int dir, uint64_t known)
     return dir < 0 ? RC_OK : allow_fd(ruleset, dir, WRITE_RIGHTS, known);
 }
 
-static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[2], uint64_t known)
+static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[SANDBOX_DIRS], uint64_t known)
 {
     int dir = dirs[0];
     switch (paths) {
     case PATHS_NONE: return RC_OK;
     case PATHS_WRITE_GIVEN:
-        TRY(allow_writing(ruleset, dir, known));
-        return allow_writing(ruleset, dirs[1], known);
+        for (size_t i = 0; i < SANDBOX_DIRS; i++)
+            TRY(allow_writing(ruleset, dirs[i], known));
+        return RC_OK;
     case PATHS_READ_BUT_ONE:
         return dir < 0 ? allow_path(ruleset, "/", READ_RIGHTS, known) : allow_all_but(ruleset, dir, known);
     case PATHS_READ_ETC:
@@ -135,9 +136,8 @@ static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[2], uin
     return RC_BUG;
 }
 
-enum rc sandbox_paths(const struct power *p, int dir, int more)
+enum rc sandbox_paths(const struct power *p, const int dirs[SANDBOX_DIRS])
 {
-    const int dirs[2] = {dir, more};
     static const size_t sizes[] = {0, 8, 8, 8, 16, 16, 24};
     int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1) {

@@ -203,6 +203,19 @@ enum rc state_journal_dir(struct state *s, uid_t owner, int *fd, struct buf *err
     return RC_OK;
 }
 
+enum rc state_seen_dir(struct state *s, uid_t owner, int *fd, struct buf *err)
+{
+    if (mkdirat(s->dir, "seen", 0750) < 0 && errno != EEXIST)
+        return refuse(err, "directory of seen names cannot be made", s->path, "");
+    AUTO_CLOSE int dir = openat(s->dir, "seen", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (dir < 0)
+        return refuse(err, "directory of seen names", s->path, "");
+    TRY(give_dir(dir, s->path, owner, 0750, err));
+    *fd = dir;
+    dir = -1;
+    return RC_OK;
+}
+
 int state_ca_dir(const struct state *s)
 {
     return openat(s->dir, "ca", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -29,6 +29,9 @@ enum rc state_secret(struct state *s, uint8_t secret[STATE_SECRET], struct buf *
 enum rc state_log_dir(struct state *s, const char *path, uid_t owner, int *fd, struct buf *err) MUST_USE;
 /* "journal" in the state directory: made, given to `owner` (0700), opened. */
 enum rc state_journal_dir(struct state *s, uid_t owner, int *fd, struct buf *err) MUST_USE;
+/* "seen" in the state directory: made, given to `owner` (0750), opened; the compiler reads there by its
+ * capability. */
+enum rc state_seen_dir(struct state *s, uid_t owner, int *fd, struct buf *err) MUST_USE;
 /* Directory of the CA, opened by path only (O_PATH); -1 where there is none. */
 int state_ca_dir(const struct state *s);
 

@@ -45,6 +45,12 @@ void journal_free(struct journal *j)
     free(j);
 }
 
+void journal_watch(struct journal *j, void (*each)(const struct journal_frame *f, void *arg), void *arg)
+{
+    j->each = each;
+    j->each_arg = arg;
+}
+
 void journal_target(struct journal *j, int dir)
 {
     close_fd(&j->fd);
@@ -199,6 +205,8 @@ static void commit(struct journal *j)
         gw_assert(jnl_frame_read(bytes, at, &f, &next) == RC_OK);
         jnl_pair(j, f.code, j->size + at);
         j->counts.records++;
+        if (j->each)
+            j->each(&f, j->each_arg);
     }
     memcpy(j->tip, bytes.p + bytes.n - JOURNAL_HASH, JOURNAL_HASH);
     j->size += bytes.n;

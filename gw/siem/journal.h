@@ -35,6 +35,9 @@ struct journal_counts {
 
 enum rc journal_new(struct journal **out) MUST_USE;
 void journal_free(struct journal *j);
+/* `each` is told of every record of a batch once that is written and synced; the frame is the journal's own
+ * copy, which no worker can change. */
+void journal_watch(struct journal *j, void (*each)(const struct journal_frame *f, void *arg), void *arg);
 /* Takes the directory. */
 void journal_target(struct journal *j, int dir);
 bool journal_has_target(const struct journal *j);

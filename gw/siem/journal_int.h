@@ -31,6 +31,8 @@ struct journal {
     size_t n_seen;
     struct journal_counts counts;
     struct journal_disk disk;
+    void (*each)(const struct journal_frame *f, void *arg);
+    void *each_arg;
     int last_errno;
 };
 

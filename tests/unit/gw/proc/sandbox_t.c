@@ -59,7 +59,8 @@ static enum outcome as_role(enum role r, bool (*attempt)(void))
         bool dir = r == ROLE_LOGGER || r == ROLE_COMPILER || r == ROLE_GRANTER;
         log_setup(role_name(r), LOG_ERROR);
         signal(SIGSYS, SIG_DFL); /* the test library catches it */
-        if (sandbox_drop(r, 1) != RC_OK || sandbox_close(r, dir ? scratch_fd : -1, -1) != RC_OK)
+        if (sandbox_drop(r, 1) != RC_OK ||
+            sandbox_close(r, (int[SANDBOX_DIRS]){dir ? scratch_fd : -1, -1, -1}) != RC_OK)
             _exit(2);
         _exit(attempt() ? 0 : 1);
     }
@@ -351,8 +352,11 @@ static enum outcome behind_paths(enum paths paths, enum tcp tcp, bool (*attempt)
     pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-        _exit(sandbox_paths(&p, paths == PATHS_WRITE_GIVEN ? scratch_fd : -1, -1) == RC_OK && attempt() ? 0
-                                                                                                        : 1);
+        _exit(sandbox_paths(&p, (int[SANDBOX_DIRS]){paths == PATHS_WRITE_GIVEN ? scratch_fd : -1, -1, -1}) ==
+                          RC_OK &&
+                      attempt()
+                  ? 0
+                  : 1);
     }
     assert_true(waitpid(pid, &status, 0) == pid);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? DONE : REFUSED;

@@ -217,6 +217,26 @@ static void the_log_directory_belongs_to_the_logger(void **state)
     state_close(&s);
 }
 
+static void the_directory_of_seen_names_belongs_to_the_logger(void **state)
+{
+    (void)state;
+    struct state s;
+    struct stat st;
+    int fd = -1;
+    assert_int_equal(state_open(&s, in_base("s"), &err), RC_OK);
+    buf_clear(&err);
+    assert_int_equal(symlink("log", in_base("s/seen")), 0); /* leads nowhere else */
+    assert_int_equal(state_seen_dir(&s, getuid(), &fd, &err), RC_CONFIG);
+    assert_true(said("seen names"));
+    assert_int_equal(unlink(in_base("s/seen")), 0);
+    buf_clear(&err);
+    assert_int_equal(state_seen_dir(&s, getuid(), &fd, &err), RC_OK);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0750);
+    close(fd);
+    state_close(&s);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -231,6 +251,7 @@ static int tear_down(void **state)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlink(in_base(files[i]));
     rmdir(in_base("s/log"));
+    rmdir(in_base("s/seen"));
     rmdir(in_base("s"));
     buf_fini(&err);
     return rmdir(base);
@@ -249,6 +270,7 @@ int main(void)
         cmocka_unit_test(a_missing_trust_file_is_named_and_a_present_one_is_sealed),
         cmocka_unit_test(resolvers_are_read_as_the_c_library_reads_them),
         cmocka_unit_test(the_log_directory_belongs_to_the_logger),
+        cmocka_unit_test(the_directory_of_seen_names_belongs_to_the_logger),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

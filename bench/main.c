@@ -5,6 +5,7 @@
 
 #include "bench/bench.h"
 #include "bench/decide.h"
+#include "bench/lists.h"
 #include "bench/say.h"
 #include "gw/base/buf.h"
 #include "gw/base/obj.h"
@@ -23,6 +24,7 @@ static const struct command COMMANDS[] = {
     {"idle", bench_idle, "memory per idle intercepted connection"},
     {"all", bench_all, "all of the above, one after the other"},
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
+    {"lists", bench_lists, "host name to categories among millions of names; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
 };
 
@@ -31,8 +33,8 @@ static void usage(FILE *out)
     fprintf(out, "usage: perron-bench COMMAND [--json] [--option VALUE ...]\n\n");
     for (size_t i = 0; i < N_ELEMS(COMMANDS); i++)
         fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].sentence);
-    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide need "
-                 "root: they\n"
+    fprintf(out, "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide and "
+                 "lists need root: they\n"
                  "build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
                  "again.\n");
 }

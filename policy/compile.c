@@ -2,152 +2,22 @@
  * on it. See compile.h. */
 #include "policy/compile.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 
 #include "policy/check.h"
 #include "policy/expect.h"
 #include "policy/index.h"
+#include "policy/lists.h"
 #include "policy/normal.h"
 #include "policy/parse.h"
-#include "policy/source.h"
 #include "gw/base/obj.h"
-#include "signatures/catc.h"
 
 struct job {
     struct diag *d;
     const struct compile_opts *opts;
-    struct catc *lists;
-    struct category_source **file_of; /* source of the n-th list file */
-    size_t n_files, done, total;
 };
 
-/* ---- categories ---- */
-
-static const char *list_path(struct job *j, const struct category_source *s)
-{
-    struct tree *t = j->d->tree;
-    if (s->kind == CAT_FILE)
-        return source_beside(t, s->w.pos.file, s->w.text);
-    const char *dir = source_beside(t, t->set.lists.pos.file, t->set.lists.text);
-    char *path = dir ? arena_alloc(&t->mem, strlen(dir) + s->w.text.n + sizeof "//domains") : NULL;
-    if (!path)
-        return NULL;
-    size_t n = strlen(dir);
-    memcpy(path, dir, n);
-    path[n++] = '/';
-    memcpy(path + n, s->w.text.p, s->w.text.n);
-    memcpy(path + n + s->w.text.n, "/domains", sizeof "/domains");
-    return path;
-}
-
-/* Names of lists beside the missing one. */
-static const char *near_list(struct job *j, const struct category_source *s)
-{
-    struct suggest near = suggest_for(s->w.text);
-    const struct word *root = &j->d->tree->set.lists;
-    const char *dir = s->kind == CAT_UT1 ? source_beside(j->d->tree, root->pos.file, root->text) : NULL;
-    DIR *open_dir = dir ? opendir(dir) : NULL;
-    for (struct dirent *e; open_dir && (e = readdir(open_dir));) {
-        if (e->d_name[0] != '.')
-            suggest_add(&near, arena_dup(&j->d->tree->mem, span_str(e->d_name)));
-    }
-    if (open_dir)
-        closedir(open_dir);
-    return suggest_hint(j->d, &near);
-}
-
-static void list_error(struct job *j, const struct category_source *s, const char *path, enum rc rc)
-{
-    const char *why = rc == RC_NOTFOUND ? "there is no such list"
-                      : rc == RC_BAD    ? "this is not a text file"
-                      : rc == RC_LIMIT  ? "this list is too large"
-                                        : "this list cannot be read";
-    diag_error(j->d, s->w.pos, rc == RC_NOTFOUND ? near_list(j, s) : NULL, "%s: %s", why, path);
-}
-
-static enum rc add_source(struct job *j, const struct category_decl *c, struct category_source *s)
-{
-    if (s->kind == CAT_DOMAIN)
-        return catc_add_name(j->lists, s->w.text, (uint16_t)c->id, s->except);
-    if (s->kind == CAT_UT1 && j->d->tree->set.lists.text.n == 0) {
-        diag_error(j->d, s->w.pos, "add `lists \"/path/to/ut1\"`",
-                   "no `lists` setting says where the UT1 tree is");
-        return RC_OK;
-    }
-    if (s->kind == CAT_UT1 &&
-        (span_find(s->w.text, '/', 0) != SIZE_MAX || s->w.text.n == 0 || s->w.text.p[0] == '.')) {
-        diag_error(j->d, s->w.pos, "use `file` for a path", "this is not the name of a list");
-        return RC_OK;
-    }
-    const char *path = list_path(j, s);
-    enum rc rc = path ? catc_add_file(j->lists, path, (uint16_t)c->id) : RC_NOMEM;
-    if (rc == RC_OK)
-        j->file_of[j->n_files++] = s;
-    else
-        list_error(j, s, path ? path : "?", rc);
-    if (j->opts->progress)
-        j->opts->progress("lists", ++j->done, j->total);
-    return RC_OK;
-}
-
-/* One line about all lines of a list that are no names. */
-static void report_lists(struct job *j)
-{
-    for (size_t i = 0; i < j->n_files; i++) {
-        struct catc_report r = catc_file(j->lists, i);
-        if (r.n_bad)
-            diag_warn(j->d, j->file_of[i]->w.pos, NULL,
-                      "%s:%llu: not a host name; %llu of %llu lines are left out", r.path,
-                      (unsigned long long)r.first_bad, (unsigned long long)r.n_bad,
-                      (unsigned long long)(r.n_bad + r.n_names));
-    }
-}
-
-static enum rc build_lists(struct job *j, struct buf *out)
-{
-    struct tree *t = j->d->tree;
-    size_t n = 0;
-    for (const struct category_decl *c = t->categories.first; c; c = c->next) {
-        for (const struct category_source *s = c->sources; s; s = s->next) {
-            n++;
-            j->total += s->kind != CAT_DOMAIN;
-        }
-    }
-    if (t->categories.n > CATDB_CATEGORIES) {
-        diag_error(j->d, t->categories.first->name.pos, NULL, "more than %d categories", CATDB_CATEGORIES);
-        return RC_CONFIG;
-    }
-    j->file_of = arena_alloc(&t->mem, (n + 1) * sizeof(struct category_source *));
-    if (!j->file_of)
-        return RC_NOMEM;
-    for (const struct category_decl *c = t->categories.first; c; c = c->next) {
-        for (struct category_source *s = c->sources; s; s = s->next)
-            TRY(add_source(j, c, s));
-    }
-    if (j->d->errors)
-        return RC_CONFIG;
-    TRY(catc_finish(j->lists, (uint16_t)t->categories.n, out));
-    report_lists(j);
-    return RC_OK;
-}
-
 /* ---- parts ---- */
-
-static enum rc seal_lists(struct job *j, int *fd)
-{
-    struct buf image;
-    buf_init(&image, 0);
-    enum rc rc = catc_new(&j->lists);
-    if (rc == RC_OK)
-        rc = build_lists(j, &image);
-    if (rc == RC_OK)
-        rc = part_seal("perron-lists", buf_span(&image), fd);
-    catc_free(j->lists);
-    j->lists = NULL;
-    buf_fini(&image);
-    return rc;
-}
 
 static enum rc seal_policy(struct job *j, int *fd)
 {
@@ -186,8 +56,8 @@ static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS]
         policy_check(j->d, j->opts);
     if (j->d->errors)
         return RC_CONFIG;
-    TRY(seal_lists(j, &fds[1]));
-    TRY(seal_policy(j, &fds[0]));
+    TRY(lists_build(j->d, j->opts, &fds[SNAP_LISTS], &fds[SNAP_LISTS_TEXT]));
+    TRY(seal_policy(j, &fds[SNAP_POLICY]));
     TRY(prove(j, fds, hash));
     return j->opts->print ? policy_normal(j->d->tree, j->d->out) : RC_OK;
 }

@@ -12,6 +12,9 @@ struct compile_opts {
     bool print;       /* check -p: append the normal form with every default to `diag` */
     int64_t time_s;   /* "now", for `expect` without a time and for rules past their `until` */
     const char *node; /* which `node` block is ours; NULL: the only one */
+    /* The list parts in force (SNAP_LISTS, SNAP_LISTS_TEXT; borrowed), or NULL: handed out again when no list
+     * has changed, and the source of lists whose files went bad. */
+    const int *before;
     /* Whether this machine has an interface of that name; NULL: not asked (the compiler sees no network
      * itself). */
     bool (*has_interface)(const char *name);

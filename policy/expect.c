@@ -161,6 +161,7 @@ static void walk(struct diag *d, const struct snapshot *snap, const struct expec
     f->upload = e->upload || span_eq(f->method, SPAN("POST")) || span_eq(f->method, SPAN("PUT"));
     f->decrypted = f->tls;
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
+    snapshot_categories(snap, f); /* the path may add some */
     decide(snap, f, v);
 }
 

@@ -61,6 +61,7 @@ struct facts {
     /* Ids of the categories that hold `name` (and `path` where known), sorted, from snapshot_categories(). */
     uint16_t cats[FACTS_MAX_CATS];
     uint16_t n_cats;
+    bool cats_open; /* a list has URLs of this host: the path, which is not known, may add categories */
 };
 
 #endif

@@ -11,10 +11,13 @@
 #define POLICY_IMAGE_H
 
 #include "policy/snapshot.h"
+#include "signatures/cattext.h"
 #include "signatures/catdb.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 1
+#define IMG_VERSION 2
+
+enum { IMG_CATEGORIES = 1024 };
 
 enum dim {
 #define D(id, needs) DIM_##id,
@@ -28,8 +31,8 @@ enum table { TABLE_TLS, TABLE_CERT, TABLE_WEB, TABLE_ON, TABLE_N };
 /* Address and port maps. */
 enum img_map { MAP_ZONE, MAP_USER, MAP_GROUP, MAP_FROM, MAP_TO, MAP_PORT, MAP_N };
 
-/* Hashed strings: users by name, domains of rules, methods of rules. */
-enum img_strings { STRINGS_USER, STRINGS_DOMAIN, STRINGS_METHOD, STRINGS_N };
+/* Hashed strings: users by name, domains of rules, methods of rules, names in categories. */
+enum img_strings { STRINGS_USER, STRINGS_DOMAIN, STRINGS_METHOD, STRINGS_CATEGORY, STRINGS_N };
 
 enum section {
 #define S(id, type) SECT_##id,
@@ -99,6 +102,11 @@ struct img_user {
     struct img_run name, groups; /* of BYTES, of NUMBERS */
 };
 
+/* LISTCATS: per list of the list parts the categories it belongs to, as NUMBERS. NAMECATS: per string of
+ * STRINGS_CATEGORY what categories say of that name, as NUMBERS, IMG_NAMED each: category, whether it is an
+ * exception, line and file (a run of BYTES) where that stands. */
+enum { IMG_NAMED = 5 };
+
 struct img_rule {
     struct img_run text, name, file, reason, owner, ticket; /* of BYTES */
     uint32_t line;
@@ -154,7 +162,8 @@ struct image {
 struct snapshot {
     unsigned refs;
     struct image img;
-    struct catdb cats;
+    struct catdb lists;
+    struct cattext list_text;
     struct settings settings;
     struct set_zone *zones;
     span part[SNAP_PARTS]; /* the mappings */

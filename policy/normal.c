@@ -48,6 +48,21 @@ static enum rc put_listen(struct buf *b, const struct set_listen *l)
                       l->port);
 }
 
+static enum rc put_guard(const struct guard_decl *g, struct buf *b)
+{
+    if (!g->own && !g->popular.text.n && !g->seen.text.n && !g->accepted.text.n && !g->has_shrink)
+        return buf_put_str(b, "\n# guard shrink 50 (default)");
+    TRY(buf_put_str(b, "\nguard"));
+    for (const struct value *v = g->own; v; v = v->next) {
+        TRY(buf_put_str(b, v == g->own ? " own " : ", "));
+        TRY(put_quoted(b, v->w.text));
+    }
+    TRY(put_label(b, " popular ", &g->popular));
+    TRY(put_label(b, " seen ", &g->seen));
+    TRY(put_label(b, " accepted ", &g->accepted));
+    return buf_printf(b, " shrink %u", g->has_shrink ? g->shrink : 50);
+}
+
 static enum rc put_settings(const struct settings_decl *s, struct buf *b)
 {
     char text[ADDR_TEXT];
@@ -66,6 +81,7 @@ static enum rc put_settings(const struct settings_decl *s, struct buf *b)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));
     TRY(put_label(b, "\nlists ", &s->lists));
+    TRY(put_guard(&s->guard, b));
     if (s->telephone.text.n || s->mail.text.n)
         TRY(buf_put_str(b, "\nhelp"));
     TRY(put_label(b, " telephone ", &s->telephone));
@@ -91,7 +107,11 @@ static enum rc put_zones(const struct tree *t, struct buf *b)
 
 static enum rc put_categories(const struct tree *t, struct buf *b)
 {
-    static const char *const kinds[] = {" ut1 ", " file ", " domain "};
+    static const char *const kinds[] = {
+#define L(id, word, what) " " word " ",
+#include "policy/listkind.tbl"
+#undef L
+    };
     for (const struct category_decl *c = t->categories.first; c; c = c->next) {
         TRY(put_word(b, "category ", &c->name));
         for (const struct category_source *s = c->sources; s; s = s->next) {

@@ -264,6 +264,7 @@ static const struct statement statements[] = {
     {"divert", p_divert},
     {"crl", p_crl},
     {"lists", p_lists},
+    {"guard", p_guard},
     {"help", p_help},
     {"node", p_node},
     {"zone", p_zone},

@@ -12,6 +12,7 @@
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
 #include "policy/image.h"
+#include "policy/part.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
@@ -22,19 +23,38 @@ static enum rc map_part(int fd, span *out)
     int seals = fcntl(fd, F_GET_SEALS);
     if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) != 0 || st.st_size <= 0)
         return RC_BAD;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    void *p = part_map(fd, (size_t)st.st_size);
     if (p == MAP_FAILED)
         return errno == ENOMEM ? RC_NOMEM : RC_BAD;
     *out = span_of(p, (size_t)st.st_size);
     return RC_OK;
 }
 
+uint64_t snapshot_names(int lists_fd)
+{
+    span part;
+    struct catdb db;
+    if (map_part(lists_fd, &part) != RC_OK)
+        return 0;
+    uint64_t n = catdb_open(part, &db) == RC_OK ? db.head.n_names : 0;
+    munmap((void *)(uintptr_t)part.p, part.n);
+    return n;
+}
+
+/* The head of a list part has the digest of what it was made from: reading 200 MB here would take longer than
+ * all the rest of a load. */
 static enum rc name_it(struct snapshot *s)
 {
     uint8_t hashes[SNAP_PARTS][SHA256_BYTES];
     span all = span_of(hashes, sizeof hashes);
-    for (unsigned i = 0; i < SNAP_PARTS; i++)
-        TRY(sha256(&s->part[i], 1, hashes[i]));
+    for (unsigned i = 0; i < SNAP_PARTS; i++) {
+        span named_by = s->part[i];
+        if (i == SNAP_LISTS)
+            named_by = span_cut(named_by, 0, sizeof(struct catfmt_head));
+        if (i == SNAP_LISTS_TEXT)
+            named_by = span_cut(named_by, 0, sizeof(struct cattext_head));
+        TRY(sha256(&named_by, 1, hashes[i]));
+    }
     TRY(sha256(&all, 1, s->hash));
     for (unsigned i = 0; i < 6; i++)
         snprintf(s->text + 2 * i, 3, "%02x", s->hash[i]);
@@ -97,9 +117,11 @@ static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const u
     TRY(name_it(s));
     if (want && memcmp(want, s->hash, SNAP_HASH) != 0)
         return RC_BAD;
-    TRY(image_open(s->part[0], &s->img));
-    TRY(catdb_open(s->part[1], &s->cats));
-    if (s->cats.n_categories != s->img.n_CATS)
+    TRY(image_open(s->part[SNAP_POLICY], &s->img));
+    TRY(catdb_open(s->part[SNAP_LISTS], &s->lists));
+    TRY(cattext_open(s->part[SNAP_LISTS_TEXT], &s->list_text));
+    if (s->lists.head.n_lists != s->img.n_LISTCATS || s->list_text.head.n_lists != s->img.n_LISTCATS ||
+        memcmp(s->lists.head.digest, s->list_text.head.digest, SHA256_BYTES) != 0)
         return RC_BAD;
     fill_settings(s);
     return fill_zones(s);
@@ -176,15 +198,6 @@ span snapshot_user_of(const struct snapshot *s, const struct addr *src)
 {
     uint32_t user = image_addr(&s->img, MAP_USER, src);
     return user == UINT32_MAX ? SPAN_NONE : image_bytes(&s->img, s->img.USERS[user].name);
-}
-
-void snapshot_categories(const struct snapshot *s, struct facts *f)
-{
-    char text[ADDR_TEXT];
-    span name = f->name;
-    if (name.n == 0 && f->dst.family)
-        name = span_str(addr_text(&f->dst, text));
-    f->n_cats = name.n ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
 }
 
 uint32_t snapshot_n_rules(const struct snapshot *s)

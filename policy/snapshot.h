@@ -1,13 +1,14 @@
 /* An immutable policy snapshot: what the compiler made of policy file and lists, as position-independent
- * parts in sealed memory (memfds), mapped read-only. Parts: 0 = policy (settings, zones, rules, texts), 1 =
- * categories. The hash of the parts' hashes is the snapshot's name. Reference-counted: whoever keeps it
- * across turns holds one. */
+ * parts in sealed memory (memfds), mapped read-only. Parts: policy (settings,
+ * zones, rules, texts), lists, and the text of the lists. The hash of the parts' hashes is the snapshot's
+ * name. Reference-counted: whoever keeps it across turns holds one. */
 #ifndef POLICY_SNAPSHOT_H
 #define POLICY_SNAPSHOT_H
 
 #include "policy/decide.h"
 
-enum { SNAP_PARTS = 2, SNAP_HASH = 32 };
+enum { SNAP_POLICY, SNAP_LISTS, SNAP_LISTS_TEXT, SNAP_PARTS };
+enum { SNAP_HASH = 32 };
 
 /* Maps and checks the parts (sizes, magic, version, every offset and index in range, hash equal to `want`
  * unless NULL); borrows the descriptors. BAD when anything is off: a part is never trusted because it came
@@ -76,8 +77,33 @@ enum on_answer snapshot_on(const struct snapshot *s, enum on_event ev, const str
 uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src);
 /* User whom the policy itself ties to an address (`user NAME address A`); empty: unidentified. */
 span snapshot_user_of(const struct snapshot *s, const struct addr *src);
-/* Fills f->cats and n_cats from f->name (every parent domain counts) or f->dst for an address literal. */
+/* Fills f->cats, n_cats and cats_open from f->name (every parent domain counts) or f->dst for an address
+ * literal, and from f->path where that is known. */
 void snapshot_categories(const struct snapshot *s, struct facts *f);
+/* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:
+ * for verdicts that would harm if they were wrong. Slower (microseconds). Whether f->cats is another now. */
+bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f);
+/* Which entries put the host of `f` into its categories, and which took it out of one. */
+struct category_hit {
+    uint16_t category;
+    bool except;
+    span list; /* kind and name: `ut1 gambling`; `domain` where the policy itself says so */
+    span file;
+    uint32_t line;
+    span entry; /* as written there */
+};
+/* At most `cap`; spans live as long as the snapshot. Returns how many. For explain and records. */
+size_t snapshot_category_hits(const struct snapshot *s, const struct facts *f, struct category_hit *out,
+                              size_t cap);
+/* How many names are in a lists part; 0 when it is none. */
+uint64_t snapshot_names(int lists_fd);
+/* Entries that are held back for review: start with *at = 0; false at the end. */
+struct held_entry {
+    span list, file, entry;
+    uint32_t line;
+    const char *why;
+};
+bool snapshot_held(const struct snapshot *s, uint64_t *at, struct held_entry *out);
 
 /* ---- texts for logs, pages, explain ---- */
 struct rule_info {

@@ -8,18 +8,8 @@
 #include "gw/base/limits.h"
 #include "gw/base/map.h"
 #include "policy/snapshot.h"
+#include "policy/tree_lists.h"
 #include "policy/words.h"
-
-/* A place: byte offset `off` of file `file`. */
-struct pos {
-    uint32_t file, line, off;
-};
-
-struct word {
-    span text; /* without quotes, escapes resolved */
-    struct pos pos;
-    bool quoted;
-};
 
 /* What stands before a value: `host resolver`, `user "durand"`. */
 enum value_kind {
@@ -80,20 +70,6 @@ struct group_decl {
     struct group_decl *next;
 };
 
-struct category_source {
-    enum { CAT_UT1, CAT_FILE, CAT_DOMAIN } kind;
-    bool except;
-    struct word w;
-    struct category_source *next;
-};
-
-struct category_decl {
-    struct word name;
-    struct category_source *sources;
-    uint32_t id;
-    struct category_decl *next;
-};
-
 struct host_decl {
     struct word name;
     struct value *addrs;
@@ -149,7 +125,9 @@ struct settings_decl {
     uint32_t workers;
     bool private_block;
     struct word trust, crl, lists, telephone, mail;
-    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_help, once_divert;
+    struct guard_decl guard;
+    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_guard, once_help,
+        once_divert;
 };
 
 /* A file of the policy. */
@@ -174,6 +152,7 @@ struct tree {
     uint32_t n_files;
     struct settings_decl set;
     span node; /* which node we are */
+    uint32_t n_lists;
     TREE_LIST(zone_decl) zones;
     TREE_LIST(group_decl) groups;
     TREE_LIST(category_decl) categories;

@@ -37,7 +37,7 @@ static int run(const struct ctl *ctl, int argc, char **argv)
                                 .time_s = clock_wall_s(),
                                 .has_interface = has_interface,
                                 .progress = progress_shown()};
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS] = {-1, -1, -1};
     uint8_t hash[SNAP_HASH];
     const char *file = NULL;
     struct buf diag = {0};

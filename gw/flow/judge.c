@@ -37,6 +37,8 @@ static void run(const struct snapshot *snap, struct facts *x, struct judged *out
     struct verdict v;
     snapshot_categories(snap, x);
     decide(snap, x, &v);
+    if (v.action != ACT_ALLOW && v.category != CATEGORY_NONE && snapshot_categories_confirm(snap, x))
+        decide(snap, x, &v); /* two names that the table cannot tell apart */
     *out = (struct judged){
         .action = v.action, .why = v.why, .made = true, .rule = v.rule, .category = v.category};
 }

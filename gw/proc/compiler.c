@@ -42,7 +42,7 @@ static enum rc answer(struct role_ctx *ctx, enum rc result, const uint8_t hash[S
 
 static enum rc compile(struct role_ctx *ctx, span path)
 {
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS] = {-1, -1, -1};
     uint8_t hash[SNAP_HASH] = {0};
     struct buf diag = {0};
     const struct compile_opts opts = {.time_s = clock_wall_s(), .progress = progress};

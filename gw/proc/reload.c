@@ -242,7 +242,7 @@ static void take(struct master *m, struct policy *new)
 static void on_compiled(struct master *m, span payload, int *fds, size_t n_fds)
 {
     struct rd r = rd_of(payload);
-    struct policy new = {.fd = {-1, -1}};
+    struct policy new = {.fd = {-1, -1, -1}};
     enum rc rc = (enum rc)rd_u32(&r);
     uint32_t parts = rd_u32(&r);
     span hash = rd_bytes(&r, SNAP_HASH);

@@ -8,8 +8,11 @@
 #include "policy/part.h"
 #include "tests/unit/policy/snap_help.h"
 
+#define LIST "tests/policy/lists/some-good-lines.txt"
+
 static const char POLICY[] = ZONES
     "host h 10.0.0.1\ngroup g user \"u\", \"v\"\ngroup n network 10.4.0.0/16\nuser \"u\" address 10.0.0.9\n"
+    "category l file \"%s/" LIST "\" except domain \"e.c.test\"\n"
     "category c domain \"c.test\"\ncategory d domain \"d.c.test\", \"192.0.2.1\"\nresolver 10.0.0.53\nlisten "
     "explicit :3128\n"
     "tls {\n exempt category c for g\n allow certificate expired for user \"v\"\n inspect any\n}\n"
@@ -24,8 +27,11 @@ static size_t sizes[SNAP_PARTS];
 
 static int setup(void **state)
 {
+    static char policy[8192], here[4096];
     (void)state;
-    compile_text(POLICY, &whole);
+    assert_non_null(getcwd(here, sizeof here));
+    snprintf(policy, sizeof policy, POLICY, here);
+    compile_text(policy, &whole);
     if (whole.rc != RC_OK || whole.diag[0])
         print_error("%s", whole.diag);
     assert_int_equal(whole.rc, RC_OK);
@@ -49,7 +55,7 @@ static int teardown(void **state)
 
 static enum rc open_bytes(unsigned part, span text, struct snapshot **s)
 {
-    int fds[SNAP_PARTS] = {whole.fds[0], whole.fds[1]}, fd = -1;
+    int fds[SNAP_PARTS] = {whole.fds[0], whole.fds[1], whole.fds[2]}, fd = -1;
     assert_int_equal(part_seal("test", text, &fd), RC_OK);
     fds[part] = fd;
     enum rc rc = snapshot_open(fds, NULL, s);
@@ -57,11 +63,32 @@ static enum rc open_bytes(unsigned part, span text, struct snapshot **s)
     return rc;
 }
 
+static size_t ask_lists(const struct snapshot *s, struct facts *f)
+{
+    static const char *const paths[] = {"/", "/a/b/c", "/x"};
+    struct category_hit hits[8];
+    struct held_entry held;
+    size_t sum = 0;
+    f->known |= FACT_BIT(PATH);
+    for (unsigned i = 0; i < 3; i++) {
+        f->path = span_str(paths[i]);
+        snapshot_categories(s, f);
+        size_t n = snapshot_category_hits(s, f, hits, 8);
+        for (size_t k = 0; k < n; k++)
+            sum += hits[k].entry.n + hits[k].file.n + hits[k].list.n + hits[k].line +
+                   snapshot_category_name(s, hits[k].category).n;
+        sum += snapshot_categories_confirm(s, f);
+    }
+    for (uint64_t at = 0; snapshot_held(s, &at, &held);)
+        sum += held.entry.n;
+    return sum;
+}
+
 /* Everything that reads a part, on every kind of fact. */
 static void ask_everything(const struct snapshot *s)
 {
     static const char *const src[] = {"10.0.0.9", "10.4.0.1", "172.16.0.1", "fd00::1", "192.0.2.1"};
-    static const char *const names[] = {"c.test", "x.d.c.test", "", "free.test"};
+    static const char *const names[] = {"c.test", "x.d.c.test", "", "url.test"};
     volatile size_t sum = 0;
     for (unsigned i = 0; i < 5; i++) {
         for (unsigned k = 0; k < 4; k++) {
@@ -78,7 +105,7 @@ static void ask_everything(const struct snapshot *s)
             }
             for (unsigned e = 0; e < ON_N; e++)
                 sum += snapshot_on(s, (enum on_event)e, &f);
-            sum += snapshot_user_of(s, &f.src).n;
+            sum += snapshot_user_of(s, &f.src).n + ask_lists(s, &f);
         }
     }
     for (uint32_t i = 0; i < snapshot_n_rules(s) && i < 100; i++)
@@ -134,10 +161,13 @@ static void parts_that_do_not_belong_together_are_refused(void **state)
     struct snapshot *s;
     (void)state;
     compile_text(ZONES "web { allow any }\n", &other);
-    int fds[SNAP_PARTS] = {whole.fds[0], other.fds[1]};
-    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
-    fds[0] = whole.fds[1], fds[1] = whole.fds[0];
-    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    for (unsigned part = 0; part < SNAP_PARTS; part++) {
+        int fds[SNAP_PARTS] = {whole.fds[0], whole.fds[1], whole.fds[2]};
+        fds[part] = other.fds[part];
+        assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+        fds[part] = whole.fds[(part + 1) % SNAP_PARTS];
+        assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    }
     compiled_close(&other);
 }
 
@@ -162,15 +192,15 @@ static void a_part_that_can_still_change_is_refused(void **state)
     struct snapshot *s;
     (void)state;
     for (unsigned i = 0; i < 5; i++) {
-        int fds[SNAP_PARTS] = {memfd_create("t", MFD_ALLOW_SEALING), whole.fds[1]};
+        int fds[SNAP_PARTS] = {memfd_create("t", MFD_ALLOW_SEALING), whole.fds[1], whole.fds[2]};
         assert_int_equal(write(fds[0], bytes[0], sizes[0]), sizes[0]);
         assert_int_equal(fcntl(fds[0], F_ADD_SEALS, seals[i]), 0);
         assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
         close(fds[0]);
     }
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS] = {-1, -1, -1};
     assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
-    fds[0] = fds[1] = 0;
+    fds[0] = fds[1] = fds[2] = 0;
     assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
 }
 

@@ -1,0 +1,14 @@
+/* The lists that the categories of a policy name -> the two list parts. The parts know lists, not categories:
+ * a list that two categories name is in them once, and a change of rules, or of what a category says by name,
+ * leaves them as they are. */
+#ifndef POLICY_LISTS_H
+#define POLICY_LISTS_H
+
+#include "policy/compile.h"
+#include "policy/diag.h"
+
+/* Numbers the lists in the tree (category_source.list, tree.n_lists) and makes the parts, or hands out
+ * duplicates of those in opts->before when they are still right. CONFIG after an error was shown. */
+enum rc lists_build(struct diag *d, const struct compile_opts *opts, int *hot, int *text) MUST_USE;
+
+#endif

@@ -98,7 +98,7 @@ static void write_cats(const struct cats *c, struct facts *f)
 void snapshot_categories(const struct snapshot *s, struct facts *f)
 {
     struct cat_query q = query_of(f);
-    struct cat_hits hits;
+    struct cat_hits hits = {0};
     struct cats cats;
     cats.used = 0;
     if (catdb_find(&s->lists, &q, &hits))

@@ -256,8 +256,6 @@ static void find_net(void *arg, const struct prefix *net)
 
 bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits)
 {
-    /* zeroing all of it would take a tenth of a look-up's time */
-    /* cppcheck-suppress ctuuninitvar */
     struct finding f = {db, q, hits};
     hits->used = 0;
     hits->urls = false;

@@ -7,8 +7,8 @@
 
 #define STATE_DIR "/var/lib/perron"
 
-static const struct ctl_command *const commands[] = {&ctl_check, &ctl_reload, &ctl_show, &ctl_ca,
-                                                     &ctl_simulate};
+static const struct ctl_command *const commands[] = {&ctl_check, &ctl_reload, &ctl_show,
+                                                     &ctl_ca,    &ctl_lists,  &ctl_simulate};
 
 int ctl_usage(const struct ctl_command *c)
 {

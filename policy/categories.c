@@ -216,18 +216,15 @@ size_t snapshot_category_hits(const struct snapshot *s, const struct facts *f, s
     return l.n;
 }
 
-bool snapshot_held(const struct snapshot *s, uint64_t *at, struct held_entry *out)
+bool snapshot_held(const struct snapshot *s, uint64_t i, struct held_entry *out)
 {
     struct cattext_entry e;
-    while (cattext_next(&s->list_text, at, &e)) {
-        if (e.held == HOLD_NONE)
-            continue;
-        *out = (struct held_entry){.list = cattext_list_name(&s->list_text, e.list),
-                                   .file = cattext_file_path(&s->list_text, e.file),
-                                   .entry = e.raw,
-                                   .line = e.line,
-                                   .why = hold_text(e.held)};
-        return true;
-    }
-    return false;
+    if (!cattext_held(&s->list_text, i, &e))
+        return false;
+    *out = (struct held_entry){.list = cattext_list_name(&s->list_text, e.list),
+                               .file = cattext_file_path(&s->list_text, e.file),
+                               .entry = e.raw,
+                               .line = e.line,
+                               .why = hold_text(e.held)};
+    return true;
 }

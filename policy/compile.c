@@ -56,7 +56,7 @@ static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS]
         policy_check(j->d, j->opts);
     if (j->d->errors)
         return RC_CONFIG;
-    TRY(lists_build(j->d, j->opts, &fds[SNAP_LISTS], &fds[SNAP_LISTS_TEXT]));
+    TRY(policy_lists(j->d, j->opts, &fds[SNAP_LISTS], &fds[SNAP_LISTS_TEXT]));
     TRY(seal_policy(j, &fds[SNAP_POLICY]));
     TRY(prove(j, fds, hash));
     return j->opts->print ? policy_normal(j->d->tree, j->d->out) : RC_OK;

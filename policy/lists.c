@@ -295,14 +295,6 @@ static void say_files(struct job *j)
     }
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const struct cattext_entry *x = a, *y = b;
-    if (x->file != y->file)
-        return x->file < y->file ? -1 : 1;
-    return x->line < y->line ? -1 : x->line > y->line;
-}
-
 static void say_entry(struct job *j, const struct cattext *t, const struct cattext_entry *e)
 {
     diag_warn(j->d, j->sorted[e->list]->by->w.pos,
@@ -311,30 +303,18 @@ static void say_entry(struct job *j, const struct cattext *t, const struct catte
               SHOW(e->raw), hold_text(e->held));
 }
 
-/* Entries that are held back, by file and line; so many at most, the rest is told by the number. */
+/* Entries that are held back; so many, the rest is told by the number. */
 static enum rc say_held(struct job *j, span text)
 {
     struct cattext t;
     struct cattext_entry e;
-    uint64_t held = 0, n = 0;
     if (cattext_open(text, &t) != RC_OK)
         return RC_BUG;
-    for (uint32_t i = 0; i < t.head.n_lists; i++)
-        held += t.lists[i].n_held;
-    uint64_t most = held < HELD_SAID ? held : HELD_SAID;
-    struct cattext_entry *all = arena_alloc(&j->d->tree->mem, (most + 1) * sizeof *all);
-    if (!all)
-        return RC_NOMEM;
-    for (uint64_t at = 0; n < most && cattext_next(&t, &at, &e);) {
-        if (e.held != HOLD_NONE)
-            all[n++] = e;
-    }
-    qsort(all, n, sizeof *all, by_place);
-    for (uint64_t i = 0; i < n; i++)
-        say_entry(j, &t, &all[i]);
-    if (held > most)
+    for (uint64_t i = 0; i < HELD_SAID && cattext_held(&t, i, &e); i++)
+        say_entry(j, &t, &e);
+    if (t.head.n_held > HELD_SAID)
         diag_warn(j->d, j->sorted[0]->by->w.pos, "`perronctl lists held` shows all of them",
-                  "%llu more entries are held back", (unsigned long long)(held - most));
+                  "%llu more entries are held back", (unsigned long long)(t.head.n_held - HELD_SAID));
     return RC_OK;
 }
 
@@ -401,7 +381,7 @@ static enum rc build(struct job *j, int *hot, int *text)
     return same && !j->bad && j->d->errors == 0 ? hand_on(j, hot, text) : make(j, hot, text);
 }
 
-enum rc lists_build(struct diag *d, const struct compile_opts *opts, int *hot, int *text)
+enum rc policy_lists(struct diag *d, const struct compile_opts *opts, int *hot, int *text)
 {
     struct job j = {.d = d, .opts = opts};
     map_init(&j.by_name, 0);

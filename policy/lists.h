@@ -9,6 +9,6 @@
 
 /* Numbers the lists in the tree (category_source.list, tree.n_lists) and makes the parts, or hands out
  * duplicates of those in opts->before when they are still right. CONFIG after an error was shown. */
-enum rc lists_build(struct diag *d, const struct compile_opts *opts, int *hot, int *text) MUST_USE;
+enum rc policy_lists(struct diag *d, const struct compile_opts *opts, int *hot, int *text) MUST_USE;
 
 #endif

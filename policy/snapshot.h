@@ -97,13 +97,13 @@ size_t snapshot_category_hits(const struct snapshot *s, const struct facts *f, s
                               size_t cap);
 /* How many names are in a lists part; 0 when it is none. */
 uint64_t snapshot_names(int lists_fd);
-/* Entries that are held back for review: start with *at = 0; false at the end. */
+/* Entry i of those that are held back for review; false at the end. */
 struct held_entry {
     span list, file, entry;
     uint32_t line;
     const char *why;
 };
-bool snapshot_held(const struct snapshot *s, uint64_t *at, struct held_entry *out);
+bool snapshot_held(const struct snapshot *s, uint64_t i, struct held_entry *out);
 
 /* ---- texts for logs, pages, explain ---- */
 struct rule_info {

@@ -26,7 +26,7 @@ struct category_source {
     } kind;
     bool except;
     struct word w;
-    span named; /* kind and name or path of the list; by lists_build, as its number */
+    span named; /* kind and name or path of the list; by policy_lists, as its number */
     uint32_t list;
     struct category_source *next;
 };

@@ -180,9 +180,25 @@ static size_t record_size(const struct catc *c, uint64_t at)
     return sizeof r + r.key_n + r.raw_n;
 }
 
-/* Records by bucket: count, add up, put. */
-static void sort_records(const struct catc *c, uint64_t *buckets, uint32_t n_buckets, uint8_t *to)
+static bool is_held(const struct catc *c, uint64_t at)
 {
+    struct cattext_record r;
+    memcpy(&r, c->records.p + at, sizeof r);
+    return r.held != 0;
+}
+
+static uint64_t n_held(const struct catc *c)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < c->n_lists; i++)
+        n += c->lists[i].n_held;
+    return n;
+}
+
+/* Records by bucket: count, add up, put. */
+static void sort_records(const struct catc *c, uint64_t *buckets, uint32_t n_buckets, uint64_t *held)
+{
+    uint8_t *to = (uint8_t *)(held + n_held(c));
     memset(buckets, 0, ((size_t)n_buckets + 1) * 8);
     for (size_t i = 0; i < c->n_entries; i++) {
         const struct catc_entry *e = &c->entries[i];
@@ -198,6 +214,8 @@ static void sort_records(const struct catc *c, uint64_t *buckets, uint32_t n_buc
         uint64_t *at = &buckets[catfmt_place(catfmt_key(c->seed, e->hash).at, n_buckets)];
         size_t n = record_size(c, e->at);
         memcpy(to + *at, c->records.p + e->at, n);
+        if (is_held(c, e->at))
+            *held++ = *at;
         *at += n;
     }
     memmove(buckets + 1, buckets, (size_t)n_buckets * 8);
@@ -214,18 +232,19 @@ static enum rc emit_text(struct catc *c, struct buf *out, struct buf *texts)
                                 .n_files = (uint32_t)c->n_sources,
                                 .n_buckets = (uint32_t)(c->n_records / CATFMT_BUCKET_NAMES + 1),
                                 .n_records = c->n_records,
+                                .n_held = n_held(c),
                                 .record_bytes = record_bytes};
     memcpy(head.seed, c->seed, sizeof head.seed);
     memcpy(head.digest, c->digest, sizeof head.digest);
     memcpy(head.options, c->options, sizeof head.options);
     TRY(buf_put(out, span_of(&head, sizeof head)));
     TRY(put_tables(c, out, texts));
-    size_t buckets = out->w, bytes = ((size_t)head.n_buckets + 1) * 8;
+    size_t buckets = out->w, bytes = ((size_t)head.n_buckets + 1) * 8, held = head.n_held * 8;
     head.text_bytes = buf_len(texts);
-    head.size = buckets - start + bytes + catfmt_align(record_bytes) + catfmt_align(head.text_bytes);
-    TRY(buf_reserve(out, bytes + catfmt_align(record_bytes) + catfmt_align(head.text_bytes)));
-    sort_records(c, (void *)(out->p + buckets), head.n_buckets, out->p + buckets + bytes);
-    uint8_t *end = out->p + buckets + bytes + record_bytes;
+    head.size = buckets - start + bytes + held + catfmt_align(record_bytes) + catfmt_align(head.text_bytes);
+    TRY(buf_reserve(out, bytes + held + catfmt_align(record_bytes) + catfmt_align(head.text_bytes)));
+    sort_records(c, (void *)(out->p + buckets), head.n_buckets, (void *)(out->p + buckets + bytes));
+    uint8_t *end = out->p + buckets + bytes + held + record_bytes;
     memset(end, 0, catfmt_align(record_bytes) - record_bytes);
     end += catfmt_align(record_bytes) - record_bytes;
     memset(end, 0, catfmt_align(head.text_bytes));

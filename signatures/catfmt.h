@@ -2,7 +2,7 @@
  * endian, every section 8-byte aligned and placed by the counts in the head.
  *
  * `lists` (hot):  head, filter blocks, slots, set offsets, members.
- * `lists-text`:   head, lists, files, bucket offsets, records, texts. */
+ * `lists-text`:   head, lists, files, bucket offsets, offsets of held records, records, texts. */
 #ifndef SIGNATURES_CATFMT_H
 #define SIGNATURES_CATFMT_H
 
@@ -46,7 +46,7 @@ struct cattext_head {
     uint32_t version, n_lists;
     uint64_t size;
     uint32_t n_files, n_buckets;
-    uint64_t n_records, record_bytes, text_bytes;
+    uint64_t n_records, n_held, record_bytes, text_bytes;
     uint64_t seed[4];
     uint8_t digest[SHA256_BYTES];
     uint8_t options[SHA256_BYTES]; /* of what beside the files decided what is in it */

@@ -39,10 +39,12 @@ static bool tables_ok(const struct cattext *t)
 static uint64_t part_bytes(const struct cattext_head *h)
 {
     if (h->n_lists > CATFMT_LISTS || h->n_files > UINT16_MAX || h->n_buckets == 0 ||
-        h->record_bytes > UINT64_C(1) << 40 || h->text_bytes > UINT64_C(1) << 32)
+        h->record_bytes > UINT64_C(1) << 40 || h->n_held > h->record_bytes ||
+        h->text_bytes > UINT64_C(1) << 32)
         return 0;
     return sizeof *h + h->n_lists * sizeof(struct cattext_list) + h->n_files * sizeof(struct cattext_file) +
-           ((uint64_t)h->n_buckets + 1) * 8 + catfmt_align(h->record_bytes) + catfmt_align(h->text_bytes);
+           ((uint64_t)h->n_buckets + 1 + h->n_held) * 8 + catfmt_align(h->record_bytes) +
+           catfmt_align(h->text_bytes);
 }
 
 enum rc cattext_open(span part, struct cattext *out)
@@ -62,6 +64,8 @@ enum rc cattext_open(span part, struct cattext *out)
     at += h->n_files * sizeof(struct cattext_file);
     out->buckets = (const void *)at;
     at += ((uint64_t)h->n_buckets + 1) * 8;
+    out->held = (const void *)at;
+    at += h->n_held * 8;
     out->records = span_of(at, h->record_bytes);
     at += catfmt_align(h->record_bytes);
     out->texts = span_of(at, h->text_bytes);
@@ -122,6 +126,12 @@ bool cattext_next(const struct cattext *t, uint64_t *at, struct cattext_entry *o
                                   .line = r.line};
     *at += sizeof r + r.key_n + r.raw_n;
     return true;
+}
+
+bool cattext_held(const struct cattext *t, uint64_t i, struct cattext_entry *out)
+{
+    uint64_t at = i < t->head.n_held ? t->held[i] : UINT64_MAX;
+    return cattext_next(t, &at, out);
 }
 
 bool cattext_find(const struct cattext *t, const struct catkey *key, struct cattext_find *f,

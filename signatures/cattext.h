@@ -21,6 +21,7 @@ struct cattext {
     const struct cattext_list *lists;
     const struct cattext_file *files;
     const uint64_t *buckets; /* n_buckets + 1 offsets into records */
+    const uint64_t *held;    /* n_held offsets into records, by file and line */
     span records, texts;
 };
 
@@ -44,6 +45,8 @@ uint32_t cattext_list_named(const struct cattext *t, span name);
 
 /* Walks records: *at starts at 0; false at the end, or where the part is damaged. */
 bool cattext_next(const struct cattext *t, uint64_t *at, struct cattext_entry *out);
+/* Entry i of those that are held back; false at the end. */
+bool cattext_held(const struct cattext *t, uint64_t i, struct cattext_entry *out);
 /* Walks the entries with this key: start with {0}. */
 struct cattext_find {
     uint64_t at, end;

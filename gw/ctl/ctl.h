@@ -17,7 +17,7 @@ struct ctl_command {
     const char *name, *usage; /* usage: one line or more, each ends with a newline */
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 };
-extern const struct ctl_command ctl_check, ctl_reload, ctl_show, ctl_ca, ctl_simulate;
+extern const struct ctl_command ctl_check, ctl_reload, ctl_show, ctl_ca, ctl_lists, ctl_simulate;
 
 /* "perronctl: ..." and a newline; returns 1. */
 int ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cattext t;
     struct cattext_entry e;
     struct catkey key;
-    volatile size_t sum = 0;
+    size_t sum = 0;
     uint64_t *aligned = malloc(size + 8);
     gw_assert(aligned);
     memcpy(aligned, data, size);
@@ -28,8 +28,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (catkey_again(e.kind, e.key, &key) && cattext_find(&t, &key, &f, &e))
                 sum += look(&t, &e);
         }
+        for (uint64_t i = 0; i < 100 && cattext_held(&t, i, &e); i++)
+            sum += look(&t, &e);
         sum += cattext_list_named(&t, SPAN("file x"));
     }
+    gw_assert(sum < SIZE_MAX);
     free(aligned);
     return 0;
 }

@@ -79,7 +79,7 @@ static size_t ask_lists(const struct snapshot *s, struct facts *f)
                    snapshot_category_name(s, hits[k].category).n;
         sum += snapshot_categories_confirm(s, f);
     }
-    for (uint64_t at = 0; snapshot_held(s, &at, &held);)
+    for (uint64_t i = 0; i < 9 && snapshot_held(s, i, &held); i++)
         sum += held.entry.n;
     return sum;
 }

@@ -265,6 +265,7 @@ install: all  ## install programs, man pages and the unit file (DESTDIR, prefix)
 	install -D -m 644 gw/man/perrond.8 $(DESTDIR)$(mandir)/man8/perrond.8
 	install -D -m 644 gw/man/perronctl.8 $(DESTDIR)$(mandir)/man8/perronctl.8
 	install -D -m 644 policy/starter.policy $(DESTDIR)$(docdir)/starter.policy
+	for list in policy/lists/*.txt; do install -D -m 644 $$list $(DESTDIR)$(docdir)/lists/$${list##*/} || exit 1; done
 	install -D -m 644 debian/perron.service $(DESTDIR)$(unitdir)/perron.service
 
 .PHONY: clean

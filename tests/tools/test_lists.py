@@ -105,3 +105,23 @@ def test_a_build_after_another_keeps_what_went_bad(tmp_path):
 def test_a_policy_shows_its_lists():
     status, out, _ = lists("held", str(ROOT / "tests/policy/lists-of-every-kind.policy"))
     assert status == 0 and "gambling/domains:2: be  a public suffix" in out
+
+
+def test_the_exempt_lists_that_come_along_are_whole():
+    """Every name is one, stands once, and has its reason."""
+    files = sorted((ROOT / "policy/lists").glob("be-exempt-*.txt"))
+    assert {f.stem for f in files} >= {"be-exempt-banking", "be-exempt-health", "be-exempt-unions", "be-exempt-rights"}
+    seen = {}
+    for file in files:
+        for n, line in enumerate(file.read_text().splitlines(), 1):
+            name, _, reason = line.partition("#")
+            if not name.strip():
+                continue
+            assert reason.strip(), f"{file.name}:{n} has no reason"
+            assert seen.setdefault(name.strip(), file.name) == file.name, f"{file.name}:{n} stands twice"
+    status, out, _ = lists("--json", "held", *map(str, files))
+    assert status == 0 and out == ""
+    status, out, _ = lists("--json", "show", *map(str, files))
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert status == 0 and len(rows) == len(files) and not any(row["bad"] for row in rows)
+    assert sum(row["live"] for row in rows) == len(seen)

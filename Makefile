@@ -15,7 +15,7 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -fPIE -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lcares -lnftables -ljansson -lseccomp
+LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp
 
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin

@@ -1,6 +1,9 @@
 /* Host -> lists -> categories, and what the policy's categories say by name themselves; see snapshot.h. */
+#include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "gw/base/urlpath.h"
 #include "policy/image.h"
+#include "signatures/catexpr.h"
 #include "signatures/catkey.h"
 
 enum { WORDS = IMG_CATEGORIES / 64 };
@@ -95,15 +98,37 @@ static void write_cats(const struct cats *c, struct facts *f)
     }
 }
 
+typedef void (*expr_fn)(void *arg, const struct catexpr_item *item, span text);
+
+/* Expressions that match host and path. */
+static __attribute__((noinline)) void each_expression(const struct snapshot *s, const struct facts *f,
+                                                      expr_fn fn, void *arg)
+{
+    uint8_t normal[LIM_TARGET_BYTES + 1];
+    char text[ADDR_TEXT];
+    span host = f->name.n || !f->dst.family ? f->name : span_str(addr_text(&f->dst, text));
+    size_t n = urlpath_normalise(span_cut(f->path, 0, LIM_TARGET_BYTES - 1), normal);
+    catexpr_match(s->exprs, host, span_of(normal, n), fn, arg);
+}
+
+static void add_expression(void *arg, const struct catexpr_item *item, span text)
+{
+    (void)text;
+    cat_hits_add(arg, item->list, false);
+}
+
 void snapshot_categories(const struct snapshot *s, struct facts *f)
 {
     struct cat_query q = query_of(f);
     struct cat_hits hits = {0};
     struct cats cats;
     cats.used = 0;
-    if (catdb_find(&s->lists, &q, &hits))
+    bool any = catdb_find(&s->lists, &q, &hits);
+    if (s->exprs && q.path)
+        each_expression(s, f, add_expression, &hits);
+    if (any || s->exprs)
         add_lists(&s->img, &cats, &hits);
-    f->cats_open = hits.urls;
+    f->cats_open = hits.urls || (s->exprs && !q.path);
     each_named(&s->img, f, add_named, &cats);
     write_cats(&cats, f);
 }
@@ -151,6 +176,8 @@ bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f)
     struct cats cats = {0};
     struct facts sure = *f;
     each_entry(s, f, mark_list, &hits);
+    if (s->exprs && f->known & FACT_BIT(PATH))
+        each_expression(s, f, add_expression, &hits);
     add_lists(&s->img, &cats, &hits);
     each_named(&s->img, f, add_named, &cats);
     write_cats(&cats, &sure);
@@ -180,6 +207,13 @@ static void list_entry(void *arg, const struct cattext_entry *e)
                                                .file = cattext_file_path(&l->s->list_text, e->file),
                                                .line = e->line,
                                                .entry = e->raw};
+}
+
+static void list_expression(void *arg, const struct catexpr_item *item, span text)
+{
+    struct cattext_entry e = {
+        .kind = CATKEY_N, .raw = text, .list = item->list, .file = item->file, .line = item->line};
+    list_entry(arg, &e);
 }
 
 /* The part's own copy of a key, which lives as long as it does. */
@@ -212,6 +246,8 @@ size_t snapshot_category_hits(const struct snapshot *s, const struct facts *f, s
 {
     struct listing l = {s, out, 0, cap};
     each_entry(s, f, list_entry, &l);
+    if (s->exprs && f->known & FACT_BIT(PATH))
+        each_expression(s, f, list_expression, &l);
     each_named(&s->img, f, list_named, &l);
     return l.n;
 }

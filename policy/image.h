@@ -164,6 +164,7 @@ struct snapshot {
     struct image img;
     struct catdb lists;
     struct cattext list_text;
+    struct catexpr *exprs; /* NULL: the lists have none */
     struct settings settings;
     struct set_zone *zones;
     span part[SNAP_PARTS]; /* the mappings */

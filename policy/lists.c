@@ -253,6 +253,13 @@ static const char *near_list(struct job *j, const struct category_source *s)
     return suggest_hint(j->d, &near);
 }
 
+static const char *what_is_bad(const struct catc_report *r)
+{
+    if (r->format == LIST_EXPRESSIONS)
+        return r->refused[0] ? r->refused : "this is no expression";
+    return r->format == LIST_PLAIN ? "not a host name" : "not an entry of such a list";
+}
+
 static void say_file(struct job *j, const struct catc_report *r)
 {
     const struct category_source *by = j->sorted[r->list]->by;
@@ -263,9 +270,8 @@ static void say_file(struct job *j, const struct catc_report *r)
         diag_warn(j->d, by->w.pos, "the list that is in force stays as it is", "%s: %s", r->why, r->path);
     if (r->n_bad)
         diag_warn(j->d, by->w.pos, NULL, "%s:%llu: %s; %llu of %llu lines are left out", r->path,
-                  (unsigned long long)r->bad[0],
-                  r->format == LIST_PLAIN ? "not a host name" : "not an entry of such a list",
-                  (unsigned long long)r->n_bad, (unsigned long long)(r->n_bad + r->n_entries));
+                  (unsigned long long)r->bad[0], what_is_bad(r), (unsigned long long)r->n_bad,
+                  (unsigned long long)(r->n_bad + r->n_entries));
     if (r->n_other)
         diag_warn(j->d, by->w.pos, NULL,
                   "%s: %llu of %llu rules are not about whole names; they are left out", r->path,
@@ -360,7 +366,7 @@ static enum rc make(struct job *j, int *hot, int *text)
     if (rc == RC_OK)
         rc = say_held(j, buf_span(&t));
     if (rc == RC_OK)
-        rc = part_seal("perron-lists", buf_span(&h), hot);
+        rc = part_seal_table("perron-lists", buf_span(&h), hot);
     if (rc == RC_OK)
         rc = part_seal("perron-lists-text", buf_span(&t), text);
     buf_fini(&h);

@@ -133,7 +133,7 @@ static void make_large(int fd, size_t n)
     munmap(p, n);
 }
 
-enum rc part_seal(const char *name, span bytes, int *fd)
+static enum rc seal(const char *name, span bytes, bool large, int *fd)
 {
     AUTO_CLOSE int mem = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (mem < 0)
@@ -146,10 +146,21 @@ enum rc part_seal(const char *name, span bytes, int *fd)
             return RC_IO;
         at += (size_t)n;
     }
-    make_large(mem, bytes.n);
+    if (large)
+        make_large(mem, bytes.n);
     if (fcntl(mem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
         return RC_IO;
     *fd = mem;
     mem = -1;
     return RC_OK;
+}
+
+enum rc part_seal(const char *name, span bytes, int *fd)
+{
+    return seal(name, bytes, false, fd);
+}
+
+enum rc part_seal_table(const char *name, span bytes, int *fd)
+{
+    return seal(name, bytes, true, fd);
 }

@@ -13,6 +13,7 @@
 #include "gw/base/sha256.h"
 #include "policy/image.h"
 #include "policy/part.h"
+#include "signatures/catexpr.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
@@ -120,6 +121,7 @@ static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const u
     TRY(image_open(s->part[SNAP_POLICY], &s->img));
     TRY(catdb_open(s->part[SNAP_LISTS], &s->lists));
     TRY(cattext_open(s->part[SNAP_LISTS_TEXT], &s->list_text));
+    TRY(catexpr_open(s->lists.expressions, s->lists.head.n_lists, &s->exprs));
     if (s->lists.head.n_lists != s->img.n_LISTCATS || s->list_text.head.n_lists != s->img.n_LISTCATS ||
         memcmp(s->lists.head.digest, s->list_text.head.digest, SHA256_BYTES) != 0)
         return RC_BAD;
@@ -156,6 +158,7 @@ void snapshot_put(struct snapshot *s)
         if (s->part[i].p)
             munmap((void *)(uintptr_t)s->part[i].p, s->part[i].n);
     }
+    catexpr_free(s->exprs);
     free(s->zones);
     free(s);
 }

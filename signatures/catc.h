@@ -26,6 +26,7 @@ struct catc_report {
     bool kept;       /* the list is the one of the part before */
     uint64_t n_lines, n_entries, n_held, n_bad, n_other;
     uint64_t bad[CATC_BAD_SHOWN]; /* lines, from 1 */
+    char refused[128];            /* an expression: why the first one was */
 };
 
 enum rc catc_new(struct catc **out) MUST_USE;

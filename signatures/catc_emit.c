@@ -3,6 +3,7 @@
 
 #include "gw/base/obj.h"
 #include "signatures/catc_int.h"
+#include "signatures/catexpr.h"
 #include "signatures/catset.h"
 
 /* ---- the hot part ---- */
@@ -90,6 +91,34 @@ static enum rc put_sets(const struct catset *sets, struct buf *out)
     return buf_put(out, span_of(zeros, catfmt_align(out->w - start) - (out->w - start)));
 }
 
+static enum rc add_expression(const struct catc *c, uint64_t at, struct buf *items, struct buf *texts)
+{
+    struct cattext_record r;
+    memcpy(&r, c->records.p + at, sizeof r);
+    if ((r.kind & CATTEXT_KIND) != CATKEY_N)
+        return RC_OK;
+    struct catexpr_item e = {(uint32_t)buf_len(texts), r.key_n, r.line,
+                             (uint16_t)c->sources[r.file].report.list, r.file};
+    TRY(buf_put(texts, span_of(c->records.p + at + sizeof r, r.key_n)));
+    return buf_put(items, span_of(&e, sizeof e));
+}
+
+static enum rc put_expressions(const struct catc *c, struct buf *out)
+{
+    struct buf items = {0}, texts = {0};
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < c->n_entries && rc == RC_OK; i++) {
+        if (c->entries[i].at != CATC_AT_URLS)
+            rc = add_expression(c, c->entries[i].at, &items, &texts);
+    }
+    if (rc == RC_OK)
+        rc = catexpr_build((const void *)items.p, (uint32_t)(buf_len(&items) / sizeof(struct catexpr_item)),
+                           buf_span(&texts), out);
+    buf_fini(&items);
+    buf_fini(&texts);
+    return rc;
+}
+
 /* Room for a head, the filter and the table, zeroed. */
 static enum rc room(struct table *t, struct buf *out, size_t start, uint64_t names)
 {
@@ -118,6 +147,8 @@ static enum rc build(struct table *t, struct buf *out)
         TRY(fill(t));
     }
     TRY(put_sets(&t->sets, out));
+    size_t expressions = out->w;
+    TRY(put_expressions(c, out));
     struct catfmt_head head = {.magic = CATFMT_MAGIC,
                                .version = CATFMT_VERSION,
                                .n_lists = (uint32_t)c->n_lists,
@@ -127,6 +158,7 @@ static enum rc build(struct table *t, struct buf *out)
                                .n_blocks = t->n_blocks,
                                .n_sets = t->sets.n_sets,
                                .n_members = catset_total(&t->sets),
+                               .expr_bytes = out->w - expressions,
                                .v4_lengths = c->v4_lengths};
     memcpy(head.seed, c->seed, sizeof head.seed);
     memcpy(head.v6_lengths, c->v6_lengths, sizeof head.v6_lengths);

@@ -5,6 +5,7 @@
 #include "gw/base/array.h"
 #include "gw/base/obj.h"
 #include "signatures/catc_int.h"
+#include "signatures/catexpr.h"
 
 /* ---- one entry ---- */
 
@@ -111,6 +112,13 @@ static enum hold judge(const struct reading *r, const struct catkey *k, unsigned
 static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
 {
     struct reading *r = arg;
+    char why[128];
+    if (k->kind == CATKEY_N && !catexpr_check(span_of(k->text, k->n), why)) {
+        struct catc_report *report = &r->source->report;
+        if (!report->refused[0])
+            memcpy(report->refused, why, sizeof why);
+        return RC_BAD;
+    }
     uint64_t base, hash = catkey_hash(r->c->seed, k, &base);
     struct entry e = {.key = k,
                       .flags = flags,

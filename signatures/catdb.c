@@ -31,10 +31,11 @@ static uint64_t image_bytes(const struct catfmt_head *h)
 {
     if (h->n_slots == 0 || h->n_slots > UINT64_C(1) << 32 || h->n_blocks == 0 ||
         h->n_blocks > UINT64_C(1) << 28 || h->n_sets > CATFMT_SETS || h->n_members > UINT32_C(1) << 26 ||
-        h->n_lists > CATFMT_LISTS)
+        h->n_lists > CATFMT_LISTS || h->expr_bytes > UINT32_MAX)
         return 0;
     return sizeof *h + (h->n_blocks * CATFMT_WORDS + h->n_slots) * 8 +
-           catfmt_align(((uint64_t)h->n_sets + 2) * 4) + catfmt_align((uint64_t)h->n_members * 2);
+           catfmt_align(((uint64_t)h->n_sets + 2) * 4) + catfmt_align((uint64_t)h->n_members * 2) +
+           catfmt_align(h->expr_bytes);
 }
 
 enum rc catdb_open(span image, struct catdb *out)
@@ -55,6 +56,7 @@ enum rc catdb_open(span image, struct catdb *out)
     out->set_at = (const void *)at;
     at += catfmt_align(((uint64_t)h->n_sets + 2) * 4);
     out->members = (const void *)at;
+    out->expressions = span_of(at + catfmt_align((uint64_t)h->n_members * 2), h->expr_bytes);
     return sets_ok(out) ? RC_OK : RC_BAD;
 }
 

@@ -22,6 +22,7 @@ struct catdb {
     const uint64_t *bloom, *slots;
     const uint32_t *set_at; /* n_sets + 2 offsets into members */
     const uint16_t *members;
+    span expressions; /* for catexpr_open; empty: there are none */
 };
 
 /* Lists that hold something, a bit each. Only words whose bit in `used` is set mean anything. */

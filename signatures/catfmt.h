@@ -1,7 +1,7 @@
 /* Layout of the two list parts, shared by their readers (catdb, cattext) and their writer (catc). Little
  * endian, every section 8-byte aligned and placed by the counts in the head.
  *
- * `lists` (hot):  head, filter blocks, slots, set offsets, members.
+ * `lists` (hot):  head, filter blocks, slots, set offsets, members, expressions.
  * `lists-text`:   head, lists, files, bucket offsets, offsets of held records, records, texts. */
 #ifndef SIGNATURES_CATFMT_H
 #define SIGNATURES_CATFMT_H
@@ -38,7 +38,8 @@ struct catfmt_head {
     uint64_t seed[4];
     uint64_t v4_lengths, v6_lengths[3]; /* bit n: there is a network of n bits */
     uint8_t digest[SHA256_BYTES];       /* of everything that the parts were made from */
-    uint64_t none[5];                   /* so that blocks begin with cache lines */
+    uint64_t expr_bytes;                /* the last section: see catexpr.h */
+    uint64_t none[4];                   /* so that blocks begin with cache lines */
 };
 
 struct cattext_head {

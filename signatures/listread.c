@@ -11,6 +11,8 @@ void listread_init(struct listread *r, enum list_format format, list_entry_fn en
 enum list_line listread_emit(struct listread *r, unsigned flags, span raw)
 {
     enum rc rc = r->entry(r->arg, &r->key, flags, raw);
+    if (rc == RC_BAD)
+        return LINE_BAD;
     if (r->rc == RC_OK)
         r->rc = rc;
     return LINE_ENTRY;
@@ -46,6 +48,14 @@ static enum list_line plain(struct listread *r, span line)
     return listread_emit(r, 0, line);
 }
 
+static enum list_line expression(struct listread *r, span line)
+{
+    if (line.n > CATKEY_BYTES)
+        return LINE_BAD;
+    catkey_expression(line, &r->key);
+    return listread_emit(r, 0, line);
+}
+
 static span without_comment(span line)
 {
     return span_trim(span_cut(line, 0, span_find(line, '#', 0)));
@@ -64,7 +74,7 @@ enum list_line listread_line(struct listread *r, span line)
     switch (r->format) {
     case LIST_HOSTS: return listread_hosts(r, text);
     case LIST_ADBLOCK: return listread_adblock(r, text);
-    case LIST_EXPRESSIONS: return LINE_OTHER; /* nothing here can look one up */
+    case LIST_EXPRESSIONS: return expression(r, text);
     default: return plain(r, text);
     }
 }

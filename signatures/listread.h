@@ -20,7 +20,8 @@ enum list_format {
 
 enum list_line { LINE_NOTHING, LINE_ENTRY, LINE_BAD, LINE_OTHER };
 
-/* Takes one entry: `flags` are CATFMT_MEMBER_OUT, _EXACT, _BELOW; `raw` is what names it in the line. */
+/* Takes one entry (BAD: it cannot be used, and counts as a bad line): `flags` are CATFMT_MEMBER_OUT, _EXACT,
+ * _BELOW; `raw` is what names it in the line. */
 typedef enum rc (*list_entry_fn)(void *arg, const struct catkey *key, unsigned flags, span raw);
 
 struct listread {

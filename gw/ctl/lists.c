@@ -44,6 +44,8 @@ static void report_json(const struct catc_report *r, span list)
                           (json_int_t)r->n_entries, "held", (json_int_t)r->n_held, "bad",
                           (json_int_t)r->n_bad, "not_understood", (json_int_t)r->n_other, "bad_lines", bad,
                           "kept", r->kept, "why", r->why ? r->why : "");
+    if (r->refused[0])
+        json_object_set_new(o, "refused", lists_text(span_str(r->refused)));
     ctl_print_json(o);
     json_decref(o);
 }
@@ -62,6 +64,11 @@ static void report_text(const struct catc_report *r)
         printf(" %llu", (unsigned long long)r->bad[i]);
     if (r->n_bad > CATC_BAD_SHOWN)
         printf(" ...");
+    if (r->refused[0]) {
+        printf(" (");
+        ctl_print(stdout, span_str(r->refused), false);
+        printf(")");
+    }
     if (r->kept)
         printf("; the list of before stays: %s", r->why);
     printf("\n");

@@ -23,7 +23,7 @@ struct setup {
     char dir[32];
     char category[CATEGORIES_MAX][64];
     size_t n_categories;
-    char *queries; /* N_QUERIES x NAME_MAX_BYTES */
+    char *queries; /* N_QUERIES names, one behind the other */
     uint8_t *lengths;
     int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH];
@@ -56,17 +56,18 @@ static int name_of(uint64_t i, char *out)
 
 static bool make_queries(struct setup *s)
 {
-    s->queries = malloc((size_t)N_QUERIES * NAME_MAX_BYTES);
+    s->queries = malloc((size_t)N_QUERIES * NAME_MAX_BYTES + NAME_MAX_BYTES);
     s->lengths = malloc(N_QUERIES);
     if (!s->queries || !s->lengths)
         return false;
+    char *at = s->queries;
     for (uint64_t q = 0; q < N_QUERIES; q++) {
         uint64_t i = mix(q + 77) % (s->names ? s->names : 1) * 2 + q % 2;
         char name[NAME_MAX_BYTES];
         name_of(i, name);
-        int n = snprintf(s->queries + q * NAME_MAX_BYTES, NAME_MAX_BYTES, "%s%s", i % 3 ? "www.img." : "www.",
-                         name);
+        int n = snprintf(at, NAME_MAX_BYTES, "%s%s", i % 3 ? "www.img." : "www.", name);
         s->lengths[q] = (uint8_t)(n < NAME_MAX_BYTES ? n : NAME_MAX_BYTES - 1);
+        at += s->lengths[q];
     }
     return true;
 }
@@ -213,8 +214,9 @@ static bool measure_lookup(struct setup *s)
     for (unsigned long run = 0; run <= s->lookups; run++) {
         hits = 0;
         double t = cpu_ns();
-        for (unsigned long q = 0; q < N_QUERIES; q++) {
-            f.name = span_of(s->queries + q * NAME_MAX_BYTES, s->lengths[q]);
+        const char *at = s->queries;
+        for (unsigned long q = 0; q < N_QUERIES; at += s->lengths[q++]) {
+            f.name = span_of(at, s->lengths[q]);
             snapshot_categories(snap, &f);
             hits += f.n_cats > 0;
         }

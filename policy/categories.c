@@ -120,7 +120,9 @@ static void add_expression(void *arg, const struct catexpr_item *item, span text
 void snapshot_categories(const struct snapshot *s, struct facts *f)
 {
     struct cat_query q = query_of(f);
-    struct cat_hits hits = {0};
+    struct cat_hits hits; /* only what is used of it is ever set */
+    hits.used = 0;
+    hits.urls = false;
     struct cats cats;
     cats.used = 0;
     bool any = catdb_find(&s->lists, &q, &hits);

@@ -5,6 +5,7 @@
 
 #include "gw/base/obj.h"
 #include "signatures/catdb.h"
+#include "signatures/catexpr.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,6 +13,11 @@ static void ignore(void *arg, unsigned kind, span text, bool whole)
 {
     (void)kind, (void)whole;
     *(size_t *)arg += text.n;
+}
+
+static void count(void *arg, const struct catexpr_item *item, span text)
+{
+    *(size_t *)arg += text.n + item->line;
 }
 
 static void search(const struct catdb *db, const struct cat_query *q)
@@ -40,6 +46,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         search(&db, &(struct cat_query){.name = SPAN("x.b.test")});
         search(&db, &(struct cat_query){.addr = &addr, .path = &path});
         search(&db, &(struct cat_query){.addr = &addr6});
+        struct catexpr *x;
+        if (catexpr_open(db.expressions, db.head.n_lists, &x) == RC_OK)
+            catexpr_match(x, SPAN("x.u.test"), path, count, &(size_t){0});
+        catexpr_free(x);
     }
     free(aligned);
     return 0;

@@ -56,7 +56,11 @@ static enum rc compile_tree(struct job *j, const char *path, int fds[SNAP_PARTS]
         policy_check(j->d, j->opts);
     if (j->d->errors)
         return RC_CONFIG;
-    TRY(policy_lists(j->d, j->opts, &fds[SNAP_LISTS], &fds[SNAP_LISTS_TEXT]));
+    struct policy_lists lists;
+    enum rc rc = policy_lists(j->d, j->opts, j->opts->before, &lists);
+    fds[SNAP_LISTS] = lists.hot;
+    fds[SNAP_LISTS_TEXT] = lists.text;
+    TRY(rc);
     TRY(seal_policy(j, &fds[SNAP_POLICY]));
     TRY(prove(j, fds, hash));
     return j->opts->print ? policy_normal(j->d->tree, j->d->out) : RC_OK;

@@ -33,6 +33,7 @@ struct job {
     uint32_t n;
     bool bad; /* some source has no list */
     struct catc *c;
+    const int *before_fds;
     struct cattext before;
     span before_map;
 };
@@ -329,9 +330,9 @@ static enum rc say_held(struct job *j, span text)
 static void open_before(struct job *j)
 {
     struct stat st;
-    if (!j->opts->before || fstat(j->opts->before[1], &st) != 0 || st.st_size <= 0)
+    if (!j->before_fds || fstat(j->before_fds[1], &st) != 0 || st.st_size <= 0)
         return;
-    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, j->opts->before[1], 0);
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, j->before_fds[1], 0);
     if (p == MAP_FAILED)
         return;
     j->before_map = span_of(p, (size_t)st.st_size);
@@ -341,8 +342,8 @@ static void open_before(struct job *j)
 
 static enum rc hand_on(struct job *j, int *hot, int *text)
 {
-    *hot = fcntl(j->opts->before[0], F_DUPFD_CLOEXEC, 3);
-    *text = fcntl(j->opts->before[1], F_DUPFD_CLOEXEC, 3);
+    *hot = fcntl(j->before_fds[0], F_DUPFD_CLOEXEC, 3);
+    *text = fcntl(j->before_fds[1], F_DUPFD_CLOEXEC, 3);
     return *hot >= 0 && *text >= 0 ? RC_OK : RC_IO;
 }
 
@@ -374,7 +375,7 @@ static enum rc make(struct job *j, int *hot, int *text)
     return rc;
 }
 
-static enum rc build(struct job *j, int *hot, int *text)
+static enum rc build(struct job *j, struct policy_lists *out)
 {
     bool same;
     TRY(gather(j));
@@ -384,16 +385,19 @@ static enum rc build(struct job *j, int *hot, int *text)
     TRY(add_lists(j));
     TRY(set_guard(j));
     TRY(catc_unchanged(j->c, &same));
-    return same && !j->bad && j->d->errors == 0 ? hand_on(j, hot, text) : make(j, hot, text);
+    out->same = same && !j->bad && j->d->errors == 0;
+    return out->same ? hand_on(j, &out->hot, &out->text) : make(j, &out->hot, &out->text);
 }
 
-enum rc policy_lists(struct diag *d, const struct compile_opts *opts, int *hot, int *text)
+enum rc policy_lists(struct diag *d, const struct compile_opts *opts, const int before[2],
+                     struct policy_lists *out)
 {
-    struct job j = {.d = d, .opts = opts};
+    struct job j = {.d = d, .opts = opts, .before_fds = before};
+    *out = (struct policy_lists){-1, -1, false};
     map_init(&j.by_name, 0);
     enum rc rc = catc_new(&j.c);
     if (rc == RC_OK)
-        rc = build(&j, hot, text);
+        rc = build(&j, out);
     catc_free(j.c);
     map_fini(&j.by_name);
     if (j.before_map.p)

@@ -7,8 +7,14 @@
 #include "policy/compile.h"
 #include "policy/diag.h"
 
-/* Numbers the lists in the tree (category_source.list, tree.n_lists) and makes the parts, or hands out
- * duplicates of those in opts->before when they are still right. CONFIG after an error was shown. */
-enum rc policy_lists(struct diag *d, const struct compile_opts *opts, int *hot, int *text) MUST_USE;
+struct policy_lists {
+    int hot, text; /* sealed; the caller closes them */
+    bool same;     /* duplicates of those in force, which are still right */
+};
+
+/* Numbers the lists in the tree (category_source.list, tree.n_lists) and makes the parts. `before`: hot and
+ * text part in force (borrowed), or NULL. CONFIG after an error was shown. */
+enum rc policy_lists(struct diag *d, const struct compile_opts *opts, const int before[2],
+                     struct policy_lists *out) MUST_USE;
 
 #endif

@@ -261,6 +261,8 @@ bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hi
     struct finding f = {db, q, hits};
     hits->used = 0;
     hits->urls = false;
+    if (!db->slots)
+        return false; /* of a snapshot without its lists */
     if (q->name.n)
         find_name(&f, q->name);
     else if (q->addr && q->addr->family)

@@ -49,7 +49,7 @@ struct cat_query {
 
 /* Checks head, sizes and every set; BAD when anything is off. `image` must be 8-byte aligned. */
 enum rc catdb_open(span image, struct catdb *out) MUST_USE;
-/* False: in no list (hits->used is 0 then). */
+/* False: in no list (hits->used is 0 then). A zeroed db holds nothing. */
 bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits);
 /* Numbers of the lists that hold and do not except it, ascending, at most `cap`. Returns how many. */
 size_t cat_hits_lists(const struct cat_hits *hits, uint16_t *out, size_t cap);

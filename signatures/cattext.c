@@ -137,6 +137,8 @@ bool cattext_held(const struct cattext *t, uint64_t i, struct cattext_entry *out
 bool cattext_find(const struct cattext *t, const struct catkey *key, struct cattext_find *f,
                   struct cattext_entry *out)
 {
+    if (t->head.n_buckets == 0)
+        return false; /* of a snapshot without its lists */
     if (!f->begun) {
         struct catfmt_key k = catfmt_key(t->head.seed, catkey_hash(t->head.seed, key, NULL));
         uint64_t bucket = catfmt_place(k.at, t->head.n_buckets);

@@ -15,6 +15,16 @@ static void an_empty_table_holds_nothing(void **state)
     assert_string_equal(found(&p.hot, "192.0.2.1"), "");
     assert_int_equal(p.hot.head.n_names, 0);
     parts_fini(&p);
+    struct catdb none = {0};
+    struct cattext no_text = {0};
+    struct cattext_entry e;
+    struct catkey key;
+    uint64_t at = 0;
+    assert_string_equal(found_at(&none, "a.test", "/x"), "");
+    assert_string_equal(found(&none, "192.0.2.1"), "");
+    assert_true(catkey_again(CATKEY_NAME, SPAN("a.test"), &key));
+    assert_false(cattext_find(&no_text, &key, &(struct cattext_find){0}, &e));
+    assert_false(cattext_next(&no_text, &at, &e) || cattext_held(&no_text, 0, &e));
 }
 
 static void what_is_not_in_a_list_is_not_found(void **state)

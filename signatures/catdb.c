@@ -186,7 +186,7 @@ static void fetch(const struct catdb *db, const struct walk *w, size_t i)
 {
     if (i <= w->base)
         __builtin_prefetch(&db->bloom[catfmt_place(w->key[i].at, db->head.n_blocks) * CATFMT_WORDS]);
-    if (i == w->base) /* most of what is found is found here */
+    if (i == w->base || i == w->base + 1) /* most of what is found is found here */
         __builtin_prefetch(&db->slots[catfmt_place(w->key[i].at, db->head.n_slots)]);
 }
 

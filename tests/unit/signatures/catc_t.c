@@ -502,6 +502,33 @@ static void damaged_text_parts_never_crash(void **state)
 
 /* ---- real lists ---- */
 
+static void a_popular_name_of_the_real_ones_is_held_back(void **state)
+{
+    static const struct listed was = {"a", LIST_PLAIN, "x.test\n"};
+    static const struct listed is = {"a", LIST_PLAIN,
+                                     "x.test\ngoogle.com\nnobody-has-heard-of-this.example\nwikipedia.org\n"};
+    const char *data = getenv("PERRON_DATA");
+    char path[512];
+    struct parts p, q;
+    (void)state;
+    snprintf(path, sizeof path, "%s/lists/top-100k-alexa-2016.txt", data ? data : "../shared/data");
+    if (access(path, R_OK) != 0) {
+        print_message("skipped: there is no %s\n", path);
+        skip();
+    }
+    parts_build(&p, &was, 1);
+    parts_begin(&q, &is, 1, &p.text);
+    assert_int_equal(guard_file(catc_guard(q.c), GUARD_POPULAR, path), RC_OK);
+    assert_int_equal(catc_read(q.c), RC_OK);
+    parts_finish(&q);
+    assert_string_equal(found(&q.hot, "google.com"), "");
+    assert_string_equal(found(&q.hot, "en.wikipedia.org"), "");
+    assert_string_equal(found(&q.hot, "nobody-has-heard-of-this.example"), "0");
+    assert_int_equal(q.text.head.n_held, 2);
+    parts_fini(&p);
+    parts_fini(&q);
+}
+
 static void the_ut1_tree(void **state)
 {
     static const struct {
@@ -573,6 +600,7 @@ int main(void)
         cmocka_unit_test(an_older_zone_does_not_replace_a_newer_one),
         cmocka_unit_test(an_error_page_instead_of_a_list_is_not_taken),
         cmocka_unit_test(damaged_text_parts_never_crash),
+        cmocka_unit_test(a_popular_name_of_the_real_ones_is_held_back),
         cmocka_unit_test(the_ut1_tree),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -231,12 +231,12 @@ static unsigned draw(unsigned n)
 }
 
 /* Names from few labels, so that parents, children and neighbours all occur. */
-static void draw_name(char out[48])
+static void draw_name(char out[128])
 {
     static const char *const labels[] = {"a", "b", "ab", "abcdefghi", "x-y", "co", "abcdefghijklmnopqrst"};
     int n = 0;
     for (unsigned i = 2 + draw(3); i > 0; i--)
-        n += snprintf(out + n, 48 - (size_t)n, "%s%s", labels[draw(i == 1 ? 2 : 7)], i > 1 ? "." : "");
+        n += snprintf(out + n, 128 - (size_t)n, "%s%s", labels[draw(i == 1 ? 2 : 7)], i > 1 ? "." : "");
     if (strlen(out) > 44)
         draw_name(out);
 }
@@ -252,7 +252,7 @@ static void a_plain_model_says_the_same(void **state)
     enum { LISTS = 6, ENTRIES = 12 };
     (void)state;
     for (unsigned round = 0; round < 150; round++) {
-        static char names[LISTS][ENTRIES][48], texts[LISTS][ENTRIES * 64], list_names[LISTS][4];
+        static char names[LISTS][ENTRIES][128], texts[LISTS][ENTRIES * 128], list_names[LISTS][4];
         bool except[LISTS][ENTRIES];
         struct listed l[LISTS];
         struct parts p;
@@ -269,7 +269,7 @@ static void a_plain_model_says_the_same(void **state)
         }
         parts_build(&p, l, LISTS);
         for (unsigned k = 0; k < 200; k++) {
-            char name[48], want[256] = "";
+            char name[128], want[256] = "";
             size_t at = 0;
             draw_name(name);
             for (unsigned i = 0; i < LISTS; i++) {

@@ -108,7 +108,8 @@ static void print_change(const struct ctl *ctl, const struct diff *d, const stru
 static int report(const struct ctl *ctl, struct diff *d)
 {
     size_t added = 0, flagged = 0;
-    qsort(d->v, d->n, sizeof *d->v, by_weight);
+    if (d->n)
+        qsort(d->v, d->n, sizeof *d->v, by_weight);
     for (size_t i = 0; i < d->n; i++) {
         print_change(ctl, d, &d->v[i]);
         added += d->v[i].added;

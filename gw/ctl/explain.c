@@ -221,6 +221,7 @@ static void walk(json_t *chain, struct explain_subject *s, struct facts *f, stru
     }
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
     f->decrypted = f->tls;
+    snapshot_categories(s->snap, f); /* the path may add some */
     decide_step(chain, s, f, STEP_REQUEST, v);
 }
 

@@ -62,7 +62,6 @@ static void keep(struct master *m, const struct policy *new, const struct kept_s
     struct kept_snapshot s = *from;
     struct buf err = {0};
     s.manifest = *snapshot_manifest(new->snap);
-    s.lists = new->lists;
     if (kept_put(&m->kept, &s, new->fd, &err) != RC_OK)
         log_error("alarm: decisions under policy %s cannot be repeated later: %.*s",
                   snapshot_short(new->snap), (int)buf_len(&err), (const char *)buf_span(&err).p);
@@ -159,7 +158,6 @@ enum rc force_grants(struct master *m)
     struct manifest manifest = *snapshot_manifest(old.snap);
     struct kept_snapshot from = {.loaded_s = clock_wall_s(), .who = "grants"};
     policy_init(&new);
-    new.lists = old.lists;
     enum rc rc = force_complete(m, &new, &manifest);
     if (rc != RC_OK) {
         policy_drop(&new);

@@ -14,7 +14,6 @@ struct child;
 struct policy {
     int fd[SNAP_PARTS]; /* -1: none yet */
     struct snapshot *snap;
-    struct lists_id lists;
 };
 
 /* The grants part in force: it belongs to no policy and stays when one is replaced. */

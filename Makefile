@@ -15,7 +15,7 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -fPIE -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   := -lssl -lcrypto -lpsl -lcares -lnftables -ljansson -lseccomp -lsqlite3
+LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3
 
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin
@@ -281,6 +281,7 @@ install: all  ## install programs, man pages and the unit file (DESTDIR, prefix)
 	install -D -m 644 policy/starter.policy $(DESTDIR)$(docdir)/starter.policy
 	install -D -m 644 -t $(DESTDIR)$(docdir)/examples policy/examples/*.policy
 	install -D -m 644 -t $(DESTDIR)$(docdir)/examples/lists policy/examples/lists/*.txt
+	for list in policy/lists/*.txt; do install -D -m 644 $$list $(DESTDIR)$(docdir)/lists/$${list##*/} || exit 1; done
 	install -D -m 644 debian/perron.service $(DESTDIR)$(unitdir)/perron.service
 
 .PHONY: clean

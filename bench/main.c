@@ -6,6 +6,7 @@
 #include "bench/bench.h"
 #include "bench/decide.h"
 #include "bench/journal.h"
+#include "bench/lists.h"
 #include "bench/say.h"
 #include "bench/whatif.h"
 #include "gw/base/buf.h"
@@ -27,6 +28,7 @@ static const struct command COMMANDS[] = {
     {"decide", bench_decide, "time of one decision under a policy of many rules; needs no root"},
     {"journal", bench_journal, "append, find by code and verify in a journal of many records; needs no root"},
     {"what-if", bench_whatif, "recorded decisions made again under another policy; needs no root"},
+    {"lists", bench_lists, "host name to categories among millions of names; needs no root"},
     {"soak", bench_soak, "do memory and descriptors stay flat under minutes of load?"},
     {"reload", bench_reload, "does anybody notice that the policy is loaded anew, again and again?"},
 };
@@ -38,7 +40,7 @@ static void usage(FILE *out)
         fprintf(out, "  %-10s %s\n", COMMANDS[i].name, COMMANDS[i].sentence);
     fprintf(out,
             "\n`perron-bench COMMAND --help` lists its options with their defaults. All but decide, "
-            "journal and what-if need root:\n"
+            "journal, what-if and lists need root:\n"
             "they build three network namespaces with nginx, dnsmasq and HAProxy in them, and take them down "
             "again.\n");
 }

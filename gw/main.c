@@ -121,7 +121,7 @@ static int check(const char *path)
                                       .time_s = clock_wall_s(),
                                       .has_interface = has_interface,
                                       .progress = progress_shown()};
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH];
     struct buf diag = {0};
     enum rc rc = policy_compile(path, &opts, fds, hash, &diag);

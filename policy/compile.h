@@ -7,29 +7,24 @@
 
 #include "policy/manifest.h"
 
-/* What the lists of a snapshot were made of (policy/lists_digest.h). */
-struct lists_id {
-    uint8_t shape[SNAP_HASH], content[SNAP_HASH];
-};
-
-/* The parts in force: lists that have not changed are taken from here, and lists that make an `expect` fail,
- * or of which a file is missing, do not replace these. Borrowed; fds of other parts may be -1. */
+/* The parts in force: lists that have not changed are taken from here, and so is a list whose file is missing
+ * or went bad; lists that make an `expect` fail do not replace these. Borrowed; fds of other parts may be -1.
+ */
 struct compile_prev {
     int fds[SNAP_PARTS];
     struct manifest manifest;
-    struct lists_id lists;
 };
 
 enum lists_outcome {
     LISTS_BUILT,
     LISTS_SAME, /* taken from `prev` */
+    LISTS_KEPT, /* built, but of one or more the file cannot be used: these stay as in `prev` */
     LISTS_HELD, /* the new ones were held back, those of `prev` stay; diagnostics say why */
 };
 
 /* What came out besides the parts. */
 struct compile_made {
     struct manifest manifest;
-    struct lists_id lists; /* of the part that was taken */
     enum lists_outcome outcome;
 };
 

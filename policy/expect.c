@@ -202,6 +202,7 @@ static void walk(const struct trying *x, struct facts *f, enum action *connect, 
     f->upload = e->upload || span_eq(f->method, SPAN("POST")) || span_eq(f->method, SPAN("PUT"));
     f->decrypted = f->tls;
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
+    snapshot_categories(x->snap, f); /* the path may add some */
     ask(x, f, v);
     if (v->action != ACT_ALLOW)
         return;

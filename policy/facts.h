@@ -107,6 +107,7 @@ struct facts {
     uint16_t n_groups;
     uint32_t granted; /* with `regroup`: the grant that lifted it then, 0: none. Of grants for users, whom a
                          pseudonym does not name, this one alone counts */
+    bool cats_open;   /* a list has URLs of this host: the path, which is not known, may add categories */
 };
 
 #endif

@@ -50,7 +50,7 @@ static bool settings_ok(const struct image *m)
 
 static bool zones_ok(const struct image *m)
 {
-    if (m->n_ZONES >= ZONE_NONE || m->n_CATS > CATDB_CATEGORIES)
+    if (m->n_ZONES >= ZONE_NONE || m->n_CATS > IMG_CATEGORIES)
         return false;
     for (uint32_t i = 0; i < m->n_ZONES; i++) {
         const struct img_zone *z = &m->ZONES[i];
@@ -96,6 +96,30 @@ static bool users_ok(const struct image *m)
     for (uint32_t i = 0; i < m->n_LISTS; i++) {
         if (!run_ok(m->LISTS[i].numbers, m->n_NUMBERS))
             return false;
+    }
+    return true;
+}
+
+/* Categories of lists, and of names. */
+static bool categories_ok(const struct image *m)
+{
+    for (uint32_t i = 0; i < m->n_LISTCATS; i++) {
+        struct img_run r = m->LISTCATS[i];
+        if (!run_ok(r, m->n_NUMBERS))
+            return false;
+        for (uint32_t k = 0; k < r.n; k++) {
+            if (m->NUMBERS[r.at + k] >= m->n_CATS)
+                return false;
+        }
+    }
+    for (uint32_t i = 0; i < m->n_NAMECATS; i++) {
+        struct img_run r = m->NAMECATS[i];
+        if (!run_ok(r, m->n_NUMBERS) || r.n % IMG_NAMED != 0)
+            return false;
+        for (const uint32_t *n = m->NUMBERS + r.at; n < m->NUMBERS + r.at + r.n; n += IMG_NAMED) {
+            if (n[0] >= m->n_CATS || !run_ok((struct img_run){n[3], n[4]}, m->n_BYTES))
+                return false;
+        }
     }
     return true;
 }
@@ -323,8 +347,8 @@ enum rc image_open(span part, struct image *out)
     if (out->n_SETTINGS != 1)
         return RC_BAD;
     out->set = out->SETTINGS;
-    bool ok = settings_ok(out) && zones_ok(out) && users_ok(out) && maps_ok(out) && times_ok(out) &&
-              rules_ok(out) && tables_ok(out);
+    bool ok = settings_ok(out) && zones_ok(out) && users_ok(out) && categories_ok(out) && maps_ok(out) &&
+              times_ok(out) && rules_ok(out) && tables_ok(out);
     return ok ? RC_OK : RC_BAD;
 }
 

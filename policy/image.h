@@ -14,6 +14,7 @@
 #include "policy/layout_rule.h"
 #include "policy/manifest.h"
 #include "signatures/catdb.h"
+#include "signatures/cattext.h"
 
 /* An open policy part: typed, checked views of its sections. */
 struct image {
@@ -34,7 +35,9 @@ struct mapping {
 struct snapshot {
     unsigned refs;
     struct image img;
-    struct catdb cats;
+    struct catdb lists;
+    struct cattext list_text;
+    struct catexpr *exprs; /* NULL: the lists have none */
     struct grants grants;
     struct settings settings;
     struct set_zone *zones;

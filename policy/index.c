@@ -203,6 +203,68 @@ static enum rc put_attrs(struct tree *t, struct part *p)
     return rc;
 }
 
+/* ---- categories ---- */
+
+/* Per list the categories that name it. */
+static enum rc put_list_categories(const struct tree *t, struct part *p)
+{
+    for (uint32_t list = 0; list < t->n_lists; list++) {
+        struct img_run run = {part_count(p, SECT_NUMBERS), 0};
+        for (const struct category_decl *c = t->categories.first; c; c = c->next) {
+            bool has = false;
+            for (const struct category_source *s = c->sources; s; s = s->next)
+                has = has || (s->kind != CAT_DOMAIN && s->list == list);
+            if (!has)
+                continue;
+            TRY(part_put(p, SECT_NUMBERS, &c->id, NULL));
+            run.n++;
+        }
+        TRY(part_put(p, SECT_LISTCATS, &run, NULL));
+    }
+    return RC_OK;
+}
+
+/* What categories say of one name. */
+static enum rc put_named(const struct tree *t, struct part *p, span name)
+{
+    struct img_run run = {part_count(p, SECT_NUMBERS), 0}, file;
+    for (const struct category_decl *c = t->categories.first; c; c = c->next) {
+        for (const struct category_source *s = c->sources; s; s = s->next) {
+            if (s->kind != CAT_DOMAIN || !span_eq(s->w.text, name))
+                continue;
+            TRY(part_text(p, t->files[s->w.pos.file]->path, &file));
+            const uint32_t numbers[IMG_NAMED] = {c->id, s->except, s->w.pos.line, file.at, file.n};
+            TRY(buf_put(&p->sect[SECT_NUMBERS], span_of(numbers, sizeof numbers)));
+            run.n += IMG_NAMED;
+        }
+    }
+    return part_put(p, SECT_NAMECATS, &run, NULL);
+}
+
+static enum rc add_category_strings(const struct tree *t, struct index_strings *names)
+{
+    uint32_t id;
+    for (const struct category_decl *c = t->categories.first; c; c = c->next) {
+        for (const struct category_source *s = c->sources; s; s = s->next) {
+            if (s->kind == CAT_DOMAIN)
+                TRY(index_strings_add(names, s->w.text, &id));
+        }
+    }
+    return RC_OK;
+}
+
+static enum rc put_categories(const struct tree *t, struct part *p)
+{
+    struct index_strings names = {0};
+    enum rc rc = add_category_strings(t, &names);
+    for (uint32_t i = 0; i < names.n && rc == RC_OK; i++)
+        rc = put_named(t, p, names.v[i]);
+    if (rc == RC_OK)
+        rc = index_strings_emit(&names, image_hash, p, &p->set.strings[STRINGS_CATEGORY]);
+    index_strings_fini(&names);
+    return rc == RC_OK ? put_list_categories(t, p) : rc;
+}
+
 /* ---- address maps of declarations ---- */
 
 static enum rc add_networks(struct intervals iv[2], const struct value *v, uint32_t id)
@@ -382,6 +444,7 @@ enum rc index_build(struct tree *t, struct part *p)
     TRY(put_user_strings(t, p));
     TRY(put_vpns(t, p));
     TRY(put_attrs(t, p));
+    TRY(put_categories(t, p));
     TRY(put_map(t, p, MAP_ZONE));
     TRY(put_map(t, p, MAP_USER));
     TRY(put_map(t, p, MAP_GROUP));

@@ -5,7 +5,9 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 2
+#define IMG_VERSION 3
+
+enum { IMG_CATEGORIES = 1024 };
 
 enum dim {
 #define D(id, needs) DIM_##id,
@@ -33,7 +35,8 @@ enum table {
 /* Address and port maps. */
 enum img_map { MAP_ZONE, MAP_USER, MAP_GROUP, MAP_FROM, MAP_TO, MAP_PORT, MAP_N };
 
-/* Hashed strings: users by name, attributes of groups, VPNs of zones, and what rules name. */
+/* Hashed strings: users by name, attributes of groups, VPNs of zones, names in categories, and what
+ * rules name. */
 enum img_strings {
     STRINGS_USER,
     STRINGS_DOMAIN,
@@ -43,7 +46,8 @@ enum img_strings {
     STRINGS_PATTERN,
     STRINGS_APP,
     STRINGS_ATTR,
-    STRINGS_VPN, /* value: the zone */
+    STRINGS_VPN,      /* value: the zone */
+    STRINGS_CATEGORY, /* names that categories say something of */
     STRINGS_N
 };
 
@@ -120,6 +124,11 @@ struct img_group {
     struct img_run name; /* of BYTES */
     uint32_t stale_s;    /* 0: never */
 };
+
+/* LISTCATS: per list of the list parts the categories it belongs to, as NUMBERS. NAMECATS: per string of
+ * STRINGS_CATEGORY what categories say of that name, as NUMBERS, IMG_NAMED each: category, whether it is an
+ * exception, line and file (a run of BYTES) where that stands. */
+enum { IMG_NAMED = 5 };
 
 /* ---- time ---- */
 

@@ -83,6 +83,29 @@ static enum rc put_listen(struct buf *b, const struct set_listen *l)
                       l->port);
 }
 
+static enum rc put_guard_file(const struct tree *t, struct buf *b, const char *before, const struct word *w)
+{
+    if (w->text.n == 0)
+        return RC_OK;
+    TRY(buf_put_str(b, before));
+    return put_path(t, b, w);
+}
+
+static enum rc put_guard(const struct tree *t, const struct guard_decl *g, struct buf *b)
+{
+    if (!g->own && !g->popular.text.n && !g->seen.text.n && !g->accepted.text.n && !g->has_shrink)
+        return buf_put_str(b, "\n# guard shrink 50 (default)");
+    TRY(buf_put_str(b, "\nguard"));
+    for (const struct value *v = g->own; v; v = v->next) {
+        TRY(buf_put_str(b, v == g->own ? " own " : ", "));
+        TRY(put_quoted(b, v->w.text));
+    }
+    TRY(put_guard_file(t, b, " popular ", &g->popular));
+    TRY(put_guard_file(t, b, " seen ", &g->seen));
+    TRY(put_guard_file(t, b, " accepted ", &g->accepted));
+    return buf_printf(b, " shrink %u", g->has_shrink ? g->shrink : 50);
+}
+
 /* The checker has put the folder of its file before it. */
 static enum rc put_trust(const struct tree *t, struct buf *b)
 {
@@ -111,6 +134,7 @@ static enum rc put_settings(const struct tree *t, struct buf *b)
     TRY(put_label(b, "\ncrl ", &s->crl));
     TRY(buf_put_str(b, s->lists.text.n ? "\nlists " : "\n# lists: none"));
     TRY(s->lists.text.n ? put_path(t, b, &s->lists) : RC_OK);
+    TRY(put_guard(t, &s->guard, b));
     TRY(put_label(b, "\ntime-zone ", &s->time_zone));
     TRY(buf_put_str(b, s->telephone.text.n || s->mail.text.n ? "\nhelp" : "\n# help: none"));
     TRY(put_label(b, " telephone ", &s->telephone));
@@ -165,13 +189,18 @@ static enum rc put_zones(const struct tree *t, struct buf *b)
 
 static enum rc put_categories(const struct tree *t, struct buf *b)
 {
-    static const char *const kinds[] = {" ut1 ", " file ", " domain "};
+    static const char *const kinds[] = {
+#define L(id, word, what) " " word " ",
+#include "policy/listkind.tbl"
+#undef L
+    };
     for (const struct category_decl *c = t->categories.first; c; c = c->next) {
         TRY(put_word(b, "category ", &c->name));
         for (const struct category_source *s = c->sources; s; s = s->next) {
             TRY(buf_put_str(b, s->except ? " except" : ""));
             TRY(buf_put_str(b, kinds[s->kind]));
-            TRY(s->kind == CAT_FILE ? put_path(t, b, &s->w) : put_quoted(b, s->w.text));
+            TRY(s->kind == CAT_UT1 || s->kind == CAT_DOMAIN ? put_quoted(b, s->w.text)
+                                                            : put_path(t, b, &s->w));
         }
         TRY(buf_put_str(b, "\n"));
     }

@@ -256,6 +256,7 @@ static const struct statement statements[] = {
     {"divert", p_divert},
     {"crl", p_crl},
     {"lists", p_lists},
+    {"guard", p_guard},
     {"help", p_help},
     {"time-zone", p_time_zone},
     {"node", p_node},

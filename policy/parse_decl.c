@@ -244,7 +244,11 @@ bool p_user(struct parser *p, struct pos at)
 
 static bool category_strings(struct parser *p, struct category_source *proto, struct category_source ***last)
 {
-    static const char *const what[] = {"the name of a list", "the path of a list", "a name"};
+    static const char *const what[] = {
+#define L(id, word, what) what,
+#include "policy/listkind.tbl"
+#undef L
+    };
     do {
         struct category_source *s;
         if (!p_new(p, sizeof *s, &s))
@@ -258,25 +262,28 @@ static bool category_strings(struct parser *p, struct category_source *proto, st
     return true;
 }
 
+static const char *const category_word[] = {
+#define L(id, word, what) word,
+#include "policy/listkind.tbl"
+#undef L
+};
+
 static bool category_part(struct parser *p, struct category_source ***last)
 {
     struct category_source proto = {.except = p_take(p, "except")};
     struct suggest near = suggest_for(p->lx.word.text);
-    suggest_add(&near, SPAN("ut1"));
-    suggest_add(&near, SPAN("file"));
-    suggest_add(&near, SPAN("domain"));
-    suggest_add(&near, SPAN("except"));
-    if (p_take(p, "domain"))
-        proto.kind = CAT_DOMAIN;
-    else if (proto.except)
+    if (proto.except && !p_at(p, "domain"))
         return p_expected(p, "`domain \"...\"` (what is taken out is named one by one)");
-    else if (p_take(p, "file"))
-        proto.kind = CAT_FILE;
-    else if (p_take(p, "ut1"))
-        proto.kind = CAT_UT1;
-    else
-        return p_unknown(p, "`ut1`, `file`, `domain` or `except domain`", &near);
-    return category_strings(p, &proto, last);
+    for (unsigned kind = 0; kind < CAT_N; kind++) {
+        suggest_add(&near, span_str(category_word[kind]));
+        if (!p_take(p, category_word[kind]))
+            continue;
+        proto.kind = (enum category_kind)kind;
+        return category_strings(p, &proto, last);
+    }
+    suggest_add(&near, SPAN("except"));
+    return p_unknown(p, "`ut1`, `file`, `hosts`, `rpz`, `adblock`, `urls`, `domain` or `except domain`",
+                     &near);
 }
 
 bool p_category(struct parser *p, struct pos at)

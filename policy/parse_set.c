@@ -1,4 +1,5 @@
-/* Settings: listen, resolver, trust, workers, private-destinations, divert, crl, lists, help. See parser.h.
+/* Settings: listen, resolver, trust, workers, private-destinations, divert, crl, lists, guard, help. See
+ * parser.h.
  */
 #include "policy/parser.h"
 
@@ -106,6 +107,46 @@ bool p_crl(struct parser *p, struct pos at)
 bool p_lists(struct parser *p, struct pos at)
 {
     return p_once(p, &p->t->set.once_lists, at) && p_string(p, "a folder", &p->t->set.lists);
+}
+
+static bool guard_part(struct parser *p, struct guard_decl *g)
+{
+    struct suggest near = suggest_for(p->lx.word.text);
+    uint64_t per_cent;
+    struct value **last = &g->own;
+    while (*last)
+        last = &(*last)->next;
+    if (p_take(p, "own"))
+        return p_strings(p, "a name of our own", &last);
+    if (p_take(p, "popular"))
+        return p_string(p, "a file of names", &g->popular);
+    if (p_take(p, "seen"))
+        return p_string(p, "a file of names", &g->seen);
+    if (p_take(p, "accepted"))
+        return p_string(p, "a file of names", &g->accepted);
+    if (p_take(p, "shrink")) {
+        if (!p_number(p, 100, "a number of per cent", &per_cent))
+            return false;
+        g->shrink = (unsigned)per_cent;
+        return g->has_shrink = true;
+    }
+    suggest_add(&near, SPAN("own"));
+    suggest_add(&near, SPAN("popular"));
+    suggest_add(&near, SPAN("seen"));
+    suggest_add(&near, SPAN("accepted"));
+    suggest_add(&near, SPAN("shrink"));
+    return p_unknown(p, "`own`, `popular`, `seen`, `accepted` or `shrink`", &near);
+}
+
+bool p_guard(struct parser *p, struct pos at)
+{
+    if (!p_once(p, &p->t->set.once_guard, at))
+        return false;
+    do {
+        if (!guard_part(p, &p->t->set.guard))
+            return false;
+    } while (!p_at_end(p));
+    return true;
 }
 
 bool p_workers(struct parser *p, struct pos at)

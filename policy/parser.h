@@ -77,6 +77,7 @@ bool p_private(struct parser *p, struct pos at);
 bool p_divert(struct parser *p, struct pos at);
 bool p_crl(struct parser *p, struct pos at);
 bool p_lists(struct parser *p, struct pos at);
+bool p_guard(struct parser *p, struct pos at);
 bool p_help(struct parser *p, struct pos at);
 bool p_node(struct parser *p, struct pos at);
 bool p_zone(struct parser *p, struct pos at);

@@ -10,6 +10,11 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
+enum { PAGE = 4096, LARGE_PAGE = 2097152 };
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1; not in the headers of glibc 2.36 */
+#endif
+
 static const size_t record_size[] = {
 #define S(id, type) sizeof(type),
 #include "policy/section.tbl"
@@ -96,7 +101,39 @@ enum rc part_emit(struct part *p, struct buf *out)
     return buf_put(out, span_of(zeros, (size_t)(off - (out->w - start))));
 }
 
-enum rc part_seal(const char *name, span bytes, int *fd)
+void *part_map(int fd, size_t n)
+{
+    if (n < LARGE_PAGE)
+        return mmap(NULL, n, PROT_READ, MAP_SHARED, fd, 0);
+    size_t all = (n + LARGE_PAGE - 1) / PAGE * PAGE + PAGE;
+    uint8_t *room = mmap(NULL, all, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED)
+        return MAP_FAILED;
+    size_t before = (LARGE_PAGE - (uintptr_t)room % LARGE_PAGE) % LARGE_PAGE;
+    size_t end = before + (n + PAGE - 1) / PAGE * PAGE;
+    void *p = mmap(room + before, n, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+    if (p == MAP_FAILED) {
+        munmap(room, all);
+        return MAP_FAILED;
+    }
+    if (before)
+        munmap(room, before);
+    if (end < all)
+        munmap(room + end, all - end);
+    return p;
+}
+
+/* Without large pages small ones do. */
+static void make_large(int fd, size_t n)
+{
+    void *p = n < LARGE_PAGE ? MAP_FAILED : part_map(fd, n);
+    if (p == MAP_FAILED)
+        return;
+    (void)madvise(p, n, MADV_COLLAPSE);
+    munmap(p, n);
+}
+
+static enum rc seal(const char *name, span bytes, bool large, int *fd)
 {
     AUTO_CLOSE int mem = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (mem < 0)
@@ -109,9 +146,21 @@ enum rc part_seal(const char *name, span bytes, int *fd)
             return RC_IO;
         at += (size_t)n;
     }
+    if (large)
+        make_large(mem, bytes.n);
     if (fcntl(mem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
         return RC_IO;
     *fd = mem;
     mem = -1;
     return RC_OK;
+}
+
+enum rc part_seal(const char *name, span bytes, int *fd)
+{
+    return seal(name, bytes, false, fd);
+}
+
+enum rc part_seal_table(const char *name, span bytes, int *fd)
+{
+    return seal(name, bytes, true, fd);
 }

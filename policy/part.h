@@ -25,5 +25,11 @@ size_t part_record(enum section s);
 enum rc part_emit(struct part *p, struct buf *out) MUST_USE;
 /* A memfd with these bytes under all seals. */
 enum rc part_seal(const char *name, span bytes, int *fd) MUST_USE;
+/* The same with large pages (2 MiB) where the kernel gives them, for a table that is read all over: finding
+ * its small pages would cost more than reading them. */
+enum rc part_seal_table(const char *name, span bytes, int *fd) MUST_USE;
+/* Maps n bytes of a part for reading, so that large pages can be used; MAP_FAILED: see errno. munmap() undoes
+ * it. */
+void *part_map(int fd, size_t n);
 
 #endif

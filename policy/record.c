@@ -411,11 +411,29 @@ static void fill_names(struct record *r, const struct snapshot *s)
     }
 }
 
-static void fill_hits(struct record *r, const struct snapshot *s)
+/* A record has no room for long paths: then the file's own name is what tells lists apart. */
+static span list_told(span list)
 {
+    size_t at = list.n;
+    while (list.n > RECORD_LIST && at > 0 && list.p[at - 1] != '/')
+        at--;
+    return list.n > RECORD_LIST ? span_cut(list, at, list.n) : list;
+}
+
+/* Of each category the first entry that says so; a name in none costs nothing. */
+static void fill_hits(struct record *r, const struct snapshot *s, const struct facts *f)
+{
+    struct category_hit said[2 * FACTS_MAX_CATS];
+    size_t n = f->n_cats ? snapshot_category_hits(s, f, said, N_ELEMS(said)) : 0;
     for (unsigned i = 0; i < r->facts.n_cats; i++) {
         uint16_t c = r->facts.cats[i];
-        r->hits[i] = (struct record_hit){.category = c, .name = snapshot_category_name(s, c)};
+        size_t k = 0;
+        while (k < n && (said[k].category != c || said[k].except))
+            k++;
+        r->hits[i] = (struct record_hit){.category = c,
+                                         .line = k < n ? said[k].line : 0,
+                                         .list = k < n ? list_told(said[k].list) : SPAN_NONE,
+                                         .name = snapshot_category_name(s, c)};
     }
 }
 
@@ -451,5 +469,5 @@ void record_fill(struct record *r, const struct snapshot *s, const struct facts 
         r->facts.path = SPAN_NONE;
     }
     fill_names(r, s);
-    fill_hits(r, s);
+    fill_hits(r, s, f);
 }

@@ -10,8 +10,10 @@
 
 #include "gw/base/obj.h"
 #include "policy/image.h"
+#include "policy/part.h"
 #include "policy/schedule.h"
 #include "policy/words.h"
+#include "signatures/catexpr.h"
 
 enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
 
@@ -36,7 +38,7 @@ static enum rc map_part(enum snap_part p, int fd, uint64_t size, struct mapping 
     *out = m;
     if (size == 0)
         return RC_OK;
-    void *bytes = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    void *bytes = part_map(fd, (size_t)size);
     if (bytes == MAP_FAILED)
         return errno == ENOMEM ? RC_NOMEM : RC_BAD;
     m->bytes = span_of(bytes, (size_t)size);
@@ -50,6 +52,19 @@ static void mapping_put(struct mapping *m)
     if (m->bytes.p)
         munmap((void *)(uintptr_t)m->bytes.p, m->bytes.n);
     free(m);
+}
+
+uint64_t snapshot_names(int lists_fd)
+{
+    struct stat st;
+    struct mapping *m = NULL;
+    struct catdb db;
+    uint64_t n = 0;
+    if (fstat(lists_fd, &st) == 0 && map_part(PART_LISTS, lists_fd, (uint64_t)st.st_size, &m) == RC_OK &&
+        catdb_open(m->bytes, &db) == RC_OK)
+        n = db.head.n_names;
+    mapping_put(m);
+    return n;
 }
 
 static enum rc name_it(struct snapshot *s)
@@ -119,15 +134,24 @@ static bool shares(const struct snapshot *s, const struct snapshot *other, enum 
     return other && part_same(&s->manifest.part[p], &other->manifest.part[p]);
 }
 
+/* Views of the two list parts; the expressions are each snapshot's own. */
 static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
 {
     if (!s->part[PART_LISTS])
-        s->cats = (struct catdb){.n_categories = (uint16_t)s->img.n_CATS}; /* nothing asks it */
-    else if (shares(s, other, PART_LISTS))
-        s->cats = other->cats;
+        return RC_OK; /* nothing asks them */
+    if (shares(s, other, PART_LISTS))
+        s->lists = other->lists;
     else
-        TRY(catdb_open(s->part[PART_LISTS]->bytes, &s->cats));
-    return s->cats.n_categories == s->img.n_CATS ? RC_OK : RC_BAD;
+        TRY(catdb_open(s->part[PART_LISTS]->bytes, &s->lists));
+    if (shares(s, other, PART_LISTS_TEXT))
+        s->list_text = other->list_text;
+    else
+        TRY(cattext_open(s->part[PART_LISTS_TEXT]->bytes, &s->list_text));
+    TRY(catexpr_open(s->lists.expressions, s->lists.head.n_lists, &s->exprs));
+    bool belong = s->lists.head.n_lists == s->img.n_LISTCATS &&
+                  s->list_text.head.n_lists == s->img.n_LISTCATS &&
+                  memcmp(s->lists.head.digest, s->list_text.head.digest, sizeof s->lists.head.digest) == 0;
+    return belong ? RC_OK : RC_BAD;
 }
 
 static enum rc open_parts(struct snapshot *s, const int fds[SNAP_PARTS], const struct snapshot *other,
@@ -215,6 +239,7 @@ void snapshot_put(struct snapshot *s)
         return;
     for (unsigned i = 0; i < SNAP_PARTS; i++)
         mapping_put(s->part[i]);
+    catexpr_free(s->exprs);
     free(s->zones);
     free(s);
 }
@@ -263,16 +288,6 @@ span snapshot_user_of(const struct snapshot *s, const struct addr *src)
 {
     uint32_t user = image_addr(&s->img, MAP_USER, src);
     return user == UINT32_MAX ? SPAN_NONE : image_bytes(&s->img, s->img.USERS[user].name);
-}
-
-void snapshot_categories(const struct snapshot *s, struct facts *f)
-{
-    char text[ADDR_TEXT];
-    span name = f->name;
-    if (name.n == 0 && f->dst.family)
-        name = span_str(addr_text(&f->dst, text));
-    f->n_cats =
-        name.n && s->part[PART_LISTS] ? (uint16_t)catdb_find(&s->cats, name, f->cats, FACTS_MAX_CATS) : 0;
 }
 
 uint32_t snapshot_n_rules(const struct snapshot *s)

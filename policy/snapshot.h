@@ -90,8 +90,33 @@ uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src);
 uint16_t snapshot_zone_of_vpn(const struct snapshot *s, span vpn);
 /* User whom the policy itself ties to an address (`user NAME address A`); empty: unidentified. */
 span snapshot_user_of(const struct snapshot *s, const struct addr *src);
-/* Fills f->cats and n_cats from f->name (every parent domain counts) or f->dst for an address literal. */
+/* Fills f->cats, n_cats and cats_open from f->name (every parent domain counts) or f->dst for an address
+ * literal, and from f->path where that is known. */
 void snapshot_categories(const struct snapshot *s, struct facts *f);
+/* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:
+ * for verdicts that would harm if they were wrong. Slower (microseconds). Whether f->cats is another now. */
+bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f);
+/* Which entries put the host of `f` into its categories, and which took it out of one. */
+struct category_hit {
+    uint16_t category;
+    bool except;
+    span list; /* kind and name: `ut1 gambling`; `domain` where the policy itself says so */
+    span file;
+    uint32_t line;
+    span entry; /* as written there */
+};
+/* At most `cap`; spans live as long as the snapshot. Returns how many. For explain and records. */
+size_t snapshot_category_hits(const struct snapshot *s, const struct facts *f, struct category_hit *out,
+                              size_t cap);
+/* How many names are in a lists part; 0 when it is none. */
+uint64_t snapshot_names(int lists_fd);
+/* Entry i of those that are held back for review; false at the end. */
+struct held_entry {
+    span list, file, entry;
+    uint32_t line;
+    const char *why;
+};
+bool snapshot_held(const struct snapshot *s, uint64_t i, struct held_entry *out);
 
 /* ---- texts for logs, pages, explain ---- */
 struct rule_info {

@@ -6,7 +6,7 @@
 #include "gw/base/arena.h"
 #include "gw/base/limits.h"
 #include "gw/base/map.h"
-#include "policy/tree_rule.h"
+#include "policy/tree_lists.h"
 
 /* One stretch of a schedule in local time. Weekly: `days` is a set of weekdays (bit 0 Monday), from_min to
  * to_min minutes of the day (to_min <= from_min: over midnight). Dated: days 0, first to last as days since
@@ -66,20 +66,6 @@ struct group_decl {
     struct group_decl *next;
 };
 
-struct category_source {
-    enum { CAT_UT1, CAT_FILE, CAT_DOMAIN } kind;
-    bool except;
-    struct word w;
-    struct category_source *next;
-};
-
-struct category_decl {
-    struct word name;
-    struct category_source *sources;
-    uint32_t id;
-    struct category_decl *next;
-};
-
 struct host_decl {
     struct word name;
     struct value *addrs;
@@ -125,8 +111,9 @@ struct settings_decl {
     uint32_t workers;
     bool private_block;
     struct word trust, crl, lists, telephone, mail, time_zone;
-    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_help, once_divert,
-        once_time_zone;
+    struct guard_decl guard;
+    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_guard, once_help,
+        once_divert, once_time_zone;
 };
 
 /* A file of the policy. */
@@ -152,6 +139,7 @@ struct tree {
     uint32_t n_files;
     struct settings_decl set;
     span node; /* which node we are */
+    uint32_t n_lists;
     TREE_LIST(zone_decl) zones;
     TREE_LIST(group_decl) groups;
     TREE_LIST(category_decl) categories;

@@ -1,38 +1,62 @@
-/* Host name -> categories: one compact table in mapped memory, built by signatures/catc.
+/* Host or address, and path -> lists: one compact table in mapped memory, built by signatures/catc.
  *
- * An open-addressing table of 8-byte slots (48-bit tag, 16-bit number of a category set) under a keyed hash
- * that is computed label by label from the right, so that all parent domains of a name cost one walk. A name
- * in a list stands for itself and everything below it; an exception takes itself and everything below it out
- * of its category again. Addresses are kept under their canonical text. The view borrows the bytes; a look-up
- * allocates nothing, never reads outside the image whatever its bytes are, and costs at most one bounded
- * probe a label. */
+ * An open-addressing table of 8-byte slots (48-bit tag, 16-bit number of a set of lists) under a keyed hash
+ * that is computed label by label from the right, so that all parent domains of a name cost one walk; before
+ * it a filter of one word a name, so that what is in no list costs no look into the table. A name in a list
+ * stands for itself and everything below it unless its list says otherwise; an exception takes it out of its
+ * list again. A network is a key like a name, tried once for each length that occurs. A URL is its host's
+ * hash continued by the path's segments, tried only for hosts that have one.
+ *
+ * The view borrows the bytes; a look-up allocates nothing, never reads outside the image whatever its bytes
+ * are, and costs at most one bounded probe a label, network length and segment. Two names have the same tag
+ * and place once in 2^48: what must not be wrong asks the text part too (cattext.h). */
 #ifndef SIGNATURES_CATDB_H
 #define SIGNATURES_CATDB_H
 
-#include "gw/base/buf.h"
-
-enum {
-    CATDB_CATEGORIES = 1024, /* numbers a table can hold */
-    CATDB_SETS = 65535,      /* different sets of categories; number 0 means "free slot" */
-};
+#include "gw/base/addr.h"
+#include "signatures/catfmt.h"
 
 /* An open image. */
 struct catdb {
-    const uint64_t *slots;
-    uint64_t n_slots;
-    const uint32_t *set_at; /* n_sets + 1 offsets into members */
-    uint32_t n_sets;
+    struct catfmt_head head;
+    const uint64_t *bloom, *slots;
+    const uint32_t *set_at; /* n_sets + 2 offsets into members */
     const uint16_t *members;
-    uint32_t n_members;
-    uint16_t n_categories;
-    uint64_t n_names;
-    uint64_t seed[4];
+    span expressions; /* for catexpr_open; empty: there are none */
 };
 
-/* Checks header, sizes and every set; BAD when anything is off. `image` must be 8-byte aligned. */
+/* Lists that hold something, a bit each. Only words whose bit in `used` is set mean anything. */
+struct cat_hits {
+    uint16_t used;
+    bool urls; /* the path was not known and could add some */
+    uint64_t in[CATFMT_LISTS / 64], out[CATFMT_LISTS / 64];
+};
+static inline void cat_hits_add(struct cat_hits *hits, unsigned list, bool except)
+{
+    unsigned w = list / 64;
+    if (!(hits->used >> w & 1))
+        hits->in[w] = hits->out[w] = 0;
+    hits->used |= (uint16_t)(1u << w);
+    *(except ? &hits->out[w] : &hits->in[w]) |= UINT64_C(1) << (list % 64);
+}
+
+/* What is looked up: one of name (normalised: lower case, no trailing dot) and addr. */
+struct cat_query {
+    span name;
+    const struct addr *addr;
+    const span *path; /* as in the request; NULL: not known */
+};
+
+/* Checks head, sizes and every set; BAD when anything is off. `image` must be 8-byte aligned. */
 enum rc catdb_open(span image, struct catdb *out) MUST_USE;
-/* Numbers of the categories that hold `name` (normalised: lower case, no trailing dot; or an address as
- * addr_text writes it) or one of its parents, ascending, at most `cap`. Returns how many. */
-size_t catdb_find(const struct catdb *db, span name, uint16_t *out, size_t cap);
+/* False: in no list (hits->used is 0 then). A zeroed db holds nothing. */
+bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits);
+/* Numbers of the lists that hold and do not except it, ascending, at most `cap`. Returns how many. */
+size_t cat_hits_lists(const struct cat_hits *hits, uint16_t *out, size_t cap);
+
+/* Walks the keys under which a query may be found, as catdb_find() does: `fn` gets the text of each key, and
+ * whether it is the whole name (or address) that was asked for. For the text part. */
+typedef void (*cat_key_fn)(void *arg, unsigned kind, span text, bool whole);
+void cat_query_keys(const struct catdb *db, const struct cat_query *q, cat_key_fn fn, void *arg);
 
 #endif

@@ -1,34 +1,103 @@
-/* Layout of a category image, shared by catdb (reader) and catc (writer). Little endian, 8-byte aligned,
- * offsets implied by the counts: header, slots, set offsets, members. */
+/* Layout of the two list parts, shared by their readers (catdb, cattext) and their writer (catc). Little
+ * endian, every section 8-byte aligned and placed by the counts in the head.
+ *
+ * `lists` (hot):  head, filter blocks, slots, set offsets, members, expressions.
+ * `lists-text`:   head, lists, files, bucket offsets, offsets of held records, records, texts. */
 #ifndef SIGNATURES_CATFMT_H
 #define SIGNATURES_CATFMT_H
 
-#include "gw/base/buf.h"
+#include "gw/base/sha256.h"
 
-#define CATFMT_MAGIC   UINT64_C(0x3154414345525250) /* "PRRECAT1" */
-#define CATFMT_VERSION 1
+#define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
+#define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
+#define CATFMT_VERSION 2
 
 enum {
-    CATFMT_MEMBER_OUT = 0x8000, /* member of a set: takes the name out of this category */
+    CATFMT_LISTS = 1024,        /* lists that the parts can number */
+    CATFMT_SETS = 65535,        /* different sets of members; number 0 means "free slot" */
+    CATFMT_LIST = 0x03ff,       /* a member: number of the list, and ... */
+    CATFMT_MEMBER_OUT = 0x8000, /* takes the name out of this list */
+    CATFMT_EXACT = 0x4000,      /* the name itself alone */
+    CATFMT_BELOW = 0x2000,      /* what is below the name alone */
+    CATFMT_URLS = 0x1c00,       /* a member of no list: there are URLs with this host */
     CATFMT_LABELS = 128,        /* more labels than a 253-byte name can have */
+    CATFMT_SEGMENTS = 64,       /* of a path; entries have no more, look-ups stop there */
     CATFMT_PROBES = 512,        /* a table with a longer run of full slots is refused at build */
+    CATFMT_WORDS = 8,           /* a block of the filter: 64 bytes */
+    CATFMT_BLOCK_NAMES = 64,    /* a block for so many names: 16 bits each */
+    CATFMT_BUCKET_NAMES = 4,    /* records in a bucket of the text part, on average */
 };
 
 struct catfmt_head {
     uint64_t magic;
-    uint32_t version;
-    uint32_t n_categories;
-    uint64_t n_names;
-    uint64_t n_slots;
-    uint32_t n_sets; /* sets 1..n_sets; set_at has n_sets + 2 entries, set 0 is empty */
+    uint32_t version, n_lists;
+    uint64_t size;                       /* of the part */
+    uint64_t n_names, n_slots, n_blocks; /* a block is CATFMT_WORDS words of the filter */
+    uint32_t n_sets;                     /* sets 1..n_sets; set_at has n_sets + 2 entries, set 0 is empty */
     uint32_t n_members;
     uint64_t seed[4];
+    uint64_t v4_lengths, v6_lengths[3]; /* bit n: there is a network of n bits */
+    uint8_t digest[SHA256_BYTES];       /* of everything that the parts were made from */
+    uint64_t expr_bytes;                /* the last section: see catexpr.h */
+    uint64_t none[4];                   /* so that blocks begin with cache lines */
 };
 
-/* Where a name lives: first slot to look at, and its tag. */
+struct cattext_head {
+    uint64_t magic;
+    uint32_t version, n_lists;
+    uint64_t size;
+    uint32_t n_files, n_buckets;
+    uint64_t n_records, n_held, record_bytes, text_bytes;
+    uint64_t seed[4];
+    uint8_t digest[SHA256_BYTES];
+    uint8_t options[SHA256_BYTES]; /* of what beside the files decided what is in it */
+};
+
+/* A piece of TEXTS. */
+struct cattext_run {
+    uint32_t at, n;
+};
+
+struct cattext_list {
+    struct cattext_run name; /* kind, a space, name or path: `ut1 gambling` */
+    uint32_t first_file, n_files;
+    uint64_t n_live, n_held;
+};
+
+struct cattext_file {
+    struct cattext_run path;
+    uint32_t list;
+    uint32_t flags; /* CATTEXT_KEPT, CATTEXT_ENDED */
+    uint64_t dev, ino, bytes;
+    int64_t mtime_ns, ctime_ns;
+    uint64_t lines, n_bad, first_bad, n_other; /* other: understood as text, but nothing we can look up */
+    uint64_t serial;                           /* of an RPZ zone; 0: none */
+    uint8_t digest[SHA256_BYTES];
+};
+
+enum {
+    CATTEXT_KEPT = 1,  /* of an earlier part: the file that is there now was not taken */
+    CATTEXT_ENDED = 2, /* its last line ended with a newline */
+};
+
+/* One entry, followed by its key and, where that is written otherwise in the list, the text as written. */
+struct cattext_record {
+    uint32_t line;
+    uint16_t file, key_n, raw_n; /* raw_n 0: as the key */
+    uint8_t kind;                /* enum catkey_kind, with CATTEXT_... in the upper bits */
+    uint8_t held;                /* enum hold: 0 is live */
+};
+
+enum { CATTEXT_KIND = 3, CATTEXT_OUT = 0x80, CATTEXT_EXACT = 0x40, CATTEXT_BELOW = 0x20 };
+
+static inline uint64_t catfmt_align(uint64_t n)
+{
+    return (n + 7) & ~UINT64_C(7);
+}
+
+/* Where a name lives: slot and bucket follow from `at`; `tag` is compared. */
 struct catfmt_key {
-    uint64_t at;
-    uint64_t tag;
+    uint64_t at, tag;
 };
 
 static inline uint64_t catfmt_mum(uint64_t a, uint64_t b)
@@ -37,27 +106,71 @@ static inline uint64_t catfmt_mum(uint64_t a, uint64_t b)
     return (uint64_t)r ^ (uint64_t)(r >> 64);
 }
 
-/* State of the hash after one more label to the left. Chunks of eight bytes; the last one is marked with its
- * length so that label boundaries are part of what is hashed. */
-static inline uint64_t catfmt_label(const uint64_t seed[4], uint64_t h, const uint8_t *p, size_t n)
+/* One chunk of at most 16 bytes, right-aligned behind zeros, and how long it is. */
+static inline uint64_t catfmt_chunk(const uint64_t seed[4], uint64_t h, const uint64_t v[2], size_t n)
 {
-    while (n > 8) {
-        uint64_t v;
-        memcpy(&v, p, 8);
-        h = catfmt_mum(h ^ v, seed[1] | 1) + v;
-        p += 8;
-        n -= 8;
-    }
-    uint64_t v = 0;
-    memcpy(&v, p, n);
-    return catfmt_mum(h ^ v, (seed[1] | 1) ^ ((uint64_t)(n | 16) << 56)) + v;
+    return catfmt_mum(h ^ v[1], (seed[1] | 1) ^ v[0] ^ (uint64_t)n << 56) + (v[0] ^ v[1]);
 }
 
-static inline struct catfmt_key catfmt_key(const uint64_t seed[4], uint64_t h, uint64_t n_slots)
+/* State of the hash after one more label to the left, or one more segment of a path: chunks of 16 bytes from
+ * the end, the last one marked with its length so that boundaries are part of what is hashed. */
+static inline uint64_t catfmt_label(const uint64_t seed[4], uint64_t h, const uint8_t *p, size_t n)
 {
-    uint64_t a = catfmt_mum(h ^ seed[2], UINT64_C(0x9fb21c651e98df25));
-    uint64_t b = catfmt_mum(h ^ seed[3], UINT64_C(0xa0761d6478bd642f));
-    return (struct catfmt_key){(uint64_t)(((unsigned __int128)b * n_slots) >> 64), a >> 16};
+    uint64_t v[2];
+    for (; n > 16; n -= 16) {
+        memcpy(v, p + n - 16, 16);
+        h = catfmt_chunk(seed, h, v, 17);
+    }
+    v[0] = v[1] = 0;
+    memcpy((uint8_t *)v + 16 - n, p, n);
+    return catfmt_chunk(seed, h, v, n);
+}
+
+/* The same for what has 16 readable bytes before it: no branch on the length. */
+static inline uint64_t catfmt_label_padded(const uint64_t seed[4], uint64_t h, const uint8_t *p, size_t n)
+{
+    uint64_t v[2];
+    for (; n > 16; n -= 16) {
+        memcpy(v, p + n - 16, 16);
+        h = catfmt_chunk(seed, h, v, 17);
+    }
+    memcpy(v, p + n - 16, 16);
+    size_t high = n < 8 ? n : 8, low = n - high;
+    v[1] &= high == 0 ? 0 : ~UINT64_C(0) << (64 - 8 * high);
+    v[0] &= low == 0 ? 0 : ~UINT64_C(0) << (64 - 8 * low);
+    return catfmt_chunk(seed, h, v, n);
+}
+
+static inline struct catfmt_key catfmt_key(const uint64_t seed[4], uint64_t h)
+{
+    return (struct catfmt_key){catfmt_mum(h ^ seed[2], UINT64_C(0x9fb21c651e98df25)), h};
+}
+
+/* `at` scaled to [0, n). */
+static inline uint64_t catfmt_place(uint64_t at, uint64_t n)
+{
+    return (uint64_t)(((unsigned __int128)at * n) >> 64);
+}
+
+/* The filter. A name and all below it have one block, chosen by the hash of its last labels (the base), so
+ * that a look-up of a name and all its parents costs one cache line; the word in it and four bits are the
+ * key's own. The base is two labels, or three where the second is as short as in co.uk; a shorter name is its
+ * own. */
+static inline bool catfmt_is_base(size_t level, size_t label_n)
+{
+    return level == 2 || (level == 1 && label_n > 3);
+}
+
+static inline uint64_t catfmt_bloom(uint64_t tag)
+{
+    return UINT64_C(1) << (tag & 63) | UINT64_C(1) << (tag >> 6 & 63) | UINT64_C(1) << (tag >> 12 & 63) |
+           UINT64_C(1) << (tag >> 18 & 63);
+}
+
+/* Word of the key in the block at `base`, of n_blocks. */
+static inline uint64_t catfmt_word(uint64_t base, uint64_t tag, uint64_t n_blocks)
+{
+    return catfmt_place(base, n_blocks) * CATFMT_WORDS + (tag >> 24 & (CATFMT_WORDS - 1));
 }
 
 #endif

@@ -1,11 +1,9 @@
-/* Interned sets of category members; see catset.h. */
+/* Interned sets of members; see catset.h. */
 #include "signatures/catset.h"
 
 #include <stdlib.h>
 
-#include "signatures/catdb.h"
-
-enum { MEMBERS_MOST = 2 * CATDB_CATEGORIES };
+#include "signatures/catfmt.h"
 
 static enum rc grow(struct catset *s)
 {
@@ -56,7 +54,7 @@ static enum rc intern(struct catset *s, const uint16_t *members, uint32_t n, uin
         *out = (uint32_t)(uintptr_t)known;
         return RC_OK;
     }
-    if (s->n_sets == CATDB_SETS)
+    if (s->n_sets == CATFMT_SETS)
         return RC_LIMIT;
     if (s->n_sets + 1 == s->cap)
         TRY(grow(s));
@@ -94,7 +92,9 @@ enum rc catset_with(struct catset *s, uint16_t set, uint16_t member, uint16_t *o
     uint16_t key[2] = {set, member};
     uint32_t result = (uint32_t)(uintptr_t)map_find(&s->steps, span_of(key, sizeof key));
     if (result == 0) {
-        uint16_t members[MEMBERS_MOST + 1];
+        uint16_t members[CATSET_MEMBERS + 1];
+        if (s->sizes[set] == CATSET_MEMBERS)
+            return RC_LIMIT;
         uint32_t n = insert(s, set, member, members);
         TRY(intern(s, members, n, &result));
         TRY(map_put(&s->steps, span_of(key, sizeof key), (void *)(uintptr_t)result));

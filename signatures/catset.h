@@ -1,10 +1,13 @@
-/* Interns sets of category members (small sorted lists) while a table is built: set number + member -> set
- * number. */
+/* Interns sets of members (small sorted lists of lists with flags, see catfmt.h) while a table is built: set
+ * number
+ * + member -> set number. */
 #ifndef SIGNATURES_CATSET_H
 #define SIGNATURES_CATSET_H
 
 #include "gw/base/buf.h"
 #include "gw/base/map.h"
+
+enum { CATSET_MEMBERS = 4096 };
 
 struct catset {
     struct map steps;    /* (set, member) -> set + 1 */
@@ -17,7 +20,8 @@ struct catset {
 
 enum rc catset_init(struct catset *s) MUST_USE;
 void catset_fini(struct catset *s);
-/* Number of the set that has all of `set` and `member` too. LIMIT above CATDB_SETS. */
+/* Number of the set that has all of `set` and `member` too. LIMIT above CATFMT_SETS, or when
+ * the set would hold more than CATSET_MEMBERS. */
 enum rc catset_with(struct catset *s, uint16_t set, uint16_t member, uint16_t *out) MUST_USE;
 static inline uint32_t catset_size(const struct catset *s, uint32_t set)
 {

@@ -61,7 +61,7 @@ static int check_file(struct check *c, bool print, const char *file)
                                 .built = check_more,
                                 .said = said,
                                 .arg = c};
-    int fds[SNAP_PARTS] = {-1, -1};
+    int fds[SNAP_PARTS];
     uint8_t hash[SNAP_HASH];
     struct buf diag = {0};
     if (c->ctl->json)

@@ -221,6 +221,10 @@ static void walk(json_t *chain, struct explain_subject *s, struct facts *f, stru
     }
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
     f->decrypted = f->tls;
+    uint16_t before = f->n_cats;
+    snapshot_categories(s->snap, f); /* the path may add some */
+    if (f->n_cats != before)
+        chain_categories(chain, s);
     decide_step(chain, s, f, STEP_REQUEST, v);
 }
 

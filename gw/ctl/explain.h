@@ -35,6 +35,8 @@ struct explain_subject {
 void chain_say(json_t *chain, const char *step, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Who asked for what, as the policy sees it: zone, identity, groups, hello or request, categories. */
 void chain_facts(json_t *chain, const struct explain_subject *s);
+/* Its categories again, with the entries that say so: for when the path, known now, has changed them. */
+void chain_categories(json_t *chain, const struct explain_subject *s);
 /* One step of the way: its rules until the one that decided, then the verdict. */
 void chain_decision(json_t *chain, const struct explain_subject *s);
 /* The verdict in one sentence; the caller frees it. */

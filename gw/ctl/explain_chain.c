@@ -105,17 +105,33 @@ static void say_request(json_t *chain, const struct explain_subject *s)
                   f->upload ? ", an upload" : "");
 }
 
-static void say_categories(json_t *chain, const struct explain_subject *s)
+/* "streaming: ut1 radio, /lists/radio/domains, line 3: `video.example`"; what `except` took out is said too.
+ */
+static void say_hit(json_t *chain, const struct snapshot *snap, const struct category_hit *h)
+{
+    span name = snapshot_category_name(snap, h->category);
+    bool own = span_eq(h->list, SPAN("domain")); /* then the file is the policy's */
+    bool named = span_has_suffix(h->list, h->file);
+    span file = named ? SPAN_NONE : h->file;
+    chain_say(chain, "category", "%.*s%s: %.*s%s%.*s, line %u: `%.*s`", SHOW(name), h->except ? ", not" : "",
+              (int)h->list.n, (const char *)h->list.p,
+              named ? ""
+              : own ? " in "
+                    : ", ",
+              (int)file.n, file.n ? (const char *)file.p : "", (unsigned)h->line, SHOW(h->entry));
+}
+
+void chain_categories(json_t *chain, const struct explain_subject *s)
 {
     const struct facts *f = s->facts;
     if (!(f->known & FACT_BIT(NAME)))
         return;
+    struct category_hit hit[HITS_SHOWN];
+    size_t n = snapshot_category_hits(s->snap, f, hit, HITS_SHOWN);
     if (f->n_cats == 0)
         chain_say(chain, "category", "none: the name is in no list");
-    for (unsigned i = 0; i < f->n_cats; i++) {
-        span name = snapshot_category_name(s->snap, f->cats[i]);
-        chain_say(chain, "category", "%.*s", SHOW(name));
-    }
+    for (size_t i = 0; i < n; i++)
+        say_hit(chain, s->snap, &hit[i]);
 }
 
 static void say_time(json_t *chain, const struct explain_subject *s)
@@ -140,7 +156,7 @@ void chain_facts(json_t *chain, const struct explain_subject *s)
     say_zone(chain, s);
     say_identity(chain, s);
     say_request(chain, s);
-    say_categories(chain, s);
+    chain_categories(chain, s);
 }
 
 /* ---- rules ---- */

@@ -78,6 +78,8 @@ static void run(struct flow *f, const struct snapshot *snap, struct facts *x, st
     int64_t before_ns = clock_mono_ns();
     snapshot_categories(snap, x);
     decide(snap, x, &v);
+    if (v.action != ACT_ALLOW && v.category != CATEGORY_NONE && snapshot_categories_confirm(snap, x))
+        decide(snap, x, &v); /* two names that the table cannot tell apart */
     int64_t took_ns = clock_mono_ns() - before_ns;
     struct judged j = {.action = v.action,
                        .why = v.why,

@@ -28,12 +28,11 @@ static enum rc answer(struct role_ctx *ctx, enum rc result, const struct compile
                       const int fds[SNAP_PARTS])
 {
     struct buf b = {0};
-    struct parts_answer a = {
-        .rc = result, .outcome = made->outcome, .manifest = made->manifest, .lists = made->lists};
+    struct parts_answer a = {.rc = result, .outcome = made->outcome, .manifest = made->manifest};
     int send[SNAP_PARTS];
     size_t n = 0;
     for (unsigned i = 0; result == RC_OK && i < PART_GRANTS; i++) {
-        if (i != PART_POLICY && made->outcome != LISTS_BUILT)
+        if (i != PART_POLICY && made->outcome != LISTS_BUILT && made->outcome != LISTS_KEPT)
             continue;
         a.made |= 1u << i;
         send[n++] = fds[i];
@@ -51,7 +50,7 @@ static enum rc compile(struct role_ctx *ctx, const struct parts_ask *ask, const 
     uint8_t hash[SNAP_HASH] = {0};
     struct buf diag = {0};
     struct compile_made made = {0};
-    struct compile_prev prev = {.manifest = ask->manifest, .lists = ask->lists};
+    struct compile_prev prev = {.manifest = ask->manifest};
     struct compile_opts opts = {.time_s = clock_wall_s(), .progress = progress, .made = &made};
     prev.fds[PART_LISTS] = lists[0];
     prev.fds[PART_LISTS_TEXT] = lists[1];

@@ -10,12 +10,24 @@
 #include "gw/proc/control_int.h"
 #include "gw/proc/sandbox.h"
 
-enum { HELD_MOST_S = 3600 };
+enum { HELD_MOST_S = 3600, HELD_SHOWN = 10000 };
 
 static const char *text_of(json_t *request, const char *key)
 {
     const char *s = json_string_value(json_object_get(request, key));
     return s ? s : "";
+}
+
+/* A policy file may hold any bytes, and its diagnostics quote it. */
+static json_t *as_text(span s)
+{
+    json_t *text = json_stringn((const char *)s.p, s.n);
+    AUTO_FREE char *plain = text ? NULL : malloc(s.n + 1);
+    if (text || !plain)
+        return text ? text : json_string("");
+    for (size_t i = 0; i < s.n; i++)
+        plain[i] = s.p[i] < 0x80 ? (char)s.p[i] : '?';
+    return json_stringn(plain, s.n);
 }
 
 /* ---- show processes, show gateway ---- */
@@ -57,6 +69,18 @@ static void say_gateway(struct client *c)
                             "workers", (int)m->n_workers, "log_events", (json_int_t)m->log_events,
                             "log_bytes", (json_int_t)m->log_bytes, "log_errno", (int)m->log_errno,
                             "ring_bytes", (json_int_t)waiting, "zones_exempt", (int)grants_n_exempt(m)));
+}
+
+/* What lists hold back from going live. */
+static void show_held(struct client *c)
+{
+    const struct snapshot *snap = c->owner->m->policy.snap;
+    struct held_entry h;
+    for (uint64_t i = 0; i < HELD_SHOWN && snap && snapshot_held(snap, i, &h); i++)
+        client_say(c,
+                   json_pack("{s:{s:o, s:o, s:i, s:o, s:s}}", "held", "list", as_text(h.list), "file",
+                             as_text(h.file), "line", (int)h.line, "entry", as_text(h.entry), "why", h.why));
+    client_done(c, NULL);
 }
 
 /* ---- show of the workers ---- */
@@ -130,6 +154,8 @@ static void show(struct client *c, json_t *request)
         control_snapshots(c);
     } else if (strcmp(what, "rules") == 0) {
         control_rules(c);
+    } else if (strcmp(what, "held") == 0) {
+        show_held(c);
     } else {
         if (strcmp(what, "counters") == 0)
             say_gateway(c);
@@ -138,18 +164,6 @@ static void show(struct client *c, json_t *request)
 }
 
 /* ---- reload ---- */
-
-/* A policy file may hold any bytes, and its diagnostics quote it. */
-static json_t *as_text(span s)
-{
-    json_t *text = json_stringn((const char *)s.p, s.n);
-    AUTO_FREE char *plain = text ? NULL : malloc(s.n + 1);
-    if (text || !plain)
-        return text ? text : json_string("");
-    for (size_t i = 0; i < s.n; i++)
-        plain[i] = s.p[i] < 0x80 ? (char)s.p[i] : '?';
-    return json_stringn(plain, s.n);
-}
 
 static void on_reloaded(struct master *m, uint64_t token, enum rc rc, span diag)
 {

@@ -46,7 +46,7 @@ void force_last(struct master *m)
     struct last_lists *l = &m->last;
     if (kept_latest(&m->kept, &s) != RC_OK)
         return;
-    *l = (struct last_lists){.there = true, .manifest = s.manifest, .lists = s.lists};
+    *l = (struct last_lists){.there = true, .manifest = s.manifest};
     for (size_t i = 0; i < SNAP_PARTS; i++)
         l->fd[i] = -1;
     for (unsigned i = PART_LISTS; i <= PART_LISTS_TEXT; i++) {
@@ -95,7 +95,6 @@ static void keep(struct master *m, const struct policy *new, const struct kept_s
     struct kept_snapshot s = *from;
     struct buf err = {0};
     s.manifest = *snapshot_manifest(new->snap);
-    s.lists = new->lists;
     if (kept_put(&m->kept, &s, new->fd, &err) != RC_OK)
         log_error("alarm: decisions under policy %s cannot be repeated later: %.*s",
                   snapshot_short(new->snap), (int)buf_len(&err), (const char *)buf_span(&err).p);
@@ -194,7 +193,6 @@ enum rc force_grants(struct master *m)
     struct manifest manifest = *snapshot_manifest(old.snap);
     struct kept_snapshot from = {.loaded_s = clock_wall_s(), .who = "grants"};
     policy_init(&new);
-    new.lists = old.lists;
     enum rc rc = force_complete(m, &new, &manifest);
     if (rc != RC_OK) {
         policy_drop(&new);

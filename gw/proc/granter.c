@@ -15,7 +15,7 @@
 #include "policy/manifest.h"
 #include "policy/part.h"
 
-enum { ASKED_FDS = 3 }; /* directory, policy, lists */
+enum { ASKED_FDS = 4 }; /* directory, policy, both parts of lists */
 
 struct asked {
     struct role_ctx *ctx;
@@ -195,16 +195,15 @@ static enum rc answer(struct asked *a, enum rc rc)
     return sent;
 }
 
-/* Parts that a question does not need are empty ones. */
+/* No grant takes part in what is asked here: that part is an empty one. */
 static enum rc open_policy(struct asked *a, struct manifest *m, const int *fds)
 {
-    int parts[SNAP_PARTS] = {-1};
+    int parts[SNAP_PARTS];
     parts[PART_POLICY] = fds[1];
     parts[PART_LISTS] = fds[2];
-    TRY(part_seal("perron-none", SPAN_NONE, &parts[PART_LISTS_TEXT]));
-    parts[PART_GRANTS] = parts[PART_LISTS_TEXT];
+    parts[PART_LISTS_TEXT] = fds[3];
+    TRY(part_seal("perron-none", SPAN_NONE, &parts[PART_GRANTS]));
     enum rc rc = part_identify(parts[PART_GRANTS], &m->part[PART_GRANTS]);
-    m->part[PART_LISTS_TEXT] = m->part[PART_GRANTS];
     if (rc == RC_OK)
         rc = snapshot_open_as(m, parts, NULL, &a->snap);
     close(parts[PART_GRANTS]);

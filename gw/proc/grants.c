@@ -136,12 +136,12 @@ static enum rc ask_granter(struct master *m, span words, int dir)
     struct buf b = {0};
     const struct manifest none = {0};
     const struct policy *p = &m->policy;
-    const int fds[3] = {dir, p->fd[PART_POLICY], p->fd[PART_LISTS]};
+    const int fds[4] = {dir, p->fd[PART_POLICY], p->fd[PART_LISTS], p->fd[PART_LISTS_TEXT]};
     enum rc rc = manifest_put(&b, p->snap ? snapshot_manifest(p->snap) : &none);
     if (rc == RC_OK)
         rc = buf_put(&b, words);
     if (rc == RC_OK)
-        child_send(&m->single[ROLE_GRANTER], MSG_GRANT_ASK, buf_span(&b), fds, p->snap ? 3 : 1);
+        child_send(&m->single[ROLE_GRANTER], MSG_GRANT_ASK, buf_span(&b), fds, p->snap ? 4 : 1);
     buf_fini(&b);
     return rc;
 }

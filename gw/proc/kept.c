@@ -102,8 +102,7 @@ static json_t *describe(const struct kept_snapshot *s)
         json_object_set_new(parts, part_name(i),
                             json_pack("{s:o, s:I}", "hash", hex(s->manifest.part[i].hash), "size",
                                       (json_int_t)s->manifest.part[i].size));
-    return json_pack("{s:o, s:o, s:o, s:I, s:s, s:s}", "parts", parts, "lists_shape", hex(s->lists.shape),
-                     "lists_content", hex(s->lists.content), "loaded", (json_int_t)s->loaded_s, "who", s->who,
+    return json_pack("{s:o, s:I, s:s, s:s}", "parts", parts, "loaded", (json_int_t)s->loaded_s, "who", s->who,
                      "file", s->file);
 }
 
@@ -173,8 +172,6 @@ static enum rc read_snapshot(const struct kept *k, const char *name, struct kept
         return RC_BAD;
     json_t *o = json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES, NULL);
     bool good = read_parts(json_object_get(o, "parts"), &s->manifest) &&
-                read_hash(o, "lists_shape", s->lists.shape) &&
-                read_hash(o, "lists_content", s->lists.content) &&
                 read_text(o, "who", s->who, sizeof s->who) && read_text(o, "file", s->file, sizeof s->file);
     s->loaded_s = json_integer_value(json_object_get(o, "loaded"));
     json_decref(o);

@@ -19,7 +19,6 @@ enum { KEPT_WHO = 64, KEPT_FILE = 1024 };
 struct kept_snapshot {
     uint8_t name[SNAP_HASH];
     struct manifest manifest;
-    struct lists_id lists;
     int64_t loaded_s;
     char who[KEPT_WHO], file[KEPT_FILE];
 };

@@ -9,7 +9,6 @@
 struct parts_ask {
     bool prev, ca;
     struct manifest manifest; /* in force */
-    struct lists_id lists;
     span path;
 };
 
@@ -19,7 +18,6 @@ struct parts_answer {
     enum lists_outcome outcome;
     uint32_t made; /* bit set of enum snap_part */
     struct manifest manifest;
-    struct lists_id lists;
 };
 
 enum rc parts_ask_put(struct buf *b, const struct parts_ask *a) MUST_USE;

@@ -14,7 +14,6 @@ struct child;
 struct policy {
     int fd[SNAP_PARTS]; /* -1: none yet */
     struct snapshot *snap;
-    struct lists_id lists;
 };
 
 /* Lists that were in force when the gateway was last stopped, until the first policy is: they are not built
@@ -23,7 +22,6 @@ struct last_lists {
     bool there;
     int fd[SNAP_PARTS]; /* of lists alone */
     struct manifest manifest;
-    struct lists_id lists;
 };
 
 /* The grants part in force: it belongs to no policy and stays when one is replaced. */

@@ -236,8 +236,7 @@ static void on_compiled(struct master *m, span payload, int *fds, size_t n_fds)
         refuse(m, "the compiled policy is damaged; please report it");
         return;
     }
-    new.lists = a.lists;
-    m->reload.lists_held = a.outcome == LISTS_HELD;
+    m->reload.lists_held = a.outcome == LISTS_HELD || a.outcome == LISTS_KEPT;
     bring(m, &new, &a.manifest);
 }
 
@@ -263,10 +262,7 @@ static void ask_compiler(struct master *m, const char *path)
     const struct policy *p = &m->policy;
     AUTO_CLOSE int ca = state_ca_dir(&m->state);
     const struct last_lists *last = &m->last;
-    struct parts_ask ask = {.prev = p->snap || last->there,
-                            .ca = ca >= 0,
-                            .lists = p->snap ? p->lists : last->lists,
-                            .path = span_str(path)};
+    struct parts_ask ask = {.prev = p->snap || last->there, .ca = ca >= 0, .path = span_str(path)};
     const int *lists = p->snap ? p->fd : last->fd;
     int fds[3];
     size_t n = 0;
@@ -331,7 +327,6 @@ static enum rc fetch(struct master *m, const struct kept_snapshot *s, struct pol
             continue; /* it is in force */
         TRY(kept_part(&m->kept, i, &s->manifest.part[i], &new->fd[i], err));
     }
-    new->lists = s->lists;
     return RC_OK;
 }
 

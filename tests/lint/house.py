@@ -27,7 +27,7 @@ LAYERS = {
     "gw/proc": "gw/base gw/ipc gw/net gw/tls gw/http gw/ident policy certs signatures gw/inspect gw/siem gw/portal "
                "gw/flow gw/vpn",
     "gw": "gw/base gw/ipc gw/proc policy certs gw/ctl",
-    "gw/ctl": "gw/base gw/ipc gw/proc gw/siem policy certs gw",
+    "gw/ctl": "gw/base gw/ipc gw/proc gw/siem policy certs signatures gw",
     "bench": "gw/base gw/net gw/tls gw/http gw/flow policy gw/siem certs signatures",
 }
 # Tables of names that a folder may read although it may not include the folder they stand in.

@@ -1,6 +1,7 @@
 """perronctl explain: the same answer as the gateway gave, for a request that is described and for a decision that was
 made; the chain names who, what, each rule until the one that decided, and the policy of then."""
 import json
+import re
 
 from client import PEOPLE
 from gateway import policy
@@ -55,7 +56,7 @@ def test_the_chain_goes_through_the_rules_in_order(own_gateway):
     assert lines == sorted(lines) and len(lines) > 1
     assert "lan" in steps(said, "zone")[0]
     assert "the policy" in steps(said, "identity")[0]
-    assert steps(said, "category") == ["streaming"]
+    assert re.fullmatch(r"streaming: domain in .*site\.policy, line \d+: `video\.example`", *steps(said, "category"))
     assert any("pupils" in t for t in steps(said, "group"))
     in_force = [s["snapshot"]["hash"] for s in gw.show("snapshots") if s["snapshot"]["in_force"]]
     assert steps(said, "snapshot") == in_force
@@ -82,6 +83,31 @@ def test_a_code_leads_to_its_decision_under_the_policy_of_then(lab, own_gateway)
     then = explained(gw, "--snapshot", steps(first, "snapshot")[0][:16], "--from", PEOPLE["pupil"].v4,
                      "https://video.example/")
     assert then["action"] == "block"
+
+
+def test_lists_lines_and_entries_are_named(lab, own_gateway):
+    listing = lab.folder / "a-list-with-a-name-too-long-for-a-record-with-its-path.txt"
+    listing.write_text("# a comment\nother.example\nvideo.example\ncdn.example\n")
+    (lab.folder / "paths.txt").write_text("files.example/secret/\n")
+    settings = (f'category listed file "{listing}" except domain "cdn.example"\n'
+                f'category secret urls "{lab.folder}/paths.txt"\n')
+    gw = own_gateway(policy(lab, web="  block category listed, secret\n", settings=settings))
+    said = explained(gw, "--from", PEOPLE["agent"].v4, "https://www.video.example/")
+    assert f"listed: file {listing}, line 3: `video.example`" in steps(said, "category")
+    said = explained(gw, "--from", PEOPLE["agent"].v4, "https://cdn.example/")
+    assert f"listed: file {listing}, line 4: `cdn.example`" in steps(said, "category")
+    assert any(t.startswith("listed, not: domain in ") and t.endswith(": `cdn.example`")
+               for t in steps(said, "category"))
+    assert said["action"] == "allow"
+    # What the path alone decides is told once the path is known.
+    said = explained(gw, "--from", PEOPLE["agent"].v4, "https://files.example/secret/1")
+    assert said["action"] == "block" and said["rule"].startswith("block category listed, secret")
+    assert [t.split(":")[0] for t in steps(said, "category")] == ["none", "secret"]
+    assert steps(said, "category")[1].endswith(", line 1: `files.example/secret/`")
+    # A decision that was made names the list and its line from the record alone.
+    refused = lab.curl("agent", "https://video.example/hello", "-H", "Accept: text/html")
+    told = [t for t in steps(by_code(gw, refused.code), "category") if t.startswith("listed")]
+    assert told == [f"listed: {listing.name[:40]}, line 3"]
 
 
 def test_a_grant_is_named(lab, own_gateway):

@@ -35,6 +35,14 @@ category eid domain "eid.example"
 schedule class-hours mon-fri 08:15-12:00 13:00-16:30
 schedule exam 2027-06-01 08:00-12:00
 """
+# Files beside the policy, in lists/.
+LISTS = {"private.txt": "private.example\n",
+         "popular.csv": "1,popular.example\n",
+         "accepted.txt": "known.example looked at\n",
+         "pests.hosts": "0.0.0.0 track.example\n",
+         "malware.rpz": "evil.example CNAME .\n*.evil.example CNAME .\n",
+         "trackers.txt": "||banner.example^\n@@||good.banner.example^\n",
+         "clips.txt": "learn.example/clips/long\nvideo.example/watch\n"}
 BEHIND = "web { allow any }\n"
 
 
@@ -77,7 +85,8 @@ def check(folder, text):
     for name in ("social_networks", "audio-video", "radio"):
         (folder / "ut1" / name).mkdir(exist_ok=True)
         (folder / "ut1" / name / "domains").write_text(f"{name.replace('_', '-')}.example\n")
-    (folder / "lists/private.txt").write_text("private.example\n")
+    for name, lines in LISTS.items():
+        (folder / "lists" / name).write_text(lines)
     (folder / "parts/a.policy").write_text("host printer 10.0.0.9\n")
     (folder / "schools/seraing.policy").write_text('web { block category streaming }\n')
     (folder / "schools/huy.policy").write_text('web { allow category streaming domain "a.media.example" }\n')
@@ -114,12 +123,13 @@ def table_words(path, macro):
 def test_every_word_stands_in_an_example():
     text = " ".join(EXAMPLES.values())
     words = table_words("policy/verb.tbl", "V") + table_words("policy/noun.tbl", "N") + \
-        table_words("policy/event.tbl", "O")
+        table_words("policy/event.tbl", "O") + table_words("policy/listkind.tbl", "L")
     statements = re.findall(r'^    \{"([a-z-]+)", p_\w+\},$', (ROOT / "policy/parse.c").read_text(), re.M)
     assert len(words) > 30 and len(statements) > 20
     others = ["except", "outside", "since", "until", "owner", "ticket", "reason", "name", "purpose", "quic refuse",
               "safe-search", "youtube strict", "youtube moderate", "quota", "header", "ldap", "radius class", "stale",
-              "vpn site", "vpn remote", "ca none", "source keep", "unidentified", "user", "none"]
+              "own", "popular", "seen", "accepted",
+              "shrink", "vpn site", "vpn remote", "ca none", "source keep", "unidentified", "user", "none"]
     missing = [w for w in words + statements + others if not re.search(rf"(?<![\w-]){w}(?![\w-])", text)]
     assert missing == []
 

@@ -1,4 +1,5 @@
 /* A policy part from anybody: refused, or safe to ask in every way. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "gw/base/obj.h"
@@ -7,20 +8,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Categories as many as the part says, so that it is not refused for that alone. */
-static int category_part(uint16_t n)
+/* Lists as many as the part says, so that it is not refused for that alone. */
+static void list_parts(uint32_t n, int fds[SNAP_PARTS])
 {
     struct catc *c;
-    struct buf image = {0};
-    int fd = -1;
+    struct buf hot = {0}, text = {0};
+    char name[16];
     gw_assert(catc_new(&c) == RC_OK);
-    for (uint16_t i = 0; i < n && i < 8; i++)
-        gw_assert(catc_add_name(c, SPAN("c.test"), i, false) == RC_OK);
-    gw_assert(catc_finish(c, n, &image) == RC_OK);
-    gw_assert(part_seal("fuzz", buf_span(&image), &fd) == RC_OK);
+    for (uint32_t i = 0; i < n; i++) {
+        snprintf(name, sizeof name, "l%u", i);
+        gw_assert(catc_list(c, span_str(name)) == RC_OK);
+        gw_assert(catc_text(c, name, LIST_PLAIN, SPAN("c.test\nu.test/a\n")) == RC_OK);
+    }
+    gw_assert(catc_read(c) == RC_OK && catc_finish(c, &hot, &text) == RC_OK);
+    gw_assert(part_seal("fuzz", buf_span(&hot), &fds[PART_LISTS]) == RC_OK);
+    gw_assert(part_seal("fuzz", buf_span(&text), &fds[PART_LISTS_TEXT]) == RC_OK);
     catc_free(c);
-    buf_fini(&image);
-    return fd;
+    buf_fini(&hot);
+    buf_fini(&text);
 }
 
 /* Facts of every kind. */
@@ -62,8 +67,11 @@ static void ask(const struct snapshot *s, const char *src, const char *name, con
     struct facts f;
     struct verdict v;
     struct group_hit hits[4];
+    struct category_hit cat_hits[16];
     int64_t until;
     fill(s, &f, src, name, user);
+    gw_assert(snapshot_category_hits(s, &f, cat_hits, 16) <= 16);
+    (void)snapshot_categories_confirm(s, &f);
     for (unsigned i = 0; i < 12; i++) {
         f.step = (enum step)(i % STEP_N);
         f.known = i < 4 ? FACT_BIT(SRC) : ~UINT64_C(0) >> (64 - FACT_N);
@@ -92,14 +100,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_assert(aligned);
     memcpy(aligned, data, size);
     enum rc rc = image_open(span_of(aligned, size), &img);
-    uint32_t n_cats = rc == RC_OK ? img.n_CATS : 0;
+    uint32_t n_lists = rc == RC_OK ? img.n_LISTCATS : 0;
     free(aligned);
-    if (rc != RC_OK)
+    if (rc != RC_OK || n_lists > 64)
         return 0;
     gw_assert(part_seal("fuzz", span_of(data, size), &fds[0]) == RC_OK);
-    fds[1] = category_part((uint16_t)n_cats);
-    for (unsigned i = PART_LISTS_TEXT; i < SNAP_PARTS; i++)
-        gw_assert(part_seal("fuzz", SPAN_NONE, &fds[i]) == RC_OK);
+    list_parts(n_lists, fds);
+    gw_assert(part_seal("fuzz", SPAN_NONE, &fds[PART_GRANTS]) == RC_OK);
     gw_assert(snapshot_open(fds, NULL, &s) == RC_OK);
     ask(s, "10.0.0.9", "x.c.test", "u");
     ask(s, "172.16.0.1", "", "");

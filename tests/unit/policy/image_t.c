@@ -8,6 +8,8 @@
 #include "policy/part.h"
 #include "tests/unit/policy/snap_help.h"
 
+#define LIST "tests/policy/lists/some-good-lines.txt"
+
 static const char POLICY[] = ZONES
     "host h 10.0.0.1\ngroup g user \"u\", \"v\"\ngroup n network 10.4.0.0/16\nuser \"u\" address 10.0.0.9\n"
     "zone far vpn site \"far\"\ngroup l ldap \"cn=l,dc=test\" stale 1h\ngroup r radius class \"r\"\n"
@@ -19,6 +21,7 @@ static const char POLICY[] = ZONES
     " log application tor purpose net\n masquerade from lan to internet\n}\n"
     "content {\n block signature severity 1-2\n forbid virus\n block type executable during night\n"
     " log pattern iban purpose leak\n}\ndns { block domain \"bad.test\" }\n"
+    "category l file \"%s/" LIST "\" except domain \"e.c.test\"\n"
     "category c domain \"c.test\"\ncategory d domain \"d.c.test\", \"192.0.2.1\"\nresolver 10.0.0.53\nlisten "
     "explicit :3128\n"
     "tls {\n exempt category c for g\n exempt certificate asks-client-certificate category d\n allow "
@@ -39,8 +42,11 @@ static size_t sizes[FULL];
 
 static int setup(void **state)
 {
+    static char policy[8192], here[4096];
     (void)state;
-    compile_text(POLICY, &whole);
+    assert_non_null(getcwd(here, sizeof here));
+    snprintf(policy, sizeof policy, POLICY, here);
+    compile_text(policy, &whole);
     if (whole.rc != RC_OK || whole.diag[0])
         print_error("%s", whole.diag);
     assert_int_equal(whole.rc, RC_OK);
@@ -73,11 +79,32 @@ static enum rc open_bytes(unsigned part, span text, struct snapshot **s)
     return rc;
 }
 
+static size_t ask_lists(const struct snapshot *s, struct facts *f)
+{
+    static const char *const paths[] = {"/", "/a/b/c", "/x"};
+    struct category_hit hits[8];
+    struct held_entry held;
+    size_t sum = 0;
+    f->known |= FACT_BIT(PATH);
+    for (unsigned i = 0; i < 3; i++) {
+        f->path = span_str(paths[i]);
+        snapshot_categories(s, f);
+        size_t n = snapshot_category_hits(s, f, hits, 8);
+        for (size_t k = 0; k < n; k++)
+            sum += hits[k].entry.n + hits[k].file.n + hits[k].list.n + hits[k].line +
+                   snapshot_category_name(s, hits[k].category).n;
+        sum += snapshot_categories_confirm(s, f);
+    }
+    for (uint64_t i = 0; i < 9 && snapshot_held(s, i, &held); i++)
+        sum += held.entry.n;
+    return sum;
+}
+
 /* Everything that reads a part, on every kind of fact. */
 static void ask_everything(const struct snapshot *s)
 {
     static const char *const src[] = {"10.0.0.9", "10.4.0.1", "172.16.0.1", "fd00::1", "192.0.2.1"};
-    static const char *const names[] = {"c.test", "x.d.c.test", "", "free.test"};
+    static const char *const names[] = {"c.test", "x.d.c.test", "", "url.test"};
     volatile size_t sum = 0;
     for (unsigned i = 0; i < 5; i++) {
         for (unsigned k = 0; k < 4; k++) {
@@ -108,7 +135,7 @@ static void ask_everything(const struct snapshot *s)
             }
             for (unsigned e = 0; e < ON_N; e++)
                 sum += snapshot_on(s, (enum on_event)e, &f);
-            sum += snapshot_user_of(s, &f.src).n;
+            sum += snapshot_user_of(s, &f.src).n + ask_lists(s, &f);
         }
     }
     struct facts nobody = {.user = SPAN("u"), .src = addr_of("10.4.0.1")};
@@ -170,12 +197,14 @@ static void parts_that_do_not_belong_together_are_refused(void **state)
     struct snapshot *s;
     (void)state;
     compile_text(ZONES "web { allow any }\n", &other);
-    int fds[SNAP_PARTS];
-    memcpy(fds, whole.fds, sizeof fds);
-    fds[1] = other.fds[1];
-    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
-    fds[0] = whole.fds[1], fds[1] = whole.fds[0];
-    assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    for (unsigned part = 0; part <= PART_LISTS_TEXT; part++) {
+        int fds[SNAP_PARTS];
+        memcpy(fds, whole.fds, sizeof fds);
+        fds[part] = other.fds[part];
+        assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+        fds[part] = whole.fds[(part + 1) % PART_GRANTS];
+        assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
+    }
     compiled_close(&other);
 }
 
@@ -210,7 +239,7 @@ static void a_part_that_can_still_change_is_refused(void **state)
     }
     int fds[SNAP_PARTS] = {-1, -1, -1, -1};
     assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
-    fds[0] = fds[1] = 0;
+    fds[0] = fds[1] = fds[2] = 0;
     assert_int_equal(snapshot_open(fds, NULL, &s), RC_BAD);
 }
 

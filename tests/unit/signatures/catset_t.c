@@ -1,4 +1,4 @@
-/* Sets of categories are numbered once, whatever order their members came in. */
+/* Sets of members are numbered once, whatever order their members came in. */
 #include "signatures/catset.h"
 
 #include <setjmp.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "signatures/catdb.h"
+#include "signatures/catfmt.h"
 
 static uint16_t with(struct catset *s, uint16_t set, uint16_t member)
 {
@@ -33,8 +33,8 @@ static void the_number_of_sets_is_bounded(void **state)
         }
     }
     assert_int_equal(rc, RC_LIMIT);
-    assert_int_equal(s.n_sets, CATDB_SETS);
-    assert_in_range(made, 1, CATDB_SETS);
+    assert_int_equal(s.n_sets, CATFMT_SETS);
+    assert_in_range(made, 1, CATFMT_SETS);
     catset_fini(&s);
 }
 

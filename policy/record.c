@@ -451,6 +451,15 @@ static void fill_groups(struct record *r, const struct snapshot *s, const struct
         r->groups[i] = snapshot_group_name(s, r->facts.groups[i]);
 }
 
+/* Whether a list has URLs of this host, so that its categories hang on the path. */
+static bool lists_look(const struct snapshot *s, const struct facts *f)
+{
+    struct facts without = *f;
+    without.known &= ~FACT_BIT(PATH);
+    snapshot_categories(s, &without);
+    return without.cats_open;
+}
+
 void record_fill(struct record *r, const struct snapshot *s, const struct facts *f, const struct verdict *v,
                  span user)
 {
@@ -462,8 +471,8 @@ void record_fill(struct record *r, const struct snapshot *s, const struct facts 
     r->facts.regroup = true;
     r->facts.granted = v->grant == GRANT_NONE ? 0 : v->grant;
     r->facts.n_attrs = 0;
-    bool keep_path = f->path.n <= RECORD_PATH && snapshot_asks(s, FACT_PATH);
-    if ((f->known & FACT_BIT(PATH)) && !keep_path) {
+    bool had_path = f->known & FACT_BIT(PATH);
+    if (had_path && !(f->path.n <= RECORD_PATH && (snapshot_asks(s, FACT_PATH) || lists_look(s, f)))) {
         r->facts.known &= ~FACT_BIT(PATH);
         r->facts.lost |= FACT_BIT(PATH);
         r->facts.path = SPAN_NONE;

@@ -203,6 +203,39 @@ static void a_path_that_was_not_kept_cannot_be_told(void **state)
     snapshot_put(now);
 }
 
+/* A list with URLs of the host looks at the path: then it is kept, and where it was not, nobody can tell. */
+static void a_list_of_urls_looks_at_the_path(void **state)
+{
+    char list[] = "/tmp/perron-urls-XXXXXX", text[400];
+    static const char urls[] = "a.example/games\n";
+    int fd = mkstemp(list);
+    struct verdict w;
+    (void)state;
+    assert_true(fd >= 0 && write(fd, urls, sizeof urls - 1) == sizeof urls - 1);
+    close(fd);
+    snprintf(text, sizeof text, "category games urls \"%s\"\n" WEB "block category games\nallow any\n}\n",
+             list);
+    struct snapshot *then = snap_of(WEB "allow any\n}\n"), *now = snap_of(text);
+    unlink(list);
+    struct facts f = request(then, "10.1.1.1", "", "a.example", "GET");
+    f.path = SPAN("/games/1");
+    record_it(then, &f);
+    assert_int_equal(again(now, then, &w), FACT_BIT(PATH));
+    f = request(then, "10.1.1.1", "", "b.example", "GET");
+    record_it(then, &f);
+    assert_int_equal(again(now, then, &w), 0);
+    f = request(now, "10.1.1.1", "", "a.example", "GET");
+    f.path = SPAN("/games/1");
+    snapshot_categories(now, &f);
+    assert_int_equal(record_it(now, &f).action, ACT_BLOCK);
+    assert_int_equal(again(now, now, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    assert_int_equal(again(now, NULL, &w), 0); /* looked up anew: the path is there */
+    assert_int_equal(w.action, ACT_BLOCK);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
 static void zones_and_categories_are_those_of_the_new_policy(void **state)
 {
     struct snapshot *then =
@@ -339,6 +372,7 @@ int main(void)
         cmocka_unit_test(whom_the_policy_ties_to_an_address_is_known_again),
         cmocka_unit_test(groups_count_while_they_mean_the_same),
         cmocka_unit_test(a_path_that_was_not_kept_cannot_be_told),
+        cmocka_unit_test(a_list_of_urls_looks_at_the_path),
         cmocka_unit_test(zones_and_categories_are_those_of_the_new_policy),
         cmocka_unit_test(changes_are_counted_by_rule_group_and_category),
         cmocka_unit_test(more_kinds_than_a_table_holds_are_others),

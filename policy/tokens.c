@@ -279,16 +279,6 @@ enum dim tokens_dim(enum dim d)
     }
 }
 
-uint64_t dim_needs(enum dim d)
-{
-    static const uint64_t needs[] = {
-#define D(id, facts) facts,
-#include "policy/dim.tbl"
-#undef D
-    };
-    return needs[d];
-}
-
 const struct tokens *tokens_of(struct asking *a, enum dim d)
 {
     enum dim from = tokens_dim(d);

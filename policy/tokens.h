@@ -47,7 +47,15 @@ const struct tokens *tokens_of(struct asking *a, enum dim d);
 /* Dimension whose tokens this one has. */
 enum dim tokens_dim(enum dim d);
 /* Facts that a dimension needs. */
-uint64_t dim_needs(enum dim d);
+static inline uint64_t dim_needs(enum dim d)
+{
+    static const uint64_t needs[] = {
+#define D(id, facts) facts,
+#include "policy/dim.tbl"
+#undef D
+    };
+    return needs[d];
+}
 /* Moment after which the schedule is in another state; remembered. */
 int64_t asking_schedule_next(struct asking *a, uint32_t schedule);
 

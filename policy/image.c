@@ -207,14 +207,20 @@ static bool rules_ok(const struct image *m)
     return true;
 }
 
+/* Bits of word `w` of a set that stand for no rule. */
+static uint64_t behind_last(const struct img_table *t, uint32_t w)
+{
+    uint32_t rules = t->rules.n;
+    return w < rules / 64 ? 0 : w > rules / 64 ? ~UINT64_C(0) : ~UINT64_C(0) << (rules % 64);
+}
+
 /* A bit set that starts at word `at`: inside BITS, nothing set behind the last rule. */
 static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t at)
 {
     if (!run_ok((struct img_run){at, t->n_words}, m->n_BITS))
         return false;
     for (uint32_t w = t->rules.n / 64; w < t->n_words; w++) {
-        uint64_t inside = w == t->rules.n / 64 ? (UINT64_C(1) << (t->rules.n % 64)) - 1 : 0;
-        if (m->BITS[at + w] & ~inside)
+        if (m->BITS[at + w] & behind_last(t, w))
             return false;
     }
     return true;
@@ -236,6 +242,14 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     return true;
 }
 
+static bool token_ok(const struct image *m, const struct img_table *t, const struct img_token *k,
+                     uint64_t *budget)
+{
+    if (img_is_small(t->rules.n))
+        return !((k->accept_bits | k->except_bits) & behind_last(t, 0));
+    return set_ok(m, t, k->accept, budget) && set_ok(m, t, k->except, budget);
+}
+
 static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, uint64_t budget[2])
 {
     const struct img_dim *d = &t->dim[dim];
@@ -246,8 +260,7 @@ static bool dim_ok(const struct image *m, const struct img_table *t, unsigned di
         return false;
     budget[1] -= d->tokens.n;
     for (uint32_t i = 0; i < d->tokens.n; i++) {
-        const struct img_token *k = &m->TOKENS[d->tokens.at + i];
-        if (!set_ok(m, t, k->accept, &budget[0]) || !set_ok(m, t, k->except, &budget[0]))
+        if (!token_ok(m, t, &m->TOKENS[d->tokens.at + i], &budget[0]))
             return false;
     }
     return true;
@@ -380,7 +393,7 @@ uint32_t image_hash_forward(span key)
     return image_hash_end(h);
 }
 
-bool image_in_set(const struct image *m, struct img_run set, uint32_t rule)
+static bool in_set(const struct image *m, struct img_run set, uint32_t rule)
 {
     if (set.n == IMG_DENSE)
         return m->BITS[set.at + rule / 64] >> (rule % 64) & 1;
@@ -389,6 +402,18 @@ bool image_in_set(const struct image *m, struct img_run set, uint32_t rule)
             return m->NUMBERS[set.at + i] == rule;
     }
     return false;
+}
+
+bool image_accepts(const struct image *m, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule)
+{
+    return img_is_small(t->rules.n) ? token->accept_bits >> rule & 1 : in_set(m, token->accept, rule);
+}
+
+bool image_excepts(const struct image *m, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule)
+{
+    return img_is_small(t->rules.n) ? token->except_bits >> rule & 1 : in_set(m, token->except, rule);
 }
 
 uint32_t image_find(const struct image *m, enum img_strings which, span key, uint32_t hash)

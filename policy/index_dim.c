@@ -370,6 +370,28 @@ static enum rc put_set(struct indexer *x, const struct index_list *l, const uint
     return put_bits(x, x->scratch, &out->at);
 }
 
+static uint64_t word_of(const struct index_list *l)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        set_bit(&bits, l->v[i]);
+    return bits;
+}
+
+static enum rc put_token(struct indexer *x, enum dim d, uint32_t token)
+{
+    struct img_token t;
+    const struct index_list *accept = &x->accept[d].v[token], *except = &x->except[d].v[token];
+    if (img_is_small(x->n_rules)) {
+        t.accept_bits = word_of(accept);
+        t.except_bits = word_of(except);
+    } else {
+        TRY(put_set(x, accept, x->conditioned[d], &t.accept));
+        TRY(put_set(x, except, NULL, &t.except));
+    }
+    return part_put(x->p, SECT_TOKENS, &t, NULL);
+}
+
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 {
     *out = (struct img_dim){.tokens = {part_count(x->p, SECT_TOKENS), 0}};
@@ -378,10 +400,7 @@ static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
     TRY(put_clear(x, x->conditioned[d], &out->dont_care));
     TRY(put_clear(x, x->touched[d], &out->free));
     for (uint32_t i = 0; i < x->accept[d].n; i++) {
-        struct img_token t;
-        TRY(put_set(x, &x->accept[d].v[i], x->conditioned[d], &t.accept));
-        TRY(put_set(x, &x->except[d].v[i], NULL, &t.except));
-        TRY(part_put(x->p, SECT_TOKENS, &t, NULL));
+        TRY(put_token(x, d, i));
         out->tokens.n++;
     }
     return RC_OK;

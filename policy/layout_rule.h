@@ -30,12 +30,25 @@ static inline uint32_t img_words(uint32_t n_rules)
     return (n_rules + 64 * IMG_BLOCK_WORDS - 1) / (64 * IMG_BLOCK_WORDS) * IMG_BLOCK_WORDS;
 }
 
-/* Rules: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS. Numbers count
- * from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or the excepted
- * rules (except). */
+/* Rules that accept a value, and rules that except it. In a table of at most IMG_SMALL rules: a bit each. In
+ * a larger one: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS.
+ * Numbers count from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or
+ * the excepted rules (except). */
+enum { IMG_SMALL = 64 };
 struct img_token {
-    struct img_run accept, except;
+    union {
+        struct {
+            struct img_run accept, except;
+        };
+        struct {
+            uint64_t accept_bits, except_bits;
+        };
+    };
 };
+static inline bool img_is_small(uint32_t n_rules)
+{
+    return n_rules <= IMG_SMALL;
+}
 
 struct img_dim {
     uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */

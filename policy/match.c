@@ -289,15 +289,39 @@ static void note_time(const struct query *q, uint32_t rule)
         asking_until(q->a, asking_schedule_next(q->a, q->a->m->NUMBERS[r->schedules.at + i]));
 }
 
+/* The rules of a small table that match in this dimension. */
+static uint64_t small_dim(const struct query *q, enum dim d)
+{
+    const struct image *m = q->a->m;
+    const struct img_dim *dim = &m->TABLES[q->table].dim[d];
+    if (dim_needs(d) & ~q->a->f->known) /* it will not come */
+        return m->BITS[dim->free];
+    const struct tokens *k = tokens_of(q->a, d);
+    uint64_t accept = m->BITS[dim->dont_care], except = 0;
+    for (unsigned r = 0; r < k->n_runs; r++) {
+        for (uint32_t i = 0; i < k->run[r].n; i++) {
+            if (k->run[r].v[i] >= dim->tokens.n)
+                continue;
+            const struct img_token *t = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
+            accept |= t->accept_bits;
+            except |= t->except_bits;
+        }
+    }
+    return accept & ~except;
+}
+
 /* Those of the rules with a time that hold now. */
 __attribute__((noinline)) static uint64_t on_now(const struct query *q, struct sets *s, uint32_t word,
                                                  uint64_t timed)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    if (s->by_schedule && !s->schedule_prepared)
+    bool small = img_is_small(t->rules.n);
+    if (s->by_schedule && small)
+        timed &= small_dim(q, DIM_SCHEDULE);
+    if (s->by_schedule && !small && !s->schedule_prepared)
         prepare(q, DIM_SCHEDULE, s->own + (size_t)DIM_N * t->n_words, &s->schedule);
     s->schedule_prepared = true;
-    if (s->by_schedule)
+    if (s->by_schedule && !small)
         timed &= dim_word(&s->schedule, word);
     if (s->by_date && !s->dates.set)
         find_dates(q, &s->dates);
@@ -399,17 +423,40 @@ static bool try_block(const struct query *q, struct sets *s, uint32_t word, cons
     return false;
 }
 
+/* A large table, block by block. */
+static void walk_blocks(const struct query *q, struct sets *s, struct visitor *v)
+{
+    uint64_t own[(DIM_N + 1) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
+    uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
+    struct stripe left;
+    s->own = own;
+    while ((w = next_block_any(q, s, w, &left)) < q->a->m->TABLES[q->table].n_words) {
+        if (try_block(q, s, w, &left, v))
+            return;
+        w += IMG_BLOCK_WORDS;
+    }
+}
+
+/* A small table: its rules are one word. */
+static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
+{
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    uint64_t bits = m->BITS[q->forbids ? t->forbids : t->all] & ~UINT64_C(0) << q->from % 64;
+    for (unsigned i = 0; bits && i < s->n_asked; i++)
+        bits &= small_dim(q, s->asked[i]);
+    if (bits)
+        (void)try_word(q, s, 0, bits, v);
+}
+
 static void walk(const struct query *q, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    uint64_t own[(DIM_N + 1) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
-    struct sets s;                          /* its arrays need no zeros, and clearing them would be felt */
-    struct stripe left;
+    struct sets s; /* its arrays need no zeros, and clearing them would be felt */
     s.n_asked = s.n_prepared = s.n_open = 0;
     s.schedule_prepared = s.by_schedule = false;
     s.by_date = t->dates.n && !q->timeless;
     s.dates.set = NULL;
-    s.own = own;
     for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
         enum dim d = (enum dim)__builtin_ctz(asked);
         uint64_t missing = dim_needs(d) & ~q->a->f->known;
@@ -420,12 +467,10 @@ static void walk(const struct query *q, struct visitor *v)
         else
             s.asked[s.n_asked++] = d;
     }
-    uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
-    while ((w = next_block_any(q, &s, w, &left)) < t->n_words) {
-        if (try_block(q, &s, w, &left, v))
-            return;
-        w += IMG_BLOCK_WORDS;
-    }
+    if (img_is_small(t->rules.n))
+        walk_word(q, &s, v);
+    else
+        walk_blocks(q, &s, v);
 }
 
 static bool has_rules(const struct query *q)

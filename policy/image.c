@@ -266,22 +266,6 @@ static bool dim_ok(const struct image *m, const struct img_table *t, unsigned di
     return true;
 }
 
-/* Beginnings and ends in order, and a bit set every so many of them. */
-static bool dates_ok(const struct image *m, const struct img_table *t, uint64_t *budget)
-{
-    if (!run_ok(t->dates, m->n_DATES) || t->dates.n > *budget)
-        return false;
-    *budget -= t->dates.n;
-    for (uint32_t i = 0; i < t->dates.n; i++) {
-        const struct img_date *d = &m->DATES[t->dates.at + i];
-        if (d->rule >= t->rules.n || (i && d->at < d[-1].at))
-            return false;
-        if (i % IMG_DATE_STEP == 0 && !bits_ok(m, t, t->date_bits + i / IMG_DATE_STEP * t->n_words))
-            return false;
-    }
-    return bits_ok(m, t, t->date_bits + t->dates.n / IMG_DATE_STEP * t->n_words);
-}
-
 static bool table_ok(const struct image *m, const struct img_table *t, uint32_t first)
 {
     return t->rules.at == first && run_ok(t->rules, m->n_RULES) && t->rules.n <= LIM_POLICY_RULES &&
@@ -291,13 +275,13 @@ static bool table_ok(const struct image *m, const struct img_table *t, uint32_t 
 
 static bool tables_ok(const struct image *m)
 {
-    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS}, dates = m->n_DATES;
+    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS};
     uint32_t rules = 0;
     if (m->n_TABLES != TABLE_N)
         return false;
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
-        if (!table_ok(m, t, rules) || !dates_ok(m, t, &dates))
+        if (!table_ok(m, t, rules))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {
@@ -348,16 +332,17 @@ enum rc image_open(span part, struct image *out)
 uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uint64_t lo)
 {
     const struct img_range *r = &m->RANGES[map.at];
+    const unsigned __int128 key = (unsigned __int128)hi << 64 | lo;
     uint32_t n = map.n;
     if (n == 0)
         return UINT32_MAX;
     while (n > 1) {
         uint32_t half = n / 2;
-        bool at_or_before = (r[half].hi < hi) | ((r[half].hi == hi) & (r[half].lo <= lo));
-        r += at_or_before ? half : 0;
+        const struct img_range *up = r + half;
+        r = ((unsigned __int128)up->hi << 64 | up->lo) <= key ? up : r;
         n -= half;
     }
-    return r->hi < hi || (r->hi == hi && r->lo <= lo) ? r->value : UINT32_MAX;
+    return ((unsigned __int128)r->hi << 64 | r->lo) <= key ? r->value : UINT32_MAX;
 }
 
 static uint64_t load_be(const uint8_t *p, unsigned n)

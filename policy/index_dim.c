@@ -447,52 +447,6 @@ static struct span_of_time holds(const struct index_item *i)
     return (struct span_of_time){r->has_since ? r->since : INT64_MIN, r->has_until ? r->until : INT64_MAX};
 }
 
-static int by_date(const void *a, const void *b)
-{
-    const struct img_date *x = a, *y = b;
-    return x->at != y->at ? (x->at < y->at ? -1 : 1) : x->rule < y->rule ? -1 : x->rule > y->rule;
-}
-
-/* Beginnings and ends of the table's rules; those that hold from the beginning of time on in x->scratch. */
-static uint32_t collect_dates(struct indexer *x, const struct index_item *items, struct img_date *out)
-{
-    uint32_t n = 0;
-    memset(x->scratch, 0, sizeof x->scratch);
-    complement(x, x->scratch, x->scratch);
-    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
-        struct span_of_time t = holds(&items[rule]);
-        if (t.since != INT64_MIN)
-            x->scratch[rule / 64] &= ~(UINT64_C(1) << (rule % 64));
-        if (t.since >= t.until)
-            continue;
-        if (t.since != INT64_MIN)
-            out[n++] = (struct img_date){t.since, rule, 1};
-        if (t.until != INT64_MAX)
-            out[n++] = (struct img_date){t.until, rule, 0};
-    }
-    qsort(out, n, sizeof *out, by_date);
-    return n;
-}
-
-static enum rc put_dates(struct indexer *x, const struct index_item *items, struct img_table *o)
-{
-    struct img_date *dates = calloc((size_t)x->n_rules * 2 + 1, sizeof *dates);
-    uint32_t n = dates ? collect_dates(x, items, dates) : 0, at;
-    enum rc rc = dates ? RC_OK : RC_NOMEM;
-    o->dates = (struct img_run){part_count(x->p, SECT_DATES), n};
-    o->date_bits = part_count(x->p, SECT_BITS);
-    for (uint32_t i = 0; i <= n && rc == RC_OK; i++) {
-        if (i % IMG_DATE_STEP == 0)
-            rc = put_bits(x, x->scratch, &at);
-        if (i == n || rc != RC_OK)
-            break;
-        x->scratch[dates[i].rule / 64] ^= UINT64_C(1) << (dates[i].rule % 64);
-        rc = part_put(x->p, SECT_DATES, &dates[i], NULL);
-    }
-    free(dates);
-    return rc;
-}
-
 /* Numbers of the schedules that a rule names, so that it can be asked when it begins or ends. */
 static enum rc put_schedules(struct indexer *x, struct index_item *i)
 {
@@ -541,7 +495,6 @@ static enum rc table_build(struct indexer *x, enum table table)
     TRY(put_bits(x, x->scratch, &o.all));
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
-    TRY(put_dates(x, items, &o));
     for (unsigned d = 0; d < DIM_N; d++) {
         o.asked |= (uint32_t)x->asked[d] << d;
         TRY(put_dim(x, d, &o.dim[d]));

@@ -82,10 +82,10 @@ struct img_settings {
     struct img_addr resolver[4];
     uint16_t port[64];
     struct img_run trust, crl, telephone, mail, node, time_zone; /* of BYTES */
-    uint32_t internet_zone;                           /* or UINT32_MAX */
-    struct img_run map_v4[MAP_N], map_v6[MAP_N];      /* of RANGES */
-    struct img_run strings[STRINGS_N];                /* of BUCKETS; n is a power of two */
-    uint32_t path_most;                               /* bytes of the longest path of a rule */
+    uint32_t internet_zone;                                      /* or UINT32_MAX */
+    struct img_run map_v4[MAP_N], map_v6[MAP_N];                 /* of RANGES */
+    struct img_run strings[STRINGS_N];                           /* of BUCKETS; n is a power of two */
+    uint32_t path_most;                                          /* bytes of the longest path of a rule */
     uint32_t has_firewall; /* a `firewall` block: what it does not allow is blocked */
 };
 
@@ -150,12 +150,6 @@ struct img_schedule {
     struct img_run name;  /* of BYTES */
     struct img_run slots; /* of SLOTS */
     uint32_t tzone;
-};
-
-/* At `at` this rule of the table begins or ends to hold. */
-struct img_date {
-    int64_t at;
-    uint32_t rule, on;
 };
 
 /* Keys of MAP_PORT: a port with its protocol before it. ICMP has no ports. */

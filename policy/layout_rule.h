@@ -56,20 +56,14 @@ struct img_dim {
     struct img_run tokens;
 };
 
-/* Which rules hold at a time: `dates` in ascending order, and every IMG_DATE_STEP of them a bit set of the
- * rules that hold before it, from word date_bits of BITS on (dates.n / IMG_DATE_STEP + 1 sets). */
-enum { IMG_DATE_STEP = 16 };
-
 struct img_table {
     struct img_run rules;
-    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
-    uint32_t all;         /* first word of BITS: every rule */
-    uint32_t forbids;     /* first word of BITS: `forbid` rules */
-    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
-    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
-    uint32_t lead;        /* that many rules at the beginning come from delegated files */
-    struct img_run dates; /* of DATES */
-    uint32_t date_bits;
+    uint32_t n_words; /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;     /* first word of BITS: every rule */
+    uint32_t forbids; /* first word of BITS: `forbid` rules */
+    uint32_t timed;   /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;   /* dimensions, as bits, that any rule asks about */
+    uint32_t lead;    /* that many rules at the beginning come from delegated files */
     struct img_dim dim[DIM_N];
 };
 

@@ -1,6 +1,6 @@
 /* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
- * place where one value alone was met and joined on the stack otherwise. What time takes away is applied
- * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
+ * place where dense sets alone were met and joined on the stack otherwise. Time is asked about last, rule by
+ * rule: one that it alone keeps out is seen, as a verdict says until when it holds. */
 #include "policy/match.h"
 
 #if defined(__x86_64__)
@@ -152,14 +152,6 @@ __attribute__((noinline)) static void prepare(const struct query *q, enum dim d,
     join(m, t, dim, k, own);
 }
 
-static uint64_t dim_word(const struct dim_sets *s, uint32_t word)
-{
-    uint64_t x = s->base[word];
-    for (unsigned i = 0; i < s->n_accept; i++)
-        x |= s->accept[i][word];
-    return x;
-}
-
 INLINE void and_block(const struct dim_sets *s, uint32_t word, quad *lo, quad *hi)
 {
     const quad *p = quads(s->base + word);
@@ -173,56 +165,15 @@ INLINE void and_block(const struct dim_sets *s, uint32_t word, quad *lo, quad *h
     *hi &= b;
 }
 
-/* ---- dates ---- */
-
-/* Rules that hold at this time by their `since` and `until`: the nearest set before it, and what has changed
- * from there on. */
-struct dates {
-    const uint64_t *set; /* NULL: not looked up yet */
-    const struct img_date *v;
-    uint32_t n;
-};
-
-static void find_dates(const struct query *q, struct dates *out)
-{
-    const struct image *m = q->a->m;
-    const struct img_table *t = &m->TABLES[q->table];
-    const struct img_date *d = &m->DATES[t->dates.at];
-    uint32_t a = 0, n = t->dates.n; /* dates before a have come; as image_range() does it */
-    while (n > 1) {
-        uint32_t half = n / 2;
-        a += d[a + half - 1].at <= q->a->f->time_s ? half : 0;
-        n -= half;
-    }
-    a += n && d[a].at <= q->a->f->time_s;
-    out->set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
-    out->v = d + a / IMG_DATE_STEP * IMG_DATE_STEP;
-    out->n = a % IMG_DATE_STEP;
-}
-
-static uint64_t dates_word(const struct dates *d, uint32_t word)
-{
-    uint64_t set = d->set[word];
-    for (uint32_t i = 0; i < d->n; i++) {
-        uint64_t bit = UINT64_C(1) << (d->v[i].rule % 64);
-        if (d->v[i].rule / 64 == word)
-            set = d->v[i].on ? set | bit : set & ~bit;
-    }
-    return set;
-}
-
 /* ---- the rules that match ---- */
 
 struct sets {
     struct dim_sets dim[DIM_N]; /* those asked first, as long as rules are left */
     enum dim asked[DIM_N];
     unsigned n_asked, n_prepared;
-    bool by_schedule, by_date, schedule_prepared;
-    struct dim_sets schedule;
-    struct dates dates;
     enum dim open[DIM_N]; /* dimensions whose facts are missing and may come */
     unsigned n_open;
-    uint64_t *own; /* room for DIM_N + 1 sets */
+    uint64_t *own; /* room for DIM_N sets */
 };
 
 /* What a walk over the matching rules does with each; true: stop. */
@@ -273,20 +224,40 @@ static bool visit(const struct query *q, const struct sets *s, uint32_t rule, st
     return true;
 }
 
-/* A rule that has a time was met, whether it holds now or not: the answer may change when that does. */
-static void note_time(const struct query *q, uint32_t rule)
+/* Whether one of the rule's schedules is active, or none of those it is outside of. */
+static bool in_schedule(const struct query *q, const struct img_rule *r, uint32_t rule)
+{
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    const struct img_dim *d = &t->dim[DIM_SCHEDULE];
+    if (!(t->asked >> DIM_SCHEDULE & 1))
+        return true;
+    bool in = m->BITS[d->dont_care + rule / 64] >> (rule % 64) & 1, out = false;
+    for (uint32_t i = 0; i < r->schedules.n; i++) {
+        uint32_t schedule = m->NUMBERS[r->schedules.at + i];
+        const struct schedule_state *state = asking_schedule(q->a, schedule);
+        asking_until(q->a, state->next);
+        if (!state->active || schedule >= d->tokens.n)
+            continue;
+        in |= image_accepts(m, t, &m->TOKENS[d->tokens.at + schedule], rule);
+        out |= image_excepts(m, t, &m->TOKENS[d->tokens.at + schedule], rule);
+    }
+    return in && !out;
+}
+
+/* A rule that has a time was met. Whether it holds now or not: the answer may change when that does. */
+static bool holds_now(const struct query *q, uint32_t rule)
 {
     const struct img_rule *r = match_rule(q, rule);
     int64_t now = q->a->f->time_s;
     if (now >= r->until)
-        return; /* never again */
+        return false; /* and never again */
     if (now < r->since) {
         asking_until(q->a, r->since);
-        return;
+        return false;
     }
     asking_until(q->a, r->until);
-    for (uint32_t i = 0; i < r->schedules.n; i++)
-        asking_until(q->a, asking_schedule_next(q->a, q->a->m->NUMBERS[r->schedules.at + i]));
+    return in_schedule(q, r, rule);
 }
 
 /* The rules of a small table that match in this dimension. */
@@ -310,39 +281,18 @@ static uint64_t small_dim(const struct query *q, enum dim d)
     return accept & ~except;
 }
 
-/* Those of the rules with a time that hold now. */
-__attribute__((noinline)) static uint64_t on_now(const struct query *q, struct sets *s, uint32_t word,
-                                                 uint64_t timed)
-{
-    const struct img_table *t = &q->a->m->TABLES[q->table];
-    bool small = img_is_small(t->rules.n);
-    if (s->by_schedule && small)
-        timed &= small_dim(q, DIM_SCHEDULE);
-    if (s->by_schedule && !small && !s->schedule_prepared)
-        prepare(q, DIM_SCHEDULE, s->own + (size_t)DIM_N * t->n_words, &s->schedule);
-    s->schedule_prepared = true;
-    if (s->by_schedule && !small)
-        timed &= dim_word(&s->schedule, word);
-    if (s->by_date && !s->dates.set)
-        find_dates(q, &s->dates);
-    return s->by_date ? timed & dates_word(&s->dates, word) : timed;
-}
-
 /* Goes through the rules of one word that only time may keep out; true when a visitor stops. */
-static bool try_word(const struct query *q, struct sets *s, uint32_t word, uint64_t bits, struct visitor *v)
+static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits,
+                     struct visitor *v)
 {
     const struct image *m = q->a->m;
-    uint64_t timed = bits & m->BITS[m->TABLES[q->table].timed + word], on = bits & ~timed;
-    if (q->timeless)
-        timed = 0;
-    if (timed)
-        on |= on_now(q, s, word, timed);
-    for (bits = on | timed; bits; bits &= bits - 1) {
+    uint64_t timed = m->BITS[m->TABLES[q->table].timed + word];
+    for (bits &= q->timeless ? ~timed : ~UINT64_C(0); bits; bits &= bits - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(bits);
         uint32_t rule = word * 64 + bit;
-        if (timed >> bit & 1)
-            note_time(q, rule);
-        if ((on >> bit & 1) && visit(q, s, rule, v))
+        if (timed >> bit & 1 && !holds_now(q, rule))
+            continue;
+        if (visit(q, s, rule, v))
             return true;
     }
     return false;
@@ -426,7 +376,7 @@ static bool try_block(const struct query *q, struct sets *s, uint32_t word, cons
 /* A large table, block by block. */
 static void walk_blocks(const struct query *q, struct sets *s, struct visitor *v)
 {
-    uint64_t own[(DIM_N + 1) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
+    uint64_t own[DIM_N * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
     uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
     struct stripe left;
     s->own = own;
@@ -454,15 +404,12 @@ static void walk(const struct query *q, struct visitor *v)
     const struct img_table *t = &q->a->m->TABLES[q->table];
     struct sets s; /* its arrays need no zeros, and clearing them would be felt */
     s.n_asked = s.n_prepared = s.n_open = 0;
-    s.schedule_prepared = s.by_schedule = false;
-    s.by_date = t->dates.n && !q->timeless;
-    s.dates.set = NULL;
     for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
         enum dim d = (enum dim)__builtin_ctz(asked);
         uint64_t missing = dim_needs(d) & ~q->a->f->known;
-        if (d == DIM_SCHEDULE)
-            s.by_schedule = !q->timeless;
-        else if (missing & (q->hope | q->a->f->lost))
+        if (d == DIM_SCHEDULE) /* asked of the rules that are left */
+            continue;
+        if (missing & (q->hope | q->a->f->lost))
             s.open[s.n_open++] = d;
         else
             s.asked[s.n_asked++] = d;

@@ -39,6 +39,15 @@ def in_journal(gw, code):
     return found(gw, code)
 
 
+def all_there(gw):
+    """How many records there are, once no more come."""
+    n, before = len(records(gw)), -1
+    while n != before:
+        time.sleep(0.5)
+        n, before = len(records(gw)), n
+    return n
+
+
 def verified(gw):
     return json.loads(gw.ctl("--json", "journal", "verify"))
 
@@ -195,7 +204,7 @@ def test_every_decision_comes_out_the_same_again(own_gateway, lab):
     status, said = gw.reload(policy(lab, web="block any"))
     assert status == 0, said
     lab.curl("agent", "http://plain.example/")
-    n = len(records(gw))
+    n = all_there(gw)
     assert n > 40
     r = replayed(gw)
     assert r["ok"] and r["same"] == n and r["not_checked"] == 0, r

@@ -68,7 +68,7 @@ def test_a_killed_logger_leaves_the_file_of_before(own_gateway, lab):
     ask(lab, "agent", "https://files.example/small.bin")
     gw.stop()
     seen = names(gw)
-    assert seen["files.example"] == 2 and 2 <= seen["plain.example"] <= 12, seen
+    assert seen["files.example"] >= 2 and 2 <= seen["plain.example"] <= 12, seen
 
 
 def test_a_damaged_file_is_told_once_and_replaced(own_gateway, lab):

@@ -143,15 +143,33 @@ static void paths_methods_and_applications_as_long_as_they_may_be(void **state)
     }
 }
 
+/* Of each name that is nearly right the right one is told, wherever it stands in the table of names. */
+static void a_name_that_is_nearly_right(void **state)
+{
+    char text[256], hint[64];
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(text, sizeof text,
+                 "zone lan network 10.0.0.0/8\ngroup pupils-%u user \"u\"\nweb { allow for pupil-%u }\n", i, i);
+        snprintf(hint, sizeof hint, "hint: did you mean `pupils-%u`?", i);
+        assert_true(says(text, 0, hint));
+    }
+}
+
 static bool no_interface(const char *name)
 {
     (void)name;
     return false;
 }
 
-static bool short_interface(const char *name)
+static bool first_interface(const char *name)
 {
-    return strlen(name) < 32;
+    return strcmp(name, "first") == 0;
+}
+
+static bool any_interface(const char *name)
+{
+    return name[0] != '\0';
 }
 
 /* A name that the machine could not have is not asked about. */
@@ -164,7 +182,7 @@ static void names_of_interfaces(void **state)
         name[n] = '\0';
         snprintf(text, sizeof text, "zone lan network 10.0.0.0/8\nzone wifi interface %s network 10.0.0.0/9\n%s",
                  name, "web { allow any }\n");
-        struct compile_opts opts = {.check_only = true, .has_interface = short_interface};
+        struct compile_opts opts = {.check_only = true, .has_interface = any_interface};
         compile_bytes(span_str(text), &opts, &c);
         assert_int_equal(strstr(c.diag, "this machine has no interface") == NULL, n < 32);
     }
@@ -175,6 +193,13 @@ static void names_of_interfaces(void **state)
     compile_bytes(SPAN("zone a network 10.0.0.0/8\nzone b interface eb network 10.0.0.0/9\nweb { allow any }\n"),
                   &opts, &c);
     assert_non_null(strstr(c.diag, ":2:18: warning: this machine has no interface `eb`"));
+    opts.has_interface = first_interface;
+    compile_bytes(SPAN("zone a interface first network 10.0.0.0/8\nzone b interface eb network 10.0.0.0/9\n"
+                       "zone c interface ec network 10.0.0.0/10\nweb { allow any }\n"),
+                  &opts, &c);
+    assert_null(strstr(c.diag, "first`"));
+    assert_non_null(strstr(c.diag, ":2:18: warning: this machine has no interface `eb`"));
+    assert_non_null(strstr(c.diag, ":3:18: warning: this machine has no interface `ec`"));
 }
 
 /* ---- dates ---- */
@@ -206,6 +231,8 @@ static void the_second_at_which_a_date_is_over(void **state)
         snprintf(text, sizeof text, "zone lan network 10.0.0.0/8\n%s", rows[i].line);
         assert_false(says(text, rows[i].end - 1, "warning"));
         assert_true(says(text, rows[i].end, rows[i].says));
+        const char *first = strstr(c.diag, "warning");
+        assert_null(strstr(first + 1, "warning")); /* and nothing else */
         assert_true(says(text, rows[i].end + 1, rows[i].says));
     }
 }
@@ -218,6 +245,7 @@ int main(void)
         cmocka_unit_test(schedules_of_as_many_hours_as_there_is_room_for),
         cmocka_unit_test(values_that_are_compared),
         cmocka_unit_test(paths_methods_and_applications_as_long_as_they_may_be),
+        cmocka_unit_test(a_name_that_is_nearly_right),
         cmocka_unit_test(names_of_interfaces),
         cmocka_unit_test(the_second_at_which_a_date_is_over),
     };

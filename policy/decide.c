@@ -30,7 +30,7 @@ static uint16_t category_of(const struct query *q, uint32_t rule)
         return CATEGORY_NONE;
     for (unsigned i = 0; i < f->n_cats && i < FACTS_MAX_CATS; i++) {
         uint16_t c = f->cats[i];
-        if (c < m->n_CATS && c < d->tokens.n && image_in_set(m, m->TOKENS[d->tokens.at + c].accept, rule))
+        if (c < m->n_CATS && c < d->tokens.n && image_accepts(m, t, &m->TOKENS[d->tokens.at + c], rule))
             return c;
     }
     return CATEGORY_NONE;

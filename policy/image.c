@@ -231,14 +231,20 @@ static bool rules_ok(const struct image *m)
     return true;
 }
 
+/* Bits of word `w` of a set that stand for no rule. */
+static uint64_t behind_last(const struct img_table *t, uint32_t w)
+{
+    uint32_t rules = t->rules.n;
+    return w < rules / 64 ? 0 : w > rules / 64 ? ~UINT64_C(0) : ~UINT64_C(0) << (rules % 64);
+}
+
 /* A bit set that starts at word `at`: inside BITS, nothing set behind the last rule. */
 static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t at)
 {
     if (!run_ok((struct img_run){at, t->n_words}, m->n_BITS))
         return false;
     for (uint32_t w = t->rules.n / 64; w < t->n_words; w++) {
-        uint64_t inside = w == t->rules.n / 64 ? (UINT64_C(1) << (t->rules.n % 64)) - 1 : 0;
-        if (m->BITS[at + w] & ~inside)
+        if (m->BITS[at + w] & behind_last(t, w))
             return false;
     }
     return true;
@@ -260,6 +266,14 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     return true;
 }
 
+static bool token_ok(const struct image *m, const struct img_table *t, const struct img_token *k,
+                     uint64_t *budget)
+{
+    if (img_is_small(t->rules.n))
+        return !((k->accept_bits | k->except_bits) & behind_last(t, 0));
+    return set_ok(m, t, k->accept, budget) && set_ok(m, t, k->except, budget);
+}
+
 static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, uint64_t budget[2])
 {
     const struct img_dim *d = &t->dim[dim];
@@ -270,27 +284,10 @@ static bool dim_ok(const struct image *m, const struct img_table *t, unsigned di
         return false;
     budget[1] -= d->tokens.n;
     for (uint32_t i = 0; i < d->tokens.n; i++) {
-        const struct img_token *k = &m->TOKENS[d->tokens.at + i];
-        if (!set_ok(m, t, k->accept, &budget[0]) || !set_ok(m, t, k->except, &budget[0]))
+        if (!token_ok(m, t, &m->TOKENS[d->tokens.at + i], &budget[0]))
             return false;
     }
     return true;
-}
-
-/* Beginnings and ends in order, and a bit set every so many of them. */
-static bool dates_ok(const struct image *m, const struct img_table *t, uint64_t *budget)
-{
-    if (!run_ok(t->dates, m->n_DATES) || t->dates.n > *budget)
-        return false;
-    *budget -= t->dates.n;
-    for (uint32_t i = 0; i < t->dates.n; i++) {
-        const struct img_date *d = &m->DATES[t->dates.at + i];
-        if (d->rule >= t->rules.n || (i && d->at < d[-1].at))
-            return false;
-        if (i % IMG_DATE_STEP == 0 && !bits_ok(m, t, t->date_bits + i / IMG_DATE_STEP * t->n_words))
-            return false;
-    }
-    return bits_ok(m, t, t->date_bits + t->dates.n / IMG_DATE_STEP * t->n_words);
 }
 
 static bool table_ok(const struct image *m, const struct img_table *t, uint32_t first)
@@ -302,13 +299,13 @@ static bool table_ok(const struct image *m, const struct img_table *t, uint32_t 
 
 static bool tables_ok(const struct image *m)
 {
-    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS}, dates = m->n_DATES;
+    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS};
     uint32_t rules = 0;
     if (m->n_TABLES != TABLE_N)
         return false;
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
-        if (!table_ok(m, t, rules) || !dates_ok(m, t, &dates))
+        if (!table_ok(m, t, rules))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {
@@ -359,16 +356,17 @@ enum rc image_open(span part, struct image *out)
 uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uint64_t lo)
 {
     const struct img_range *r = &m->RANGES[map.at];
+    const unsigned __int128 key = (unsigned __int128)hi << 64 | lo;
     uint32_t n = map.n;
     if (n == 0)
         return UINT32_MAX;
     while (n > 1) {
         uint32_t half = n / 2;
-        bool at_or_before = (r[half].hi < hi) | ((r[half].hi == hi) & (r[half].lo <= lo));
-        r += at_or_before ? half : 0;
+        const struct img_range *up = r + half;
+        r = ((unsigned __int128)up->hi << 64 | up->lo) <= key ? up : r;
         n -= half;
     }
-    return r->hi < hi || (r->hi == hi && r->lo <= lo) ? r->value : UINT32_MAX;
+    return ((unsigned __int128)r->hi << 64 | r->lo) <= key ? r->value : UINT32_MAX;
 }
 
 static uint64_t load_be(const uint8_t *p, unsigned n)
@@ -404,7 +402,7 @@ uint32_t image_hash_forward(span key)
     return image_hash_end(h);
 }
 
-bool image_in_set(const struct image *m, struct img_run set, uint32_t rule)
+static bool in_set(const struct image *m, struct img_run set, uint32_t rule)
 {
     if (set.n == IMG_DENSE)
         return m->BITS[set.at + rule / 64] >> (rule % 64) & 1;
@@ -413,6 +411,18 @@ bool image_in_set(const struct image *m, struct img_run set, uint32_t rule)
             return m->NUMBERS[set.at + i] == rule;
     }
     return false;
+}
+
+bool image_accepts(const struct image *m, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule)
+{
+    return img_is_small(t->rules.n) ? token->accept_bits >> rule & 1 : in_set(m, token->accept, rule);
+}
+
+bool image_excepts(const struct image *m, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule)
+{
+    return img_is_small(t->rules.n) ? token->except_bits >> rule & 1 : in_set(m, token->except, rule);
 }
 
 uint32_t image_find(const struct image *m, enum img_strings which, span key, uint32_t hash)

@@ -73,7 +73,11 @@ static inline uint32_t image_hash_end(uint64_t h)
 uint32_t image_hash(span key);
 /* The same forwards, for prefixes of paths. */
 uint32_t image_hash_forward(span key);
-/* Whether the set has rule `rule` of its table. */
-bool image_in_set(const struct image *img, struct img_run set, uint32_t rule);
+/* Whether rule `rule` of the table accepts the value (or, in a dense set, does not ask); whether it excepts
+ * it. */
+bool image_accepts(const struct image *img, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule);
+bool image_excepts(const struct image *img, const struct img_table *t, const struct img_token *token,
+                   uint32_t rule);
 
 #endif

@@ -370,6 +370,28 @@ static enum rc put_set(struct indexer *x, const struct index_list *l, const uint
     return put_bits(x, x->scratch, &out->at);
 }
 
+static uint64_t word_of(const struct index_list *l)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < l->n; i++)
+        set_bit(&bits, l->v[i]);
+    return bits;
+}
+
+static enum rc put_token(struct indexer *x, enum dim d, uint32_t token)
+{
+    struct img_token t;
+    const struct index_list *accept = &x->accept[d].v[token], *except = &x->except[d].v[token];
+    if (img_is_small(x->n_rules)) {
+        t.accept_bits = word_of(accept);
+        t.except_bits = word_of(except);
+    } else {
+        TRY(put_set(x, accept, x->conditioned[d], &t.accept));
+        TRY(put_set(x, except, NULL, &t.except));
+    }
+    return part_put(x->p, SECT_TOKENS, &t, NULL);
+}
+
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 {
     *out = (struct img_dim){.tokens = {part_count(x->p, SECT_TOKENS), 0}};
@@ -378,10 +400,7 @@ static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
     TRY(put_clear(x, x->conditioned[d], &out->dont_care));
     TRY(put_clear(x, x->touched[d], &out->free));
     for (uint32_t i = 0; i < x->accept[d].n; i++) {
-        struct img_token t;
-        TRY(put_set(x, &x->accept[d].v[i], x->conditioned[d], &t.accept));
-        TRY(put_set(x, &x->except[d].v[i], NULL, &t.except));
-        TRY(part_put(x->p, SECT_TOKENS, &t, NULL));
+        TRY(put_token(x, d, i));
         out->tokens.n++;
     }
     return RC_OK;
@@ -426,52 +445,6 @@ static struct span_of_time holds(const struct index_item *i)
     if (!r)
         return (struct span_of_time){INT64_MIN, i->observe->until};
     return (struct span_of_time){r->has_since ? r->since : INT64_MIN, r->has_until ? r->until : INT64_MAX};
-}
-
-static int by_date(const void *a, const void *b)
-{
-    const struct img_date *x = a, *y = b;
-    return x->at != y->at ? (x->at < y->at ? -1 : 1) : x->rule < y->rule ? -1 : x->rule > y->rule;
-}
-
-/* Beginnings and ends of the table's rules; those that hold from the beginning of time on in x->scratch. */
-static uint32_t collect_dates(struct indexer *x, const struct index_item *items, struct img_date *out)
-{
-    uint32_t n = 0;
-    memset(x->scratch, 0, sizeof x->scratch);
-    complement(x, x->scratch, x->scratch);
-    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
-        struct span_of_time t = holds(&items[rule]);
-        if (t.since != INT64_MIN)
-            x->scratch[rule / 64] &= ~(UINT64_C(1) << (rule % 64));
-        if (t.since >= t.until)
-            continue;
-        if (t.since != INT64_MIN)
-            out[n++] = (struct img_date){t.since, rule, 1};
-        if (t.until != INT64_MAX)
-            out[n++] = (struct img_date){t.until, rule, 0};
-    }
-    qsort(out, n, sizeof *out, by_date);
-    return n;
-}
-
-static enum rc put_dates(struct indexer *x, const struct index_item *items, struct img_table *o)
-{
-    struct img_date *dates = calloc((size_t)x->n_rules * 2 + 1, sizeof *dates);
-    uint32_t n = dates ? collect_dates(x, items, dates) : 0, at;
-    enum rc rc = dates ? RC_OK : RC_NOMEM;
-    o->dates = (struct img_run){part_count(x->p, SECT_DATES), n};
-    o->date_bits = part_count(x->p, SECT_BITS);
-    for (uint32_t i = 0; i <= n && rc == RC_OK; i++) {
-        if (i % IMG_DATE_STEP == 0)
-            rc = put_bits(x, x->scratch, &at);
-        if (i == n || rc != RC_OK)
-            break;
-        x->scratch[dates[i].rule / 64] ^= UINT64_C(1) << (dates[i].rule % 64);
-        rc = part_put(x->p, SECT_DATES, &dates[i], NULL);
-    }
-    free(dates);
-    return rc;
 }
 
 /* Numbers of the schedules that a rule names, so that it can be asked when it begins or ends. */
@@ -522,7 +495,6 @@ static enum rc table_build(struct indexer *x, enum table table)
     TRY(put_bits(x, x->scratch, &o.all));
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
-    TRY(put_dates(x, items, &o));
     for (unsigned d = 0; d < DIM_N; d++) {
         o.asked |= (uint32_t)x->asked[d] << d;
         TRY(put_dim(x, d, &o.dim[d]));

@@ -5,7 +5,7 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 3
+#define IMG_VERSION 4
 
 enum { IMG_CATEGORIES = 1024 };
 
@@ -159,12 +159,6 @@ struct img_schedule {
     struct img_run name;  /* of BYTES */
     struct img_run slots; /* of SLOTS */
     uint32_t tzone;
-};
-
-/* At `at` this rule of the table begins or ends to hold. */
-struct img_date {
-    int64_t at;
-    uint32_t rule, on;
 };
 
 /* Keys of MAP_PORT: a port with its protocol before it. ICMP has no ports. */

@@ -30,12 +30,25 @@ static inline uint32_t img_words(uint32_t n_rules)
     return (n_rules + 64 * IMG_BLOCK_WORDS - 1) / (64 * IMG_BLOCK_WORDS) * IMG_BLOCK_WORDS;
 }
 
-/* Rules: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS. Numbers count
- * from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or the excepted
- * rules (except). */
+/* Rules that accept a value, and rules that except it. In a table of at most IMG_SMALL rules: a bit each. In
+ * a larger one: at = first of NUMBERS and n = how many; or n == IMG_DENSE and at = first word of BITS.
+ * Numbers count from the table's first rule. A dense set has the "do not ask" bits in it already (accept), or
+ * the excepted rules (except). */
+enum { IMG_SMALL = 64 };
 struct img_token {
-    struct img_run accept, except;
+    union {
+        struct {
+            struct img_run accept, except;
+        };
+        struct {
+            uint64_t accept_bits, except_bits;
+        };
+    };
 };
+static inline bool img_is_small(uint32_t n_rules)
+{
+    return n_rules <= IMG_SMALL;
+}
 
 struct img_dim {
     uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */
@@ -43,20 +56,14 @@ struct img_dim {
     struct img_run tokens;
 };
 
-/* Which rules hold at a time: `dates` in ascending order, and every IMG_DATE_STEP of them a bit set of the
- * rules that hold before it, from word date_bits of BITS on (dates.n / IMG_DATE_STEP + 1 sets). */
-enum { IMG_DATE_STEP = 16 };
-
 struct img_table {
     struct img_run rules;
-    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
-    uint32_t all;         /* first word of BITS: every rule */
-    uint32_t forbids;     /* first word of BITS: `forbid` rules */
-    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
-    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
-    uint32_t lead;        /* that many rules at the beginning come from delegated files */
-    struct img_run dates; /* of DATES */
-    uint32_t date_bits;
+    uint32_t n_words; /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;     /* first word of BITS: every rule */
+    uint32_t forbids; /* first word of BITS: `forbid` rules */
+    uint32_t timed;   /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;   /* dimensions, as bits, that any rule asks about */
+    uint32_t lead;    /* that many rules at the beginning come from delegated files */
     struct img_dim dim[DIM_N];
 };
 

@@ -1,6 +1,6 @@
 /* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
- * place where one value alone was met and joined on the stack otherwise. What time takes away is applied
- * last, so that rules which only it keeps out are seen: a verdict says until when it holds. */
+ * place where dense sets alone were met and joined on the stack otherwise. Time is asked about last, rule by
+ * rule: one that it alone keeps out is seen, as a verdict says until when it holds. */
 #include "policy/match.h"
 
 #if defined(__x86_64__)
@@ -30,63 +30,63 @@ struct stripe {
 
 /* ---- the rules of a dimension that can match ---- */
 
-/* Sets that are joined when a block of them is looked at; most blocks are empty before most dimensions come
- * to be looked at. More sets than this are joined beforehand. */
+/* Dense sets are joined when a block of them is looked at: most tables are left after a few blocks. Lists and
+ * exceptions, or more sets than this, make a set of our own beforehand. */
 enum { MOST_SETS = 12 };
-
-struct list {
-    const uint32_t *v, *end; /* ascending; v moves on with the blocks */
-};
 
 struct dim_sets {
     const uint64_t *base; /* rules that match whatever was met */
-    unsigned n_accept, n_accept_list, n_except, n_except_list;
-    bool more; /* than what is accepted as bits */
-    const uint64_t *accept[MOST_SETS], *except[MOST_SETS];
-    struct list accept_list[MOST_SETS], except_list[MOST_SETS];
+    unsigned n_accept;
+    const uint64_t *accept[MOST_SETS];
 };
 
-INLINE bool add_set(const struct image *m, struct img_run set, const uint64_t **dense, unsigned *n_dense,
-                    struct list *lists, unsigned *n_lists)
-{
-    if (*n_dense == MOST_SETS || *n_lists == MOST_SETS)
-        return false;
-    if (set.n == IMG_DENSE)
-        dense[(*n_dense)++] = &m->BITS[set.at];
-    else
-        lists[(*n_lists)++] = (struct list){&m->NUMBERS[set.at], &m->NUMBERS[set.at + set.n]};
-    return true;
-}
+/* What is not accepted as a dense set. */
+struct others {
+    unsigned n_list, n_except;
+    struct img_run list[MOST_SETS], except[MOST_SETS];
+};
 
 /* False when there are too many. A dense set of what is accepted has the base in it. */
 static bool collect(const struct image *m, const struct img_dim *dim, const struct tokens *k,
-                    struct dim_sets *s)
+                    struct dim_sets *s, struct others *o)
 {
     for (unsigned r = 0; r < k->n_runs; r++) {
         for (uint32_t i = 0; i < k->run[r].n; i++) {
             if (k->run[r].v[i] >= dim->tokens.n)
                 continue;
             const struct img_token *t = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
-            if (t->accept.n &&
-                !add_set(m, t->accept, s->accept, &s->n_accept, s->accept_list, &s->n_accept_list))
+            if (s->n_accept == MOST_SETS || o->n_list == MOST_SETS || o->n_except == MOST_SETS)
                 return false;
-            if (t->except.n &&
-                !add_set(m, t->except, s->except, &s->n_except, s->except_list, &s->n_except_list))
-                return false;
+            if (t->accept.n == IMG_DENSE)
+                s->accept[s->n_accept++] = &m->BITS[t->accept.at];
+            else if (t->accept.n)
+                o->list[o->n_list++] = t->accept;
+            if (t->except.n)
+                o->except[o->n_except++] = t->except;
         }
     }
     return true;
 }
 
-static void join_set(const struct image *m, struct img_run set, bool except, uint64_t *own, uint32_t n_words)
+static void add_set(const struct image *m, struct img_run set, uint64_t *own, uint32_t n_words)
 {
     const uint64_t *from = &m->BITS[set.n == IMG_DENSE ? set.at : 0];
     for (uint32_t w = 0; set.n == IMG_DENSE && w < n_words; w++)
-        own[w] = except ? own[w] & ~from[w] : own[w] | from[w];
+        own[w] |= from[w];
     for (uint32_t i = 0; set.n != IMG_DENSE && i < set.n; i++) {
         uint32_t rule = m->NUMBERS[set.at + i];
-        uint64_t bit = UINT64_C(1) << (rule % 64);
-        own[rule / 64] = except ? own[rule / 64] & ~bit : own[rule / 64] | bit;
+        own[rule / 64] |= UINT64_C(1) << (rule % 64);
+    }
+}
+
+static void remove_set(const struct image *m, struct img_run set, uint64_t *own, uint32_t n_words)
+{
+    const uint64_t *from = &m->BITS[set.n == IMG_DENSE ? set.at : 0];
+    for (uint32_t w = 0; set.n == IMG_DENSE && w < n_words; w++)
+        own[w] &= ~from[w];
+    for (uint32_t i = 0; set.n != IMG_DENSE && i < set.n; i++) {
+        uint32_t rule = m->NUMBERS[set.at + i];
+        own[rule / 64] &= ~(UINT64_C(1) << (rule % 64));
     }
 }
 
@@ -101,10 +101,29 @@ static void join(const struct image *m, const struct img_table *t, const struct 
                 if (k->run[r].v[i] >= dim->tokens.n)
                     continue;
                 const struct img_token *token = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
-                join_set(m, pass ? token->except : token->accept, pass, own, t->n_words);
+                if (pass == 0)
+                    add_set(m, token->accept, own, t->n_words);
+                else
+                    remove_set(m, token->except, own, t->n_words);
             }
         }
     }
+}
+
+/* The same from few sets; what is accepted as dense sets stays apart as long as nothing is excepted. */
+static void join_few(const struct image *m, const struct others *o, uint32_t n_words, uint64_t *own,
+                     struct dim_sets *s)
+{
+    memcpy(own, s->base, n_words * sizeof *own);
+    s->base = own;
+    for (unsigned i = 0; i < o->n_list; i++)
+        add_set(m, o->list[i], own, n_words);
+    for (; o->n_except && s->n_accept; s->n_accept--) {
+        for (uint32_t w = 0; w < n_words; w++)
+            own[w] |= s->accept[s->n_accept - 1][w];
+    }
+    for (unsigned i = 0; i < o->n_except; i++)
+        remove_set(m, o->except[i], own, n_words);
 }
 
 __attribute__((noinline)) static void prepare(const struct query *q, enum dim d, uint64_t *own,
@@ -113,63 +132,27 @@ __attribute__((noinline)) static void prepare(const struct query *q, enum dim d,
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
     const struct img_dim *dim = &t->dim[d];
-    s->n_accept = s->n_accept_list = s->n_except = s->n_except_list = 0;
-    s->more = false;
+    struct others o;
+    o.n_list = o.n_except = s->n_accept = 0;
     if (dim_needs(d) & ~q->a->f->known) { /* it will not come: what asks about it does not match */
         s->base = &m->BITS[dim->free];
         return;
     }
     const struct tokens *k = tokens_of(q->a, d);
     s->base = &m->BITS[dim->dont_care];
-    if (collect(m, dim, k, s)) {
+    if (collect(m, dim, k, s, &o)) {
         if (s->n_accept)
             s->base = s->accept[--s->n_accept];
-        s->more = s->n_accept_list || s->n_except || s->n_except_list;
+        if (o.n_list || o.n_except)
+            join_few(m, &o, t->n_words, own, s);
         return;
     }
-    s->n_accept = s->n_accept_list = s->n_except = s->n_except_list = 0;
+    s->n_accept = 0;
     s->base = own;
     join(m, t, dim, k, own);
 }
 
-/* Sets or clears the bits of a list that fall into this block; true when there are some. */
-static inline bool list_block(struct list *l, uint32_t word, uint64_t out[IMG_BLOCK_WORDS])
-{
-    uint32_t first = word * 64, behind = first + 64 * IMG_BLOCK_WORDS;
-    bool some = false;
-    while (l->v < l->end && *l->v < first)
-        l->v++;
-    for (; l->v < l->end && *l->v < behind; l->v++, some = true)
-        out[(*l->v - first) / 64] |= UINT64_C(1) << (*l->v % 64);
-    return some;
-}
-
-static void lists_block(struct list *lists, unsigned n, bool except, uint32_t word, struct stripe *b)
-{
-    struct stripe bits = {0};
-    bool some = false;
-    for (unsigned i = 0; i < n; i++)
-        some |= list_block(&lists[i], word, bits.w);
-    for (unsigned i = 0; some && i < IMG_BLOCK_WORDS; i++)
-        b->w[i] = except ? b->w[i] & ~bits.w[i] : b->w[i] | bits.w[i];
-}
-
-/* What lists and exceptions make of a block. */
-__attribute__((noinline)) static void lists_and_exceptions(struct dim_sets *s, uint32_t word,
-                                                           struct stripe *b)
-{
-    if (s->n_accept_list)
-        lists_block(s->accept_list, s->n_accept_list, false, word, b);
-    for (unsigned i = 0; i < s->n_except; i++) {
-        for (unsigned k = 0; k < IMG_BLOCK_WORDS; k++)
-            b->w[k] &= ~s->except[i][word + k];
-    }
-    if (s->n_except_list)
-        lists_block(s->except_list, s->n_except_list, true, word, b);
-}
-
-/* One block of the rules that match in this dimension. */
-INLINE void dim_block(struct dim_sets *s, uint32_t word, quad *lo, quad *hi)
+INLINE void and_block(const struct dim_sets *s, uint32_t word, quad *lo, quad *hi)
 {
     const quad *p = quads(s->base + word);
     quad a = p[0], b = p[1];
@@ -178,54 +161,8 @@ INLINE void dim_block(struct dim_sets *s, uint32_t word, quad *lo, quad *hi)
         a |= p[0];
         b |= p[1];
     }
-    if (s->more) {
-        struct stripe x;
-        memcpy(&x.w[0], &a, sizeof a);
-        memcpy(&x.w[4], &b, sizeof b);
-        lists_and_exceptions(s, word, &x);
-        memcpy(&a, &x.w[0], sizeof a);
-        memcpy(&b, &x.w[4], sizeof b);
-    }
-    *lo = a;
-    *hi = b;
-}
-
-/* ---- dates ---- */
-
-/* Rules that hold at this time by their `since` and `until`: the nearest set before it, and what has changed
- * from there on. */
-struct dates {
-    const uint64_t *set; /* NULL: not looked up yet */
-    const struct img_date *v;
-    uint32_t n;
-};
-
-static void find_dates(const struct query *q, struct dates *out)
-{
-    const struct image *m = q->a->m;
-    const struct img_table *t = &m->TABLES[q->table];
-    const struct img_date *d = &m->DATES[t->dates.at];
-    uint32_t a = 0, n = t->dates.n; /* dates before a have come; as image_range() does it */
-    while (n > 1) {
-        uint32_t half = n / 2;
-        a += d[a + half - 1].at <= q->a->f->time_s ? half : 0;
-        n -= half;
-    }
-    a += n && d[a].at <= q->a->f->time_s;
-    out->set = &m->BITS[t->date_bits + a / IMG_DATE_STEP * t->n_words];
-    out->v = d + a / IMG_DATE_STEP * IMG_DATE_STEP;
-    out->n = a % IMG_DATE_STEP;
-}
-
-static uint64_t dates_word(const struct dates *d, uint32_t word)
-{
-    uint64_t set = d->set[word];
-    for (uint32_t i = 0; i < d->n; i++) {
-        uint64_t bit = UINT64_C(1) << (d->v[i].rule % 64);
-        if (d->v[i].rule / 64 == word)
-            set = d->v[i].on ? set | bit : set & ~bit;
-    }
-    return set;
+    *lo &= a;
+    *hi &= b;
 }
 
 /* ---- the rules that match ---- */
@@ -234,12 +171,9 @@ struct sets {
     struct dim_sets dim[DIM_N]; /* those asked first, as long as rules are left */
     enum dim asked[DIM_N];
     unsigned n_asked, n_prepared;
-    bool by_schedule, by_date, schedule_prepared;
-    struct dim_sets schedule;
-    struct dates dates;
     enum dim open[DIM_N]; /* dimensions whose facts are missing and may come */
     unsigned n_open;
-    uint64_t *own; /* room for DIM_N + 1 sets */
+    uint64_t *own; /* room for DIM_N sets */
 };
 
 /* What a walk over the matching rules does with each; true: stop. */
@@ -290,38 +224,75 @@ static bool visit(const struct query *q, const struct sets *s, uint32_t rule, st
     return true;
 }
 
-/* A rule that has a time was met, whether it holds now or not: the answer may change when that does. */
-static void note_time(const struct query *q, uint32_t rule)
+/* Whether one of the rule's schedules is active, or none of those it is outside of. */
+static bool in_schedule(const struct query *q, const struct img_rule *r, uint32_t rule)
+{
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    const struct img_dim *d = &t->dim[DIM_SCHEDULE];
+    if (!(t->asked >> DIM_SCHEDULE & 1))
+        return true;
+    bool in = m->BITS[d->dont_care + rule / 64] >> (rule % 64) & 1, out = false;
+    for (uint32_t i = 0; i < r->schedules.n; i++) {
+        uint32_t schedule = m->NUMBERS[r->schedules.at + i];
+        const struct schedule_state *state = asking_schedule(q->a, schedule);
+        asking_until(q->a, state->next);
+        if (!state->active || schedule >= d->tokens.n)
+            continue;
+        in |= image_accepts(m, t, &m->TOKENS[d->tokens.at + schedule], rule);
+        out |= image_excepts(m, t, &m->TOKENS[d->tokens.at + schedule], rule);
+    }
+    return in && !out;
+}
+
+/* A rule that has a time was met. Whether it holds now or not: the answer may change when that does. */
+static bool holds_now(const struct query *q, uint32_t rule)
 {
     const struct img_rule *r = match_rule(q, rule);
     int64_t now = q->a->f->time_s;
     if (now >= r->until)
-        return; /* never again */
+        return false; /* and never again */
     if (now < r->since) {
         asking_until(q->a, r->since);
-        return;
+        return false;
     }
     asking_until(q->a, r->until);
-    for (uint32_t i = 0; i < r->schedules.n; i++)
-        asking_until(q->a, asking_schedule_next(q->a, q->a->m->NUMBERS[r->schedules.at + i]));
+    return in_schedule(q, r, rule);
+}
+
+/* The rules of a small table that match in this dimension. */
+static uint64_t small_dim(const struct query *q, enum dim d)
+{
+    const struct image *m = q->a->m;
+    const struct img_dim *dim = &m->TABLES[q->table].dim[d];
+    if (dim_needs(d) & ~q->a->f->known) /* it will not come */
+        return m->BITS[dim->free];
+    const struct tokens *k = tokens_of(q->a, d);
+    uint64_t accept = m->BITS[dim->dont_care], except = 0;
+    for (unsigned r = 0; r < k->n_runs; r++) {
+        for (uint32_t i = 0; i < k->run[r].n; i++) {
+            if (k->run[r].v[i] >= dim->tokens.n)
+                continue;
+            const struct img_token *t = &m->TOKENS[dim->tokens.at + k->run[r].v[i]];
+            accept |= t->accept_bits;
+            except |= t->except_bits;
+        }
+    }
+    return accept & ~except;
 }
 
 /* Goes through the rules of one word that only time may keep out; true when a visitor stops. */
-static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits, uint64_t on,
+static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits,
                      struct visitor *v)
 {
     const struct image *m = q->a->m;
     uint64_t timed = m->BITS[m->TABLES[q->table].timed + word];
-    if (q->timeless) {
-        on = ~timed;
-        timed = 0;
-    }
-    for (bits &= on | timed; bits; bits &= bits - 1) {
+    for (bits &= q->timeless ? ~timed : ~UINT64_C(0); bits; bits &= bits - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(bits);
         uint32_t rule = word * 64 + bit;
-        if (timed >> bit & 1)
-            note_time(q, rule);
-        if ((on >> bit & 1) && visit(q, s, rule, v))
+        if (timed >> bit & 1 && !holds_now(q, rule))
+            continue;
+        if (visit(q, s, rule, v))
             return true;
     }
     return false;
@@ -343,15 +314,17 @@ INLINE uint32_t next_block(const struct query *q, struct sets *s, uint32_t word,
     const uint32_t n_words = t->n_words, n_asked = s->n_asked;
     for (; word < n_words; word += IMG_BLOCK_WORDS) {
         quad a = quads(all + word)[0], b = quads(all + word)[1], any = a | b;
-        for (uint32_t i = 0; i < n_asked && !empty(&any); i++) {
-            quad lo, hi;
-            if (i == s->n_prepared)
-                prepare(q, s->asked[i], s->own + (size_t)i * n_words, &s->dim[s->n_prepared++]);
-            dim_block(&s->dim[i], word, &lo, &hi);
-            a &= lo;
-            b &= hi;
-            any = a | b;
+        for (uint32_t i = 0; i < n_asked; i++) {
+            if (i == s->n_prepared) {
+                any = a | b;
+                if (empty(&any))
+                    break;
+                prepare(q, s->asked[i], s->own + (size_t)i * n_words, &s->dim[i]);
+                s->n_prepared++;
+            }
+            and_block(&s->dim[i], word, &a, &b);
         }
+        any = a | b;
         if (empty(&any))
             continue;
         memcpy(&left->w[0], &a, sizeof a);
@@ -388,61 +361,63 @@ static uint32_t next_block_any(const struct query *q, struct sets *s, uint32_t w
 static bool try_block(const struct query *q, struct sets *s, uint32_t word, const struct stripe *left,
                       struct visitor *v)
 {
-    const struct img_table *t = &q->a->m->TABLES[q->table];
-    quad lo, hi;
-    struct stripe on;
-    memset(&on, 0xff, sizeof on);
-    if (s->by_schedule && !s->schedule_prepared)
-        prepare(q, DIM_SCHEDULE, s->own + (size_t)DIM_N * t->n_words, &s->schedule);
-    s->schedule_prepared = true;
-    if (s->by_schedule) {
-        dim_block(&s->schedule, word, &lo, &hi);
-        memcpy(&on.w[0], &lo, sizeof lo);
-        memcpy(&on.w[4], &hi, sizeof hi);
-    }
-    if (s->by_date && !s->dates.set)
-        find_dates(q, &s->dates);
     for (uint32_t i = 0; i < IMG_BLOCK_WORDS; i++) {
         uint64_t bits = left->w[i];
-        if (word + i < q->from / 64)
+        if (!bits || word + i < q->from / 64)
             continue;
         if (word + i == q->from / 64)
             bits &= ~UINT64_C(0) << (q->from % 64);
-        if (bits && s->by_date)
-            on.w[i] &= dates_word(&s->dates, word + i);
-        if (bits && try_word(q, s, word + i, bits, on.w[i], v))
+        if (bits && try_word(q, s, word + i, bits, v))
             return true;
     }
     return false;
 }
 
+/* A large table, block by block. */
+static void walk_blocks(const struct query *q, struct sets *s, struct visitor *v)
+{
+    uint64_t own[DIM_N * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
+    uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
+    struct stripe left;
+    s->own = own;
+    while ((w = next_block_any(q, s, w, &left)) < q->a->m->TABLES[q->table].n_words) {
+        if (try_block(q, s, w, &left, v))
+            return;
+        w += IMG_BLOCK_WORDS;
+    }
+}
+
+/* A small table: its rules are one word. */
+static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
+{
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    uint64_t bits = m->BITS[q->forbids ? t->forbids : t->all] & ~UINT64_C(0) << q->from % 64;
+    for (unsigned i = 0; bits && i < s->n_asked; i++)
+        bits &= small_dim(q, s->asked[i]);
+    if (bits)
+        (void)try_word(q, s, 0, bits, v);
+}
+
 static void walk(const struct query *q, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    uint64_t own[(DIM_N + 1) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
-    struct sets s;                          /* its arrays need no zeros, and clearing them would be felt */
-    struct stripe left;
+    struct sets s; /* its arrays need no zeros, and clearing them would be felt */
     s.n_asked = s.n_prepared = s.n_open = 0;
-    s.schedule_prepared = s.by_schedule = false;
-    s.by_date = t->dates.n && !q->timeless;
-    s.dates.set = NULL;
-    s.own = own;
     for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
         enum dim d = (enum dim)__builtin_ctz(asked);
         uint64_t missing = dim_needs(d) & ~q->a->f->known;
-        if (d == DIM_SCHEDULE)
-            s.by_schedule = !q->timeless;
-        else if (missing & (q->hope | q->a->f->lost))
+        if (d == DIM_SCHEDULE) /* asked of the rules that are left */
+            continue;
+        if (missing & (q->hope | q->a->f->lost))
             s.open[s.n_open++] = d;
         else
             s.asked[s.n_asked++] = d;
     }
-    uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
-    while ((w = next_block_any(q, &s, w, &left)) < t->n_words) {
-        if (try_block(q, &s, w, &left, v))
-            return;
-        w += IMG_BLOCK_WORDS;
-    }
+    if (img_is_small(t->rules.n))
+        walk_word(q, &s, v);
+    else
+        walk_blocks(q, &s, v);
 }
 
 static bool has_rules(const struct query *q)

@@ -72,6 +72,13 @@ static enum rc map_groups(struct map *map, const struct snapshot *s)
 
 /* ---- rules that name somebody who may or may not be meant ---- */
 
+static void mark_rule(struct redecide *d, uint64_t *bits, const struct img_table *t, uint32_t rule)
+{
+    rule += t->rules.at;
+    bits[rule / 64] |= UINT64_C(1) << (rule % 64);
+    d->some_uncertain = true;
+}
+
 /* Of an accepting set the rules that do not ask at all are in the dense form too. */
 static void mark(struct redecide *d, uint64_t *bits, const struct img_table *t, struct img_run set,
                  const uint64_t *not_these)
@@ -82,10 +89,14 @@ static void mark(struct redecide *d, uint64_t *bits, const struct img_table *t, 
         if (set.n == IMG_DENSE &&
             (!(m->BITS[set.at + i / 64] >> (i % 64) & 1) || (not_these && not_these[i / 64] >> (i % 64) & 1)))
             continue;
-        rule += t->rules.at;
-        bits[rule / 64] |= UINT64_C(1) << (rule % 64);
-        d->some_uncertain = true;
+        mark_rule(d, bits, t, rule);
     }
+}
+
+static void mark_word(struct redecide *d, uint64_t *bits, const struct img_table *t, uint64_t rules)
+{
+    for (; rules; rules &= rules - 1)
+        mark_rule(d, bits, t, (uint32_t)__builtin_ctzll(rules));
 }
 
 static void mark_token(struct redecide *d, uint32_t token)
@@ -94,13 +105,19 @@ static void mark_token(struct redecide *d, uint32_t token)
     const struct image *m = &d->snap->img;
     for (uint32_t t = 0; t < m->n_TABLES; t++) {
         for (size_t i = 0; i < N_ELEMS(dims); i++) {
-            const struct img_dim *dim = &m->TABLES[t].dim[dims[i]];
-            if (!(m->TABLES[t].asked >> dims[i] & 1) || token >= dim->tokens.n)
+            const struct img_table *table = &m->TABLES[t];
+            const struct img_dim *dim = &table->dim[dims[i]];
+            if (!(table->asked >> dims[i] & 1) || token >= dim->tokens.n)
                 continue;
             const struct img_token *k = &m->TOKENS[dim->tokens.at + token];
-            mark(d, d->uncertain, &m->TABLES[t], k->accept, &m->BITS[dim->dont_care]);
-            mark(d, d->uncertain, &m->TABLES[t], k->except, NULL);
-            mark(d, d->excepts, &m->TABLES[t], k->except, NULL);
+            if (img_is_small(table->rules.n)) {
+                mark_word(d, d->uncertain, table, k->accept_bits | k->except_bits);
+                mark_word(d, d->excepts, table, k->except_bits);
+                continue;
+            }
+            mark(d, d->uncertain, table, k->accept, &m->BITS[dim->dont_care]);
+            mark(d, d->uncertain, table, k->except, NULL);
+            mark(d, d->excepts, table, k->except, NULL);
         }
     }
 }

@@ -98,19 +98,28 @@ static int64_t next_end(const struct image *m, const struct img_schedule *s, int
     return next;
 }
 
-int64_t schedule_next(const struct image *m, uint32_t schedule, int64_t t)
+struct schedule_state schedule_state(const struct image *m, uint32_t schedule, int64_t t)
 {
     const struct img_schedule *s = &m->SCHEDULES[schedule];
-    int64_t until, at = near_time(t);
-    bool now = schedule_active(m, schedule, at);
+    int64_t until, next = 0, at = near_time(t);
+    int32_t offset = schedule_offset(m, s->tzone, at, &until);
+    int64_t minute = local_minute(at, offset);
+    bool now = active_at(m, s, minute);
     for (unsigned i = 0; i < SCHEDULE_TRIES; i++) {
-        int32_t offset = schedule_offset(m, s->tzone, at, &until);
-        int64_t end = next_end(m, s, local_minute(at, offset));
-        at = sooner(until, end == INT64_MAX ? INT64_MAX : end * 60 - offset);
-        if (at == INT64_MAX || schedule_active(m, schedule, at) != now)
-            return at;
+        int64_t end = next_end(m, s, minute);
+        next = sooner(until, end == INT64_MAX ? INT64_MAX : end * 60 - offset);
+        at = near_time(next);
+        offset = schedule_offset(m, s->tzone, at, &until);
+        minute = local_minute(at, offset);
+        if (next == INT64_MAX || active_at(m, s, minute) != now)
+            return (struct schedule_state){next, now};
     }
-    return at;
+    return (struct schedule_state){next, now};
+}
+
+int64_t schedule_next(const struct image *m, uint32_t schedule, int64_t t)
+{
+    return schedule_state(m, schedule, t).next;
 }
 
 struct schedule_lists schedule_lists(const struct image *m, uint32_t tzone, int64_t t)

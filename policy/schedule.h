@@ -14,6 +14,12 @@ bool schedule_active(const struct image *m, uint32_t schedule, int64_t t);
  * again. */
 enum { SCHEDULE_TRIES = 16 };
 int64_t schedule_next(const struct image *m, uint32_t schedule, int64_t t);
+/* Both at once, for less than the two cost. */
+struct schedule_state {
+    int64_t next;
+    bool active;
+};
+struct schedule_state schedule_state(const struct image *m, uint32_t schedule, int64_t t);
 /* Lists of the active schedules of one time zone, those that `except` takes away apart; indices into LISTS
  * or UINT32_MAX. One look-up each, however many schedules there are. */
 struct schedule_lists {

@@ -3,7 +3,6 @@
 
 #include "gw/base/obj.h"
 #include "policy/attr.h"
-#include "policy/schedule.h"
 
 static void add_run(struct tokens *k, const struct image *m, struct img_run r)
 {
@@ -230,14 +229,14 @@ static void schedule_tokens(struct tokens *k, const struct image *m, int64_t t)
     }
 }
 
-int64_t asking_schedule_next(struct asking *a, uint32_t schedule)
+const struct schedule_state *asking_schedule(struct asking *a, uint32_t schedule)
 {
-    uint64_t bit = UINT64_C(1) << (schedule % 64), *made = &a->next_made[schedule / 64];
+    uint64_t bit = UINT64_C(1) << (schedule % 64), *made = &a->schedule_made[schedule / 64];
     if (!(*made & bit)) {
         *made |= bit;
-        a->schedule_next[schedule] = schedule_next(a->m, schedule, a->f->time_s);
+        a->schedule[schedule] = schedule_state(a->m, schedule, a->f->time_s);
     }
-    return a->schedule_next[schedule];
+    return &a->schedule[schedule];
 }
 
 /* ---- all of them ---- */
@@ -279,16 +278,6 @@ enum dim tokens_dim(enum dim d)
     }
 }
 
-uint64_t dim_needs(enum dim d)
-{
-    static const uint64_t needs[] = {
-#define D(id, facts) facts,
-#include "policy/dim.tbl"
-#undef D
-    };
-    return needs[d];
-}
-
 const struct tokens *tokens_of(struct asking *a, enum dim d)
 {
     enum dim from = tokens_dim(d);
@@ -317,7 +306,7 @@ void asking_start(struct asking *a, const struct snapshot *snap, const struct fa
     a->defect = a->event = UINT32_MAX;
     a->made = 0;
     a->next = INT64_MAX;
-    memset(a->next_made, 0, sizeof a->next_made);
+    memset(a->schedule_made, 0, sizeof a->schedule_made);
     a->zone = f->zone;
     if (f->vpn.n) /* a tunnel that leads to no zone is nowhere, whatever its addresses are */
         a->zone = image_string(a->m, STRINGS_VPN, f->vpn);

@@ -5,6 +5,7 @@
 
 #include "gw/base/limits.h"
 #include "policy/image.h"
+#include "policy/schedule.h"
 
 /* Room for all there can be: 127 labels of a name, segments of LIM_POLICY_PATH_BYTES, every schedule twice
  * (by week and by date), every group with `stale` once; runs: one an attribute, two a time zone. */
@@ -32,8 +33,8 @@ struct asking {
     uint32_t defect, event; /* tokens of DIM_DEFECT and DIM_EVENT */
     uint32_t made;          /* dimensions whose tokens are made */
     int64_t next;           /* first moment at which time alone may change what was asked so far */
-    uint64_t next_made[(LIM_POLICY_SCHEDULES + 63) / 64]; /* schedules whose next change is known: */
-    int64_t schedule_next[LIM_POLICY_SCHEDULES];
+    uint64_t schedule_made[(LIM_POLICY_SCHEDULES + 63) / 64]; /* schedules that were asked about: */
+    struct schedule_state schedule[LIM_POLICY_SCHEDULES];
     struct tokens tok[DIM_N];
 };
 
@@ -47,8 +48,16 @@ const struct tokens *tokens_of(struct asking *a, enum dim d);
 /* Dimension whose tokens this one has. */
 enum dim tokens_dim(enum dim d);
 /* Facts that a dimension needs. */
-uint64_t dim_needs(enum dim d);
-/* Moment after which the schedule is in another state; remembered. */
-int64_t asking_schedule_next(struct asking *a, uint32_t schedule);
+static inline uint64_t dim_needs(enum dim d)
+{
+    static const uint64_t needs[] = {
+#define D(id, facts) facts,
+#include "policy/dim.tbl"
+#undef D
+    };
+    return needs[d];
+}
+/* Whether the schedule is active, and until when; remembered. */
+const struct schedule_state *asking_schedule(struct asking *a, uint32_t schedule);
 
 #endif

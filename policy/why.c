@@ -17,8 +17,8 @@ static void look(struct asking *a, const struct img_table *t, enum dim d, uint32
             if (k->run[r].v[i] >= t->dim[d].tokens.n)
                 continue;
             const struct img_token *token = &a->m->TOKENS[t->dim[d].tokens.at + k->run[r].v[i]];
-            *accepted |= image_in_set(a->m, token->accept, rule);
-            *excepted |= image_in_set(a->m, token->except, rule);
+            *accepted |= image_accepts(a->m, t, token, rule);
+            *excepted |= image_excepts(a->m, t, token, rule);
         }
     }
 }
@@ -46,7 +46,7 @@ static uint32_t defect_of(const struct img_table *t, const struct image *m, uint
 {
     const struct img_dim *d = &t->dim[DIM_DEFECT];
     for (uint32_t i = 0; i < 32 && i < d->tokens.n; i++) {
-        if ((defects >> i & 1) && image_in_set(m, m->TOKENS[d->tokens.at + i].accept, rule))
+        if ((defects >> i & 1) && image_accepts(m, t, &m->TOKENS[d->tokens.at + i], rule))
             return i;
     }
     return UINT32_MAX;

@@ -169,6 +169,19 @@ static void few_rules(void **state)
     }
 }
 
+/* Tables of about one word: what is at most that is kept in another way. */
+static void rules_about_a_word(void **state)
+{
+    static struct model m;
+    (void)state;
+    for (unsigned i = 0; i < 40; i++) {
+        draw_seed(3300 + i);
+        model_draw(&m, 110);
+        compare(&m, 100);
+        model_free(&m);
+    }
+}
+
 /* More than one block of words, lists and bit sets side by side. */
 static void many_rules(void **state)
 {
@@ -259,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(few_rules),
+        cmocka_unit_test(rules_about_a_word),
         cmocka_unit_test(many_rules),
         cmocka_unit_test(the_record_alone_gives_the_same),
         cmocka_unit_test(names_are_asked_about_too),

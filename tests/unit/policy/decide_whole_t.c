@@ -674,6 +674,40 @@ static void lines_about_what_is_missing_have_conditions(void **state)
     snapshot_put(s);
 }
 
+/* A table of at most 64 rules is one word, a larger one blocks of lists and bit sets. */
+static void every_rule_is_found_in_tables_of_any_size(void **state)
+{
+    static const unsigned sizes[] = {1, 2, 63, 64, 65, 66, 128, 511, 512, 513, 1025};
+    static char text[1 << 18];
+    (void)state;
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        size_t n = (size_t)snprintf(text, sizeof text, "web {\n");
+        for (unsigned r = 1; r < sizes[i]; r++)
+            n += (size_t)snprintf(text + n, sizeof text - n,
+                                  " block domain \"d%u.example\" except for user \"u%u\", \"all\"\n", r,
+                                  r % 50);
+        snprintf(text + n, sizeof text - n, " allow any\n}\n");
+        struct snapshot *s = snap_of(text);
+        for (unsigned r = 1; r < sizes[i]; r++) {
+            char name[32], user[16];
+            snprintf(name, sizeof name, "www.d%u.example", r);
+            snprintf(user, sizeof user, "u%u", r % 50);
+            struct facts f = request(s, "10.1.1.1", "somebody", name, "GET");
+            struct verdict v = ask(s, &f);
+            EXPECT(v, ACT_BLOCK, WHY_RULE, r + 1);
+            f.user = span_str(user);
+            v = ask(s, &f);
+            EXPECT(v, ACT_ALLOW, WHY_RULE, sizes[i] + 1);
+            f.user = SPAN("all");
+            v = ask(s, &f);
+            EXPECT(v, ACT_ALLOW, WHY_RULE, sizes[i] + 1);
+            assert_int_equal(decide_why_not(s, &f, sizes[i] - 1).refuses, 0);
+            assert_int_equal(decide_why_not(s, &f, r - 1).excepts != 0, 1);
+        }
+        snapshot_put(s);
+    }
+}
+
 static void tls_alone_exempts_or_inspects(void **state)
 {
     struct snapshot *s = snap_of(
@@ -719,6 +753,7 @@ int main(void)
         cmocka_unit_test(a_rule_keeps_its_key_when_it_is_moved),
         cmocka_unit_test(rules_say_what_they_are),
         cmocka_unit_test(lines_about_what_is_missing_have_conditions),
+        cmocka_unit_test(every_rule_is_found_in_tables_of_any_size),
         cmocka_unit_test(tls_alone_exempts_or_inspects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

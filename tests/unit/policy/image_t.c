@@ -3,7 +3,9 @@
 #include "policy/image.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "policy/part.h"
 #include "tests/unit/policy/snap_help.h"
@@ -319,6 +321,75 @@ static void a_snapshot_lives_as_long_as_it_is_held(void **state)
     snapshot_put(NULL);
 }
 
+/* ---- the fuzzer's seeds ---- */
+
+static size_t put_many(char *out, size_t cap)
+{
+    static const char *const rules[] = {"block domain \"d%u.test\"\n",
+                                        "block domain \"d%u.test\" during day\n",
+                                        "allow domain \"d%u.test\" for g except category k\n",
+                                        "warn category k domain \"d%u.test\" until 2027-01-01\n"};
+    size_t n = (size_t)snprintf(out, cap,
+                                "%sgroup g ldap \"cn=g,dc=test\"\nschedule day mon-fri 08:00-18:00\n"
+                                "category k domain \"k.test\"\nweb {\n",
+                                ZONES);
+    for (unsigned i = 0; i < 600; i++)
+        n += (size_t)snprintf(out + n, cap - n, rules[i % 4], i);
+    return n + (size_t)snprintf(out + n, cap - n, "allow any\n}\n");
+}
+
+/* The policy part of `text` as the seed `name`, made anew with UPDATE_SEEDS=1; the seed there must open. */
+static void check_seed(const char *name, const char *text)
+{
+    struct compiled c;
+    struct stat st;
+    struct image img;
+    char path[200];
+    static uint64_t part[1 << 16];
+    compile_text(text, &c);
+    assert_int_equal(c.rc, RC_OK);
+    snprintf(path, sizeof path, "tests/fuzz/policy/image_corpus/%s", name);
+    assert_int_equal(fstat(c.fds[PART_POLICY], &st), 0);
+    assert_true(st.st_size > 0 && (size_t)st.st_size <= sizeof part);
+    assert_int_equal(pread(c.fds[PART_POLICY], part, sizeof part, 0), st.st_size);
+    compiled_close(&c);
+    if (getenv("UPDATE_SEEDS")) {
+        int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        assert_int_equal(write(to, part, (size_t)st.st_size), st.st_size);
+        close(to);
+    }
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, part, sizeof part);
+    assert_true(n > 0);
+    close(fd);
+    if (image_open(span_of(part, (size_t)n), &img) != RC_OK)
+        fail_msg("%s is of another layout: UPDATE_SEEDS=1 makes the seeds anew", path);
+}
+
+static void seeds_of_the_fuzzer_are_of_this_layout(void **state)
+{
+    static char text[100000];
+    char owned[] = "/tmp/perron-owned-XXXXXX", cwd[PATH_MAX];
+    static const char inc[] =
+        "web { allow category c domain \"x.c.test\"\n block upload\n warn any method GET }\n";
+    int fd = mkstemp(owned);
+    (void)state;
+    assert_true(fd >= 0 && write(fd, inc, sizeof inc - 1) == sizeof inc - 1 && getcwd(cwd, sizeof cwd));
+    close(fd);
+    check_seed("nothing", "web { allow any }\n");
+    snprintf(text, sizeof text, POLICY, cwd);
+    check_seed("small", text);
+    put_many(text, sizeof text);
+    check_seed("many", text);
+    snprintf(text, sizeof text,
+             "%sgroup g user \"u\"\ncategory c domain \"c.test\"\ndelegate \"%s\" to \"D\" for g may grant "
+             "category "
+             "c\nweb { forbid domain \"bad.c.test\"\n block category c\n allow any }\n",
+             ZONES, owned);
+    check_seed("delegated", text);
+    unlink(owned);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +399,7 @@ int main(void)
         cmocka_unit_test(parts_that_do_not_belong_together_are_refused),
         cmocka_unit_test(another_hash_is_refused),
         cmocka_unit_test(a_part_that_can_still_change_is_refused),
+        cmocka_unit_test(seeds_of_the_fuzzer_are_of_this_layout),
         cmocka_unit_test(every_word_of_the_head_counts),
         cmocka_unit_test(damaged_parts_never_crash),
         cmocka_unit_test(a_snapshot_lives_as_long_as_it_is_held),

@@ -161,7 +161,7 @@ static void the_first_value_of_each_modifier_wins(void **state)
     struct snapshot *s =
         snap_of("group pupils user \"jean\"\n"
                 "web {\n set youtube strict, header \"X-Org: one\" for pupils\n"
-                " set youtube moderate, safe-search, header \"x-org: two\", header \"X-Two: b\" any\n"
+                " set youtube moderate, safe-search, header \"x-org: two\", header \"Y-Org: b\" any\n"
                 " block domain \"bad.example\"\n allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "jean", "a.example", "GET");
@@ -169,7 +169,7 @@ static void the_first_value_of_each_modifier_wins(void **state)
     EXPECT(v, ACT_ALLOW, WHY_RULE, 6);
     assert_int_equal(v.n_mods, 4);
     assert_true(has_mod(&v, MOD_YOUTUBE, "strict") && has_mod(&v, MOD_SAFE_SEARCH, "") &&
-                has_mod(&v, MOD_HEADER, "X-Org: one") && has_mod(&v, MOD_HEADER, "X-Two: b"));
+                has_mod(&v, MOD_HEADER, "X-Org: one") && has_mod(&v, MOD_HEADER, "Y-Org: b"));
     assert_int_equal(snapshot_rule(s, v.mods[0].rule).line, 6);
     f.user = SPAN("marie");
     v = ask(s, &f);

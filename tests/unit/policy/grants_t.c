@@ -3,6 +3,7 @@
 #include "policy/grants.h"
 
 #include "gw/base/limits.h"
+#include "policy/grants_ask.h"
 #include "policy/manifest.h"
 #include "policy/part.h"
 #include "tests/unit/policy/snap_help.h"
@@ -272,6 +273,7 @@ static void a_grant_lifts_a_block_and_is_named(void **state)
     assert_int_equal(v.grant, 77);
     assert_int_equal(v.valid_until, NOW + 3600);
     assert_true(v.rule != RULE_NONE);
+    assert_false(v.observed);
     v = asked(s, hello(s, "10.0.0.1", "u", "casino.test"));
     assert_int_equal(v.action, ACT_INSPECT);
     v = asked(s, request(s, "10.0.0.1", "v", "casino.test", "GET"));
@@ -317,6 +319,103 @@ static void a_granted_page_opens_its_host_for_looking(void **state)
     snapshot_put(s);
 }
 
+/* Who is in a group by name, by network, by the directory or while the identity is fresh; and who is not. */
+static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
+{
+    static const char TEXT[] =
+        "group first user \"u\", \"w\"\ngroup other user \"v\"\ngroup last user \"u\"\n"
+        "group room network 10.4.0.0/16\ngroup staff ldap \"cn=staff,dc=test\"\n"
+        "group fresh radius class \"eleve\" stale 8h\n"
+        "web {\n block domain \"casino.test\"\n block for first, other, last, room, staff, fresh method PUT\n"
+        " allow any\n}\n";
+    static const struct {
+        const char *group, *user, *src, *attr;
+        enum action is;
+    } rows[] = {
+        {"first", "u", "10.1.1.1", NULL, ACT_ALLOW},
+        {"first", "w", "10.1.1.1", NULL, ACT_ALLOW},
+        {"first", "v", "10.1.1.1", NULL, ACT_BLOCK},
+        {"first", "", "10.1.1.1", NULL, ACT_BLOCK},
+        {"last", "u", "10.1.1.1", NULL, ACT_ALLOW},
+        {"last", "w", "10.1.1.1", NULL, ACT_BLOCK},
+        {"last", "v", "10.1.1.1", NULL, ACT_BLOCK},
+        {"other", "v", "10.1.1.1", NULL, ACT_ALLOW},
+        {"other", "u", "10.1.1.1", NULL, ACT_BLOCK},
+        {"other", "w", "10.1.1.1", NULL, ACT_BLOCK},
+        {"room", "", "10.4.1.1", NULL, ACT_ALLOW},
+        {"room", "u", "10.4.1.1", NULL, ACT_ALLOW},
+        {"room", "u", "10.5.1.1", NULL, ACT_BLOCK},
+        {"staff", "x", "10.1.1.1", "ldap:cn=staff,dc=test", ACT_ALLOW},
+        {"staff", "u", "10.4.1.1", "ldap:cn=staff,dc=test", ACT_ALLOW},
+        {"staff", "x", "10.1.1.1", "ldap:cn=boss,dc=test", ACT_BLOCK},
+        {"fresh", "x", "10.1.1.1", "radius:class=eleve", ACT_ALLOW},
+        {"fresh", "u", "10.4.1.1", "radius:class=eleve", ACT_ALLOW},
+        {"fresh", "x", "10.1.1.1", "radius:class=prof", ACT_BLOCK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct grant g = lasting((struct grant)G(7, NAME, GROUP, "casino.test", "first"));
+        g.who = span_str(rows[i].group);
+        struct snapshot *s = with(TEXT, &g, 1);
+        struct facts f = request(s, rows[i].src, rows[i].user, "casino.test", "GET");
+        if (rows[i].attr)
+            f.attrs[f.n_attrs++] = span_str(rows[i].attr);
+        if (asked(s, f).action != rows[i].is)
+            fail_msg("row %zu", i);
+        f.id_age_s = 8 * 3600 + 1;
+        bool fresh = span_eq(g.who, SPAN("fresh"));
+        assert_int_equal(asked(s, f).action, fresh ? ACT_BLOCK : rows[i].is);
+        snapshot_put(s);
+    }
+}
+
+/* The warning of a page and the default are lifted too, and nothing is observed then. */
+static void what_a_grant_lifts(void **state)
+{
+    struct grant g = lasting((struct grant)G(7, NAME, ALL, "casino.test", ""));
+    struct snapshot *s = with("web {\n warn domain \"casino.test\"\n}\n", &g, 1);
+    (void)state;
+    struct verdict v = asked(s, request(s, "10.1.1.1", "", "casino.test", "GET"));
+    assert_true(v.action == ACT_ALLOW && v.why == WHY_GRANT && v.grant == 7);
+    assert_int_equal(asked(s, hello(s, "172.16.0.1", "", "casino.test")).action, ACT_EXEMPT);
+    snapshot_put(s);
+    s = with("web {\n allow domain \"a.test\"\n}\n", &g, 1);
+    v = asked(s, request(s, "10.1.1.1", "", "casino.test", "GET"));
+    assert_true(v.action == ACT_ALLOW && v.why == WHY_GRANT && v.rule == RULE_NONE);
+    assert_int_equal(asked(s, request(s, "10.1.1.1", "", "b.test", "GET")).action, ACT_BLOCK);
+    snapshot_put(s);
+    s = with("web {\n block any observe until 2027-01-01\n}\n", &g, 1);
+    v = asked(s, request(s, "10.1.1.1", "", "casino.test", "GET"));
+    assert_true(v.action == ACT_ALLOW && v.why == WHY_GRANT && !v.observed);
+    v = asked(s, request(s, "10.1.1.1", "", "b.test", "GET"));
+    assert_true(v.action == ACT_BLOCK && v.observed);
+    snapshot_put(s);
+    /* What is allowed without it does not name it. */
+    s = with("web {\n allow any\n}\n", &g, 1);
+    v = asked(s, request(s, "10.1.1.1", "", "casino.test", "GET"));
+    assert_true(v.action == ACT_ALLOW && v.why == WHY_RULE && v.grant == GRANT_NONE);
+    assert_int_equal(v.valid_until, INT64_MAX);
+    snapshot_put(s);
+}
+
+/* Who grants is told of the `forbid` that stands in the way; a block is none. */
+static void a_forbid_in_the_way_of_a_grant_is_found(void **state)
+{
+    struct grant g = G(1, CATEGORY, ALL, "games", "");
+    struct snapshot *s = with(POLICY, &g, 0);
+    (void)state;
+    assert_int_equal(snapshot_forbids(s, &g, NOW), RULE_NONE);
+    g = (struct grant)G(1, CATEGORY, ALL, "evil", "");
+    uint32_t rule = snapshot_forbids(s, &g, NOW);
+    assert_true(rule < snapshot_n_rules(s));
+    assert_int_equal(snapshot_rule(s, rule).line, 9);
+    g = (struct grant)G(1, NAME, ALL, "casino.test", "");
+    assert_int_equal(snapshot_forbids(s, &g, NOW), RULE_NONE);
+    g.target = SPAN("www.evil.test");
+    assert_int_equal(snapshot_forbids(s, &g, NOW), rule);
+    snapshot_put(s);
+}
+
 static void an_exempt_zone_is_not_intercepted_but_judged(void **state)
 {
     struct grant g = lasting((struct grant)G(9, EXEMPT, ZONE, "lan", "lan"));
@@ -348,6 +447,9 @@ int main(void)
         cmocka_unit_test(a_grant_lifts_a_block_and_is_named),
         cmocka_unit_test(no_grant_lifts_a_forbid),
         cmocka_unit_test(a_granted_page_opens_its_host_for_looking),
+        cmocka_unit_test(a_grant_for_a_group_is_for_who_is_in_it),
+        cmocka_unit_test(what_a_grant_lifts),
+        cmocka_unit_test(a_forbid_in_the_way_of_a_grant_is_found),
         cmocka_unit_test(an_exempt_zone_is_not_intercepted_but_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

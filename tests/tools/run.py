@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 UNIT_LIMIT_S = 120
 NET_LIMIT_S = 1200
-NET_RUNS = 6                   # of pytest on tests/net, JOBS at a time
+NET_RUNS = 6                   # of pytest on tests/net
 OURS = ("PERRON_BUILD", "PERRON_DATA", "PYTHONDONTWRITEBYTECODE")   # what sudo shall not forget
 
 
@@ -153,11 +153,11 @@ def count_junit(path):
 
 def suite_net(args):
     """Files of tests in namespaces, some at a time: each run of pytest has a laboratory of its own, and most of a test's
-    time is waiting."""
+    time is waiting: one more at a time than processors."""
     files = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "tests/net").glob("test_*.py"))
     runs = [files[i::NET_RUNS] for i in range(NET_RUNS) if files[i::NET_RUNS]]
     total = Count()
-    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+    with concurrent.futures.ThreadPoolExecutor(args.jobs + 1) as pool:
         for count in pool.map(lambda some: suite_pytest(args, some, NET_LIMIT_S, as_root=True), runs):
             total.add(count)
     return total

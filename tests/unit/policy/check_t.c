@@ -202,6 +202,29 @@ static void names_of_interfaces(void **state)
     assert_non_null(strstr(c.diag, ":3:18: warning: this machine has no interface `ec`"));
 }
 
+/* Users that are declared, and one that a rule alone names, each have a number of their own. */
+static void users_are_told_apart(void **state)
+{
+    static const char *const user[] = {"a", "b", "c", "d"};
+    struct snapshot *s = snap_of(
+        "user \"a\" address 10.1.1.1\nuser \"b\" address 10.1.1.2\nuser \"c\" address 10.1.1.3, fd00::3\n"
+        "web {\n block for user \"a\"\n block for user \"b\"\n block for user \"c\"\n block for user \"d\"\n"
+        " allow any\n}\n");
+    (void)state;
+    for (unsigned i = 0; i < N_ELEMS(user); i++) {
+        struct facts f = request(s, "10.1.1.9", user[i], "a.test", "GET");
+        struct verdict v = ask(s, &f);
+        assert_int_equal(v.action, ACT_BLOCK);
+        assert_int_equal(line_of(s, &v), 5 + i);
+        struct addr at = addr_of("10.1.1.1");
+        at.b[3] = (uint8_t)(i + 1);
+        assert_true(i == 3 || span_eq(snapshot_user_of(s, &at), span_str(user[i])));
+    }
+    struct facts f = request(s, "10.1.1.9", "e", "a.test", "GET");
+    assert_int_equal(ask(s, &f).action, ACT_ALLOW);
+    snapshot_put(s);
+}
+
 /* ---- dates ---- */
 
 /* 2027-07-01 00:00 and 2027-06-30 18:00 in Brussels */
@@ -247,6 +270,7 @@ int main(void)
         cmocka_unit_test(paths_methods_and_applications_as_long_as_they_may_be),
         cmocka_unit_test(a_name_that_is_nearly_right),
         cmocka_unit_test(names_of_interfaces),
+        cmocka_unit_test(users_are_told_apart),
         cmocka_unit_test(the_second_at_which_a_date_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

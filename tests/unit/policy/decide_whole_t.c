@@ -548,6 +548,29 @@ static void who_is_in_many_groups_is_found_by_each(void **state)
     snapshot_put(s);
 }
 
+/* More groups than there is room for of those that hang on the age of an identity: these hang on none. */
+static void who_is_in_hundreds_of_groups_is_found_by_the_last(void **state)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 400; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"\n", i);
+    snprintf(text + n, sizeof text - n,
+             "web {\n block domain \"a.example\" for g399\n block domain \"b.example\" for g0\n allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    struct facts f = request(s, "10.1.1.1", "jean", "a.example", "GET");
+    struct verdict v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 402);
+    f.name = SPAN("b.example");
+    v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 403);
+    f.user = SPAN("marie");
+    v = ask(s, &f);
+    EXPECT(v, ACT_ALLOW, WHY_RULE, 404);
+    snapshot_put(s);
+}
+
 static void a_record_brings_its_groups_and_what_it_lost(void **state)
 {
     struct snapshot *s = snap_of(
@@ -748,6 +771,7 @@ int main(void)
         cmocka_unit_test(content_waits_for_what_may_still_be_found),
         cmocka_unit_test(groups_come_from_names_networks_and_directories),
         cmocka_unit_test(who_is_in_many_groups_is_found_by_each),
+        cmocka_unit_test(who_is_in_hundreds_of_groups_is_found_by_the_last),
         cmocka_unit_test(a_record_brings_its_groups_and_what_it_lost),
         cmocka_unit_test(a_tunnel_names_its_zone),
         cmocka_unit_test(a_rule_keeps_its_key_when_it_is_moved),

@@ -492,6 +492,8 @@ static void groups_come_from_names_networks_and_directories(void **state)
     EXPECT(v, ACT_BLOCK, WHY_RULE, 8);
     assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 1);
     assert_true(hits[0].stale);
+    f.attrs[1] = f.attrs[2] = f.attrs[3] = SPAN("ldap:cn=staff,dc=test"); /* of which none counts */
+    assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 1);
     f.user = SPAN("jean"); /* known by another group */
     v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_RULE, 9);
@@ -548,7 +550,8 @@ static void who_is_in_many_groups_is_found_by_each(void **state)
     snapshot_put(s);
 }
 
-/* Several groups that each have many rules: all of them count, in every block of rules and each half of one. */
+/* Several groups that each have many rules: all of them count, in every block of rules and each half of one.
+ */
 static void rules_of_several_groups_are_found_in_each_block(void **state)
 {
     enum { RULES = 1100, GROUPS = 3 };
@@ -559,7 +562,8 @@ static void rules_of_several_groups_are_found_in_each_block(void **state)
         n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"\n", i);
     n += (size_t)snprintf(text + n, sizeof text - n, "web {\n");
     for (unsigned i = 0; i < RULES; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, " block domain \"d%u.example\" for g%u\n", i, i % GROUPS);
+        n += (size_t)snprintf(text + n, sizeof text - n, " block domain \"d%u.example\" for g%u\n", i,
+                              i % GROUPS);
     snprintf(text + n, sizeof text - n, " allow any\n}\n");
     struct snapshot *s = snap_of(text);
     for (unsigned i = 0; i < RULES; i++) {
@@ -583,8 +587,9 @@ static void who_is_in_hundreds_of_groups_is_found_by_the_last(void **state)
     (void)state;
     for (unsigned i = 0; i < 400; i++)
         n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"\n", i);
-    snprintf(text + n, sizeof text - n,
-             "web {\n block domain \"a.example\" for g399\n block domain \"b.example\" for g0\n allow any\n}\n");
+    snprintf(
+        text + n, sizeof text - n,
+        "web {\n block domain \"a.example\" for g399\n block domain \"b.example\" for g0\n allow any\n}\n");
     struct snapshot *s = snap_of(text);
     struct facts f = request(s, "10.1.1.1", "jean", "a.example", "GET");
     struct verdict v = ask(s, &f);

@@ -326,7 +326,8 @@ static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
         "group first user \"u\", \"w\"\ngroup other user \"v\"\ngroup last user \"u\"\n"
         "group room network 10.4.0.0/16\ngroup staff ldap \"cn=staff,dc=test\"\n"
         "group fresh radius class \"eleve\" stale 8h\ngroup newer radius class \"eleve\" stale 6h\n"
-        "web {\n block domain \"casino.test\"\n block for first, other, last, room, staff, fresh, newer method PUT\n"
+        "web {\n block domain \"casino.test\"\n block for first, other, last, room, staff, fresh, newer "
+        "method PUT\n"
         " allow any\n}\n";
     static const struct {
         const char *group, *user, *src, *attr;

@@ -542,6 +542,12 @@ static void who_is_in_many_groups_is_found_by_each(void **state)
         }
     }
     struct facts f = request(s, "10.1.1.1", "jean", "free.example", "GET");
+    struct group_hit hits[40];
+    uint64_t seen = 0;
+    assert_int_equal(snapshot_groups_of(s, &f, hits, 40), 40);
+    for (unsigned i = 0; i < 40; i++)
+        seen |= UINT64_C(1) << hits[i].group;
+    assert_int_equal(seen, (UINT64_C(1) << 40) - 1);
     struct verdict v = ask(s, &f);
     assert_int_equal(v.action, ACT_ALLOW);
     f.user = SPAN("marie");

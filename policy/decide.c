@@ -141,8 +141,6 @@ static enum grants_word granted(const struct query *q, struct grant *g)
     if (all->n == all->n_exempt)
         return GRANTS_NO;
     const struct tokens *k = tokens_of(a, DIM_FOR);
-    for (unsigned i = 0; i < k->n_own && n < GRANTS_GROUPS; i++)
-        groups[n++] = k->own[i];
     for (unsigned r = 0; r < k->n_runs; r++) {
         for (uint32_t i = 0; i < k->run[r].n && n < GRANTS_GROUPS; i++)
             groups[n++] = k->run[r].v[i];

@@ -6,7 +6,7 @@ A mutant is compiled alone and put before the library when the tests are linked,
 does not compile is no mutant; what runs longer than ten times as long as the tests need is killed. Comments,
 preprocessor lines, asserts and strings are left alone.
 
-Mutants that no test can notice are listed in mutate_equal.tbl with the reason. They run like the others: such a one
+Mutants that no test can notice are listed in mutate_equal.txt with the reason. They run like the others: such a one
 that survives is left out of the score, and one that a test kills makes the run fail, as the table is wrong then."""
 
 import argparse
@@ -25,7 +25,7 @@ SUBJECTS = {
     "check": (["policy/check.c", "policy/check_rule.c", "policy/check_value.c", "policy/check_order.c",
                "policy/check_layer.c", "policy/check_deleg.c", "policy/check_time.c", "policy/check_reach.c",
                "policy/check_crl.c"],
-              ["text_t", "normal_t", "decide_whole_t", "check_t", "compile_t"]),
+              ["text_t", "normal_t", "decide_t", "decide_whole_t", "check_t", "compile_t"]),
     "reach": (["policy/reach.c", "policy/reach_class.c", "policy/reach_rule.c", "policy/reach_time.c",
                "policy/reach_walk.c", "policy/solve.c", "policy/iset.c"], ["solve_t", "text_t", "reach_t"]),
     "trial": (["policy/trial.c", "policy/number.c", "policy/format.c", "policy/same.c"], ["trial_t", "format_t"]),
@@ -60,7 +60,7 @@ def sites(text):
 
 
 FUNCTION = re.compile(r"^\w[^;{}\n]*?(\w+)\((?:[^;{}]*)\)\n\{", re.M)
-EQUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mutate_equal.tbl")
+EQUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mutate_equal.txt")
 
 
 def identity(path, text, at, token, new):

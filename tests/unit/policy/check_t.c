@@ -1,4 +1,5 @@
-/* Where the checker's limits lie, to the one; what it makes of values; and the second at which a date is over. */
+/* Where the checker's limits lie, to the one; what it makes of values; and the second at which a date is
+ * over. */
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "tests/unit/policy/snap_help.h"
@@ -42,7 +43,8 @@ static void as_many_as_there_is_room_for(void **state)
         unsigned most; /* lines without a word */
         const char *says;
     } rows[] = {
-        {"group g%u ldap \"cn=x,dc=test\" stale 8h\n", LIM_POLICY_STALE_GROUPS, "more than 128 groups with `stale`"},
+        {"group g%u ldap \"cn=x,dc=test\" stale 8h\n", LIM_POLICY_STALE_GROUPS,
+         "more than 128 groups with `stale`"},
         {"schedule s%u mon 08:00-12:00\n", LIM_POLICY_SCHEDULES, "more than 128 schedules"},
         {"zone z%1$u vpn site \"v%1$u\"\n", ZONE_NONE - 3, "error: more than 65534 zones"},
     };
@@ -65,8 +67,8 @@ static void schedules_in_as_many_time_zones_as_there_is_room_for(void **state)
     (void)state;
     for (size_t i = 0; i < N_ELEMS(zone); i++) {
         size_t n = strlen(text);
-        snprintf(text + n, sizeof text - n, "schedule s%zu mon zone \"%s\"\nschedule t%zu mon zone \"%s\"\n", i,
-                 zone[i], i, zone[i]);
+        snprintf(text + n, sizeof text - n, "schedule s%zu mon zone \"%s\"\nschedule t%zu mon zone \"%s\"\n",
+                 i, zone[i], i, zone[i]);
     }
     assert_int_equal(N_ELEMS(zone) + 1, LIM_POLICY_TIME_ZONES);
     assert_false(says(text, 0, most));
@@ -86,8 +88,11 @@ static void schedules_of_as_many_hours_as_there_is_room_for(void **state)
     static const char *const enough[] = {"2050-01-01..2050-01-31", "2050-01-01..2050-01-31 00:00-24:00",
                                          "2050-01-01 08:00-12:00"};
     static const char *const more[] = {"2050-01-01..2050-01-02 08:00-24:00",
-                                       "2050-01-01..2050-01-02 00:00-23:00", "mon", "mon 08:00-12:00",
-                                       "2050-01-01 2051-01-01", "2050-01-01 except 2051-01-01"};
+                                       "2050-01-01..2050-01-02 00:00-23:00",
+                                       "mon",
+                                       "mon 08:00-12:00",
+                                       "2050-01-01 2051-01-01",
+                                       "2050-01-01 except 2051-01-01"};
     char text[512];
     (void)state;
     for (size_t i = 0; i < N_ELEMS(enough); i++) {
@@ -110,7 +115,10 @@ static void values_that_are_compared(void **state)
         size_t at = (size_t)snprintf(text, sizeof text, "zone lan network 10.0.0.0/8\nweb {\nblock domain ");
         for (unsigned i = 0; i < 2 * n; i++)
             at += (size_t)snprintf(text + at, sizeof text - at, "%s\"h%u.test\"",
-                                   i == n ? " except domain " : i ? ", " : "", i % n);
+                                   i == n ? " except domain "
+                                   : i    ? ", "
+                                          : "",
+                                   i % n);
         snprintf(text + at, sizeof text - at, "\nallow any\n}\n");
         assert_int_equal(says(text, 0, "the same is asked for and excepted"), n == 256);
     }
@@ -150,7 +158,8 @@ static void a_name_that_is_nearly_right(void **state)
     (void)state;
     for (unsigned i = 0; i < 200; i++) {
         snprintf(text, sizeof text,
-                 "zone lan network 10.0.0.0/8\ngroup pupils-%u user \"u\"\nweb { allow for pupil-%u }\n", i, i);
+                 "zone lan network 10.0.0.0/8\ngroup pupils-%u user \"u\"\nweb { allow for pupil-%u }\n", i,
+                 i);
         snprintf(hint, sizeof hint, "hint: did you mean `pupils-%u`?", i);
         assert_true(says(text, 0, hint));
     }
@@ -180,8 +189,9 @@ static void names_of_interfaces(void **state)
     for (unsigned n = 1; n <= 33; n++) {
         memset(name, 'e', n);
         name[n] = '\0';
-        snprintf(text, sizeof text, "zone lan network 10.0.0.0/8\nzone wifi interface %s network 10.0.0.0/9\n%s",
-                 name, "web { allow any }\n");
+        snprintf(text, sizeof text,
+                 "zone lan network 10.0.0.0/8\nzone wifi interface %s network 10.0.0.0/9\n%s", name,
+                 "web { allow any }\n");
         struct compile_opts opts = {.check_only = true, .has_interface = any_interface};
         compile_bytes(span_str(text), &opts, &c);
         assert_int_equal(strstr(c.diag, "this machine has no interface") == NULL, n < 32);
@@ -190,8 +200,9 @@ static void names_of_interfaces(void **state)
     compile_text("zone lan network 10.0.0.0/8\nweb { allow any }\n", &c);
     assert_string_equal(c.diag, "");
     compiled_close(&c);
-    compile_bytes(SPAN("zone a network 10.0.0.0/8\nzone b interface eb network 10.0.0.0/9\nweb { allow any }\n"),
-                  &opts, &c);
+    compile_bytes(
+        SPAN("zone a network 10.0.0.0/8\nzone b interface eb network 10.0.0.0/9\nweb { allow any }\n"), &opts,
+        &c);
     assert_non_null(strstr(c.diag, ":2:18: warning: this machine has no interface `eb`"));
     opts.has_interface = first_interface;
     compile_bytes(SPAN("zone a interface first network 10.0.0.0/8\nzone b interface eb network 10.0.0.0/9\n"
@@ -200,6 +211,29 @@ static void names_of_interfaces(void **state)
     assert_null(strstr(c.diag, "first`"));
     assert_non_null(strstr(c.diag, ":2:18: warning: this machine has no interface `eb`"));
     assert_non_null(strstr(c.diag, ":3:18: warning: this machine has no interface `ec`"));
+}
+
+/* Users that are declared, and one that a rule alone names, each have a number of their own. */
+static void users_are_told_apart(void **state)
+{
+    static const char *const user[] = {"a", "b", "c", "d"};
+    struct snapshot *s = snap_of(
+        "user \"a\" address 10.1.1.1\nuser \"b\" address 10.1.1.2\nuser \"c\" address 10.1.1.3, fd00::3\n"
+        "web {\n block for user \"a\"\n block for user \"b\"\n block for user \"c\"\n block for user \"d\"\n"
+        " allow any\n}\n");
+    (void)state;
+    for (unsigned i = 0; i < N_ELEMS(user); i++) {
+        struct facts f = request(s, "10.1.1.9", user[i], "a.test", "GET");
+        struct verdict v = ask(s, &f);
+        assert_int_equal(v.action, ACT_BLOCK);
+        assert_int_equal(line_of(s, &v), 5 + i);
+        struct addr at = addr_of("10.1.1.1");
+        at.b[3] = (uint8_t)(i + 1);
+        assert_true(i == 3 || span_eq(snapshot_user_of(s, &at), span_str(user[i])));
+    }
+    struct facts f = request(s, "10.1.1.9", "e", "a.test", "GET");
+    assert_int_equal(ask(s, &f).action, ACT_ALLOW);
+    snapshot_put(s);
 }
 
 /* ---- dates ---- */
@@ -247,6 +281,7 @@ int main(void)
         cmocka_unit_test(paths_methods_and_applications_as_long_as_they_may_be),
         cmocka_unit_test(a_name_that_is_nearly_right),
         cmocka_unit_test(names_of_interfaces),
+        cmocka_unit_test(users_are_told_apart),
         cmocka_unit_test(the_second_at_which_a_date_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

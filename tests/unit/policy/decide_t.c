@@ -621,8 +621,8 @@ static void a_name_is_judged_before_its_address(void **state)
 
 static void methods_and_uploads(void **state)
 {
-    struct snapshot *s = snap_of(
-        "web {\n block upload except domain \"up.example\"\n block method trace, PUT\n allow any\n}\n");
+    struct snapshot *s = snap_of("web {\n block upload except domain \"up.example\"\n block method trace, "
+                                 "PUT, m-search, a_z\n allow any\n}\n");
     (void)state;
     struct facts f = request(s, "10.1.1.1", "", "a.example", "POST");
     assert_int_equal(ask(s, &f).action, ACT_ALLOW);
@@ -632,6 +632,10 @@ static void methods_and_uploads(void **state)
     f.upload = true;
     assert_int_equal(ask(s, &f).action, ACT_ALLOW);
     f = request(s, "10.1.1.1", "", "a.example", "TRACE");
+    assert_int_equal(ask(s, &f).action, ACT_BLOCK);
+    f = request(s, "10.1.1.1", "", "a.example", "M-SEARCH");
+    assert_int_equal(ask(s, &f).action, ACT_BLOCK);
+    f = request(s, "10.1.1.1", "", "a.example", "A_Z");
     assert_int_equal(ask(s, &f).action, ACT_BLOCK);
     f = request(s, "10.1.1.1", "", "a.example",
                 "trace"); /* methods are case-sensitive (RFC 9110 section 9.1) */

@@ -492,6 +492,8 @@ static void groups_come_from_names_networks_and_directories(void **state)
     EXPECT(v, ACT_BLOCK, WHY_RULE, 8);
     assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 1);
     assert_true(hits[0].stale);
+    f.attrs[1] = f.attrs[2] = f.attrs[3] = SPAN("ldap:cn=staff,dc=test"); /* of which none counts */
+    assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 1);
     f.user = SPAN("jean"); /* known by another group */
     v = ask(s, &f);
     EXPECT(v, ACT_ALLOW, WHY_RULE, 9);
@@ -540,11 +542,70 @@ static void who_is_in_many_groups_is_found_by_each(void **state)
         }
     }
     struct facts f = request(s, "10.1.1.1", "jean", "free.example", "GET");
+    struct group_hit hits[40];
+    uint64_t seen = 0;
+    assert_int_equal(snapshot_groups_of(s, &f, hits, 40), 40);
+    for (unsigned i = 0; i < 40; i++)
+        seen |= UINT64_C(1) << hits[i].group;
+    assert_int_equal(seen, (UINT64_C(1) << 40) - 1);
     struct verdict v = ask(s, &f);
     assert_int_equal(v.action, ACT_ALLOW);
     f.user = SPAN("marie");
     v = ask(s, &f);
     EXPECT(v, ACT_BLOCK, WHY_RULE, 42);
+    snapshot_put(s);
+}
+
+/* Several groups that each have many rules: all of them count, in every block of rules and each half of one.
+ */
+static void rules_of_several_groups_are_found_in_each_block(void **state)
+{
+    enum { RULES = 1100, GROUPS = 3 };
+    static char text[1 << 17];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < GROUPS; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"\n", i);
+    n += (size_t)snprintf(text + n, sizeof text - n, "web {\n");
+    for (unsigned i = 0; i < RULES; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, " block domain \"d%u.example\" for g%u\n", i,
+                              i % GROUPS);
+    snprintf(text + n, sizeof text - n, " allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    for (unsigned i = 0; i < RULES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "d%u.example", i);
+        struct facts f = request(s, "10.1.1.1", "jean", name, "GET");
+        struct verdict v = ask(s, &f);
+        EXPECT(v, ACT_BLOCK, WHY_RULE, GROUPS + 2 + i);
+        f.user = SPAN("marie");
+        v = ask(s, &f);
+        assert_int_equal(v.action, ACT_ALLOW);
+    }
+    snapshot_put(s);
+}
+
+/* More groups than there is room for of those that hang on the age of an identity: these hang on none. */
+static void who_is_in_hundreds_of_groups_is_found_by_the_last(void **state)
+{
+    static char text[1 << 16];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 400; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"jean\"\n", i);
+    snprintf(
+        text + n, sizeof text - n,
+        "web {\n block domain \"a.example\" for g399\n block domain \"b.example\" for g0\n allow any\n}\n");
+    struct snapshot *s = snap_of(text);
+    struct facts f = request(s, "10.1.1.1", "jean", "a.example", "GET");
+    struct verdict v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 402);
+    f.name = SPAN("b.example");
+    v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 403);
+    f.user = SPAN("marie");
+    v = ask(s, &f);
+    EXPECT(v, ACT_ALLOW, WHY_RULE, 404);
     snapshot_put(s);
 }
 
@@ -748,6 +809,8 @@ int main(void)
         cmocka_unit_test(content_waits_for_what_may_still_be_found),
         cmocka_unit_test(groups_come_from_names_networks_and_directories),
         cmocka_unit_test(who_is_in_many_groups_is_found_by_each),
+        cmocka_unit_test(rules_of_several_groups_are_found_in_each_block),
+        cmocka_unit_test(who_is_in_hundreds_of_groups_is_found_by_the_last),
         cmocka_unit_test(a_record_brings_its_groups_and_what_it_lost),
         cmocka_unit_test(a_tunnel_names_its_zone),
         cmocka_unit_test(a_rule_keeps_its_key_when_it_is_moved),

@@ -325,8 +325,9 @@ static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
     static const char TEXT[] =
         "group first user \"u\", \"w\"\ngroup other user \"v\"\ngroup last user \"u\"\n"
         "group room network 10.4.0.0/16\ngroup staff ldap \"cn=staff,dc=test\"\n"
-        "group fresh radius class \"eleve\" stale 8h\n"
-        "web {\n block domain \"casino.test\"\n block for first, other, last, room, staff, fresh method PUT\n"
+        "group fresh radius class \"eleve\" stale 8h\ngroup newer radius class \"eleve\" stale 6h\n"
+        "web {\n block domain \"casino.test\"\n block for first, other, last, room, staff, fresh, newer "
+        "method PUT\n"
         " allow any\n}\n";
     static const struct {
         const char *group, *user, *src, *attr;
@@ -351,6 +352,7 @@ static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
         {"fresh", "x", "10.1.1.1", "radius:class=eleve", ACT_ALLOW},
         {"fresh", "u", "10.4.1.1", "radius:class=eleve", ACT_ALLOW},
         {"fresh", "x", "10.1.1.1", "radius:class=prof", ACT_BLOCK},
+        {"newer", "x", "10.1.1.1", "radius:class=eleve", ACT_ALLOW},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -363,7 +365,7 @@ static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
         if (asked(s, f).action != rows[i].is)
             fail_msg("row %zu", i);
         f.id_age_s = 8 * 3600 + 1;
-        bool fresh = span_eq(g.who, SPAN("fresh"));
+        bool fresh = span_eq(g.who, SPAN("fresh")) || span_eq(g.who, SPAN("newer"));
         assert_int_equal(asked(s, f).action, fresh ? ACT_BLOCK : rows[i].is);
         snapshot_put(s);
     }
@@ -413,6 +415,12 @@ static void a_forbid_in_the_way_of_a_grant_is_found(void **state)
     assert_int_equal(snapshot_forbids(s, &g, NOW), RULE_NONE);
     g.target = SPAN("www.evil.test");
     assert_int_equal(snapshot_forbids(s, &g, NOW), rule);
+    struct facts f = request(s, "10.0.0.1", "u", "evil.test", "GET");
+    assert_true(decide_forbids(s, &f, &rule));
+    assert_int_equal(snapshot_rule(s, rule).line, 9);
+    f = request(s, "10.0.0.1", "u", "casino.test", "GET");
+    assert_false(decide_forbids(s, &f, &rule));
+    assert_int_equal(rule, RULE_NONE);
     snapshot_put(s);
 }
 

@@ -482,6 +482,7 @@ static void groups_come_from_names_networks_and_directories(void **state)
     assert_int_equal(snapshot_groups_of(s, &f, hits, 8), 1);
     assert_true(span_eq(snapshot_group_name(s, hits[0].group), SPAN("staff")));
     assert_int_equal(hits[0].by, GROUP_BY_ATTR);
+    assert_false(hits[0].stale);
     f.attrs[0] = SPAN("radius:class=eleve");
     f.id_age_s = 8 * 3600;
     v = ask(s, &f);
@@ -640,6 +641,31 @@ static void a_record_brings_its_groups_and_what_it_lost(void **state)
     f.groups[1] = 2; /* there are two */
     v = ask(s, &f);
     assert_int_equal(v.waits_for, FACT_BIT(PATH));
+    snapshot_put(s);
+    /* Whose only group is too old is unidentified. */
+    s = snap_of(
+        "group eleves radius class \"eleve\" stale 8h\nweb {\n block for unidentified\n allow any\n}\n");
+    f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
+    f.regroup = true;
+    f.groups[f.n_groups++] = 0;
+    f.id_age_s = 8 * 3600;
+    v = ask(s, &f);
+    EXPECT(v, ACT_ALLOW, WHY_RULE, 4);
+    f.id_age_s++;
+    v = ask(s, &f);
+    EXPECT(v, ACT_BLOCK, WHY_RULE, 3);
+    snapshot_put(s);
+    /* What is lost leaves an allowed request open too: no rule is named for it. */
+    s = snap_of("web {\n block path \"/a\"\n allow any\n}\n");
+    f = request(s, "10.1.1.1", "p-17", "a.example", "GET");
+    f.regroup = true;
+    f.known &= ~FACT_BIT(PATH);
+    v = ask(s, &f);
+    EXPECT(v, ACT_ALLOW, WHY_RULE, 3);
+    f.lost = FACT_BIT(PATH);
+    v = ask(s, &f);
+    assert_int_equal(v.waits_for, FACT_BIT(PATH));
+    EXPECT(v, ACT_ALLOW, WHY_RULE, 0);
     snapshot_put(s);
 }
 

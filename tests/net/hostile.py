@@ -203,7 +203,7 @@ class Tail:
         return self.kept
 
     def of(self, port, kind="flow"):
-        return [e for e in self.events() if e["src_port"] == port and e["event_type"] == kind]
+        return [e for e in self.events() if e.get("src_port") == port and e["event_type"] == kind]
 
     def flow(self, port, patience_s=8):
         """(reason, detail) of the one flow from this port, waited for."""

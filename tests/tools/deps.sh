@@ -29,8 +29,10 @@ missing() {
 
 # Names of units and old-style services that start at boot, one a line.
 enabled() {
-    find "$root/etc/systemd/system" -type l 2>/dev/null | sed 's,.*/,,' | sort -u
-    find "$root/etc" -path '*/rc[2345].d/S*' 2>/dev/null | sed 's,.*/S[0-9]*,old:,' | sort -u
+    {
+        find "$root/etc/systemd/system" -type l 2>/dev/null | sed 's,.*/,,'
+        find "$root/etc" -path '*/rc[2345].d/S*' 2>/dev/null | sed 's,.*/S[0-9]*,old:,'
+    } | LC_ALL=C sort -u
 }
 
 tidy() {
@@ -41,7 +43,7 @@ tidy() {
     if [ -n "${before:-}" ]; then
         after=$(mktemp)
         enabled >"$after"
-        comm -13 "$before" "$after" | while read -r unit; do
+        LC_ALL=C comm -13 "$before" "$after" | while read -r unit; do
             disable "$unit"
         done
         rm -f "$before" "$after"

@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 UNIT_LIMIT_S = 120
 NET_LIMIT_S = 1200
-NET_RUNS = 6                   # of pytest on tests/net
+NET_RUNS = 12                  # of pytest on tests/net
 OURS = ("PERRON_BUILD", "PERRON_DATA", "PYTHONDONTWRITEBYTECODE")   # what sudo shall not forget
 
 

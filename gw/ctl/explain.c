@@ -331,9 +331,8 @@ static int run(const struct ctl *ctl, int argc, char **argv)
 
 const struct ctl_command ctl_explain = {
     .name = "explain",
-    .usage = "  explain [--from ADDR] [--user NAME] [--at TIME] [--method M] [--upload] [--brief] [-f FILE "
-             "[--node NAME] | "
-             "--snapshot HASH] URL\n"
+    .usage = "  explain [--from ADDR] [--user NAME] [--attr WORD ...] [--at TIME] [--method M] [--upload]\n"
+             "          [--certificate DEFECT] [--brief] [-f FILE [--node NAME] | --snapshot HASH] URL\n"
              "                             why this request would be allowed or blocked, step by step\n"
              "  explain [--journal DIR] [--brief] CODE\n"
              "                             why that decision was made, from the journal\n",

@@ -3,6 +3,7 @@
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -55,6 +56,7 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
+    untrusted_free(e->untrusted);
     chaincache_free(e->chains);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);

@@ -19,6 +19,7 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
+struct untrusted;
 struct source_channel;
 struct flow;
 
@@ -47,6 +48,7 @@ struct engine {
     struct chaincache *chains;
     SSL_CTX *to_clients, *to_origins;
     struct minter *minter;
+    struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
     struct pipe_pool pipes;
     struct ring *ring;

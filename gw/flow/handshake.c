@@ -199,16 +199,34 @@ static void fill_request(struct flow *f, struct mint_request *r)
         add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
 }
 
-/* A defect that policy allows: the client must still see that the origin was bad. */
-static void mint_untrusted(struct flow *f, const struct mint_request *r)
+/* What the client would have seen: the origin's dates, and its names where they are the wrong ones. */
+static void fill_untrusted(struct flow *f, struct mint_request *r)
 {
+    const struct cert_verdict *v = &f->cert;
+    bool dated = v->not_before != INT64_MIN && v->not_after != INT64_MIN;
+    fill_request(f, r);
+    r->not_before = dated ? v->not_before : 0;
+    r->not_after = dated ? v->not_after : 0;
+    if (!(v->defects & DEFECT_BIT(WRONG_NAME)))
+        return;
+    r->n_sans = 0;
+    add_origin_names(f, r);
+    if (r->n_sans == 0)
+        r->sans[r->n_sans++] = (struct san){SAN_DNS, SPAN("invalid")};
+}
+
+/* A defect that policy allows: the client must still see that the origin was bad. */
+static void mint_untrusted(struct flow *f)
+{
+    struct mint_request r;
     X509 *leaf = NULL;
-    const char *defect = defect_name(defect_first(f->cert.defects));
-    enum rc rc = untrusted_leaf(minter_pkey(f->e->minter), r, span_str(defect), &leaf);
+    fill_untrusted(f, &r);
+    enum rc rc = untrusted_leaf(f->e->untrusted, minter_pkey(f->e->minter), &r, &f->cert, &leaf);
     if (rc != RC_OK) {
         flow_end(f, REASON_MINT, span_str(rc_name(rc)));
         return;
     }
+    f->e->n.untrusted++;
     start_client(f, leaf);
     X509_free(leaf);
 }
@@ -220,11 +238,11 @@ void step_mint(struct flow *f)
     uint8_t key[32];
     X509 *leaf = NULL;
     flow_goto(f, ST_MINT);
-    fill_request(f, &r);
     if (!f->refused && f->cert.defects) {
-        mint_untrusted(f, &r);
+        mint_untrusted(f);
         return;
     }
+    fill_request(f, &r);
     bool known = f->name.n > 0 && map_find(&f->e->minted, f->name);
     if (!known && !share_take(&f->e->share, &f->src, ev_now_ms(f->e->ev))) {
         flow_end(f, REASON_MINT, SPAN("client-rate"));

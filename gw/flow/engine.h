@@ -46,7 +46,7 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
-    SSL_CTX *to_clients, *to_origins;
+    SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
     struct minter *minter;
     struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
@@ -93,6 +93,8 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
+/* The untrusted CA, once: MSG_UNTRUSTED. */
+enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);

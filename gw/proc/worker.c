@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "certs/chaincache.h"
-#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -278,7 +277,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_SNAPSHOT: return take_snapshot(w, payload, fds, n_fds);
     case MSG_TRUST: return take_trust(w, fds, n_fds);
     case MSG_CA: return take_ca(w, payload);
-    case MSG_UNTRUSTED: return untrusted_load(payload, LIM_UNTRUSTED_CACHED, &e->untrusted);
+    case MSG_UNTRUSTED: return engine_second_ca(e, payload);
     case MSG_CRL: buf_clear(&e->crl); return buf_put(&e->crl, payload);
     case MSG_RING:
         if (n_fds != 2 || e->ring)

@@ -46,14 +46,13 @@ struct flow {
     bool refused; /* decided: every request is answered by us */
     bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
     bool hello_seen, ech;
-    bool dialled_twice,
-        weak;          /* exempt, once the origin had asked for a certificate; second try, weak offer */
-    bool client_quiet; /* close without close_notify: what was relayed was cut short */
+    bool dialled_twice; /* exempt only after the origin had asked for a certificate */
+    bool weak;          /* second attempt, with the weak offer (gw/tls/offer.h) */
+    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
-    uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
-    uint16_t zone;
+    uint16_t zone, src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
     span user;
     char pseudo[16]; /* of the user `pseudo_of` on that day; record.c */
     const uint8_t *pseudo_of;

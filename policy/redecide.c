@@ -264,8 +264,6 @@ uint64_t redecide(const struct redecide *d, struct record *r, struct verdict *ou
     }
     decide(d->snap, f, out);
     uint64_t lacks = out->waits_for & f->lost;
-    if (!d->own && f->cats_open)
-        lacks |= f->lost & FACT_BIT(PATH); /* a list of now has URLs of this host */
     if (somebody && d->some_uncertain && (f->known & FACT_BIT(USER)) && may_be_another(d, f, out))
         lacks |= FACT_BIT(USER);
     return lacks;

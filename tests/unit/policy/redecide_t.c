@@ -236,6 +236,44 @@ static void a_list_of_urls_looks_at_the_path(void **state)
     snapshot_put(now);
 }
 
+/* What a path may add is in the record: lists are not kept, and the verdict is the same without them. */
+static void what_a_path_may_add_is_recorded(void **state)
+{
+    char list[] = "/tmp/perron-urls-XXXXXX", text[400];
+    static const char urls[] = "a.example/games\n";
+    int fd = mkstemp(list);
+    struct verdict w;
+    (void)state;
+    assert_true(fd >= 0 && write(fd, urls, sizeof urls - 1) == sizeof urls - 1);
+    close(fd);
+    snprintf(text, sizeof text,
+             "category games urls \"%s\"\n" WEB "allow category games\nblock domain \"a.example\"\n"
+             "block domain \"b.example\"\nallow any\n}\n",
+             list);
+    struct snapshot *s = snap_of(text);
+    unlink(list);
+    static const struct {
+        const char *name;
+        enum action action;
+        uint64_t waits;
+    } rows[] = {{"a.example", ACT_INSPECT, FACT_BIT(PATH)}, {"b.example", ACT_BLOCK, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct facts f = request(s, "10.1.1.1", "", rows[i].name, "GET");
+        f.step = STEP_CONNECT;
+        f.known &= ~(FACT_BIT(METHOD) | FACT_BIT(PATH));
+        snapshot_categories(s, &f);
+        struct verdict v = record_it(s, &f);
+        assert_int_equal(v.action, rows[i].action);
+        assert_int_equal(v.waits_for & FACT_BIT(PATH), rows[i].waits);
+        assert_int_equal(again(s, s, &w), 0);
+        assert_int_equal(w.action, rows[i].action);
+        assert_int_equal(w.waits_for, v.waits_for);
+        assert_int_equal(again(s, NULL, &w), 0); /* looked up anew */
+        assert_int_equal(w.action, rows[i].action);
+    }
+    snapshot_put(s);
+}
+
 static void zones_and_categories_are_those_of_the_new_policy(void **state)
 {
     struct snapshot *then =
@@ -373,6 +411,7 @@ int main(void)
         cmocka_unit_test(groups_count_while_they_mean_the_same),
         cmocka_unit_test(a_path_that_was_not_kept_cannot_be_told),
         cmocka_unit_test(a_list_of_urls_looks_at_the_path),
+        cmocka_unit_test(what_a_path_may_add_is_recorded),
         cmocka_unit_test(zones_and_categories_are_those_of_the_new_policy),
         cmocka_unit_test(changes_are_counted_by_rule_group_and_category),
         cmocka_unit_test(more_kinds_than_a_table_holds_are_others),

@@ -107,7 +107,7 @@ struct facts {
     uint16_t groups[FACTS_MAX_GROUPS];
     uint16_t n_groups;
     uint32_t granted; /* with `regroup`: the grant that lifted it then, 0: none. Of grants for users, whom a
-                         pseudonym does not name, this one alone counts */
+                         pseudonym does not name, this one alone counts; GRANTED_ANY: as if each were his */
 
     /* Categories that the path, which is not known, may add to `cats`: a bit each, in those words whose bit
      * in `may_used` is set; from snapshot_categories() too. Rules that hang on them are open as long as a

@@ -382,6 +382,7 @@ static void keep_rule(void *arg, uint32_t number, struct rule *r)
 
 struct telling {
     struct search *x;
+    const struct rule *only; /* NULL: all */
     void (*each)(void *arg, const struct rule *r, const struct reach_of *of);
     void *arg;
 };
@@ -390,6 +391,8 @@ static void tell_rule(void *arg, uint32_t number, struct rule *r)
 {
     struct telling *t = arg;
     struct reach_of of;
+    if (t->only && t->only != r)
+        return;
     t->x->number = number;
     one_rule(t->x, &of);
     t->each(t->arg, r, &of);
@@ -431,17 +434,17 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     return x->s.dom && x->choice;
 }
 
-bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
-               void (*each)(void *arg, const struct rule *r, const struct reach_of *of), void *arg)
+static bool run(const struct tree *t, const struct snapshot *snap, int64_t now, struct telling *telling)
 {
     struct model *m = calloc(1, sizeof *m);
     struct search *x = calloc(1, sizeof *x);
     bool ok = m && x, complete = false;
     if (ok) {
         x->m = m;
+        telling->x = x;
         ok = start(x, t, snap, now, &complete);
         if (ok && complete && !has_empty(x))
-            number_rules(t, snap, tell_rule, &(struct telling){x, each, arg});
+            number_rules(t, snap, tell_rule, telling);
         free(m->times);
         arena_fini(&m->mem);
         arena_fini(&x->mem);
@@ -449,4 +452,25 @@ bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
     free(m);
     free(x);
     return ok;
+}
+
+bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
+               void (*each)(void *arg, const struct rule *r, const struct reach_of *of), void *arg)
+{
+    return run(t, snap, now, &(struct telling){.each = each, .arg = arg});
+}
+
+static void take_one(void *arg, const struct rule *r, const struct reach_of *of)
+{
+    struct reach_of *out = arg;
+    (void)r;
+    *out = *of;
+    out->facts = NULL;
+}
+
+bool reach_one(const struct tree *t, const struct snapshot *snap, int64_t now, const struct rule *r,
+               struct reach_of *out)
+{
+    *out = (struct reach_of){.how = REACH_UNSETTLED};
+    return run(t, snap, now, &(struct telling){.only = r, .each = take_one, .arg = out});
 }

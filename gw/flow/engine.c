@@ -6,6 +6,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/sessions.h"
 #include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
@@ -45,8 +46,11 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(record_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(sessions_new(LIM_ORIGIN_SESSIONS, &e->sessions));
     TRY(ctx_server_new(&e->to_clients));
-    return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
+    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
+    ctx_keep_sessions(e->to_origins, upstream_session);
+    return RC_OK;
 }
 
 void engine_fini(struct engine *e)
@@ -56,6 +60,7 @@ void engine_fini(struct engine *e)
     minter_free(e->minter);
     resolver_free(e->resolver);
     chaincache_free(e->chains);
+    sessions_free(e->sessions);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     SSL_CTX_free(e->to_origins);
@@ -78,6 +83,18 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     e->snap = snapshot_get(s);
     snapshot_put(old);
     again_start(e, false);
+}
+
+uint64_t engine_trust_generation(const struct engine *e)
+{
+    return e->trust_generation;
+}
+
+void engine_trust_changed(struct engine *e)
+{
+    e->trust_generation++;
+    chaincache_clear(e->chains);
+    sessions_clear(e->sessions);
 }
 
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule)

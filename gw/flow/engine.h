@@ -19,6 +19,7 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
+struct sessions;
 struct source_channel;
 struct flow;
 
@@ -45,6 +46,8 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
+    struct sessions *sessions; /* of origins */
+    uint64_t trust_generation;
     SSL_CTX *to_clients, *to_origins;
     struct minter *minter;
     struct resolver *resolver;
@@ -106,6 +109,12 @@ void again_due(struct engine *e, int64_t until_s);
 /* record.c */
 enum rc record_init(struct engine *e) MUST_USE;
 void record_fini(struct engine *e);
+
+/* Changes whenever the trust store or our own CA does: part of every key under which something is kept that
+ * follows from an origin's certificate. Revocation is no part of it: it is asked anew each time. */
+uint64_t engine_trust_generation(const struct engine *e);
+/* The trust store or our CA is another now: what was verified before is forgotten. */
+void engine_trust_changed(struct engine *e);
 
 /* This rule of the snapshot decided (RULE_NONE: none did). */
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);

@@ -9,6 +9,7 @@
 
 #include "gw/base/arena.h"
 #include "gw/flow/engine.h"
+#include "gw/flow/place.h"
 #include "gw/flow/source.h"
 #include "gw/flow/txn.h"
 #include "gw/net/dial.h"
@@ -75,6 +76,10 @@ struct flow {
     X509 *leaf;
     struct splice *splice;
     struct cert_verdict cert;
+    int64_t cert_since_s, cert_until_s; /* its chain was verified then; what follows from that holds so long */
+    uint8_t place[PLACE_KEY];           /* of the origin's connection */
+    struct origin_facts *offered;       /* behind the session that was offered; NULL: none was */
+    bool placed;
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */

@@ -11,6 +11,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 
 /* ---- the origin's TLS ---- */
@@ -19,26 +20,16 @@ void step_origin(struct flow *f)
 {
     SSL *ssl = NULL;
     enum rc rc = ctx_connect(f->e->to_origins, f->name, f->hello, f, &ssl);
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        upstream_offer(f, ssl);
         rc = stream_tls(&f->origin, ssl);
+    }
     if (rc != RC_OK) {
         step_refuse(f, REASON_UPSTREAM_TLS, span_str(rc_name(rc)));
         return;
     }
     flow_goto(f, ST_UPSTREAM);
     step_upstream(f);
-}
-
-static span name_text(struct flow *f, X509_NAME *name)
-{
-    char text[512];
-    BIO *mem = BIO_new(BIO_s_mem());
-    if (!mem)
-        return SPAN_NONE;
-    X509_NAME_print_ex(mem, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-    int n = BIO_read(mem, text, sizeof text);
-    BIO_free(mem);
-    return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
 }
 
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise)
@@ -91,11 +82,10 @@ void step_upstream(struct flow *f)
         upstream_failed(f);
         return;
     }
-    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     f->e->n.upstream_tls++;
-    if (leaf) {
-        f->subject = name_text(f, X509_get_subject_name(leaf));
-        f->issuer = name_text(f, X509_get_issuer_name(leaf));
+    if (upstream_known(f) != RC_OK) {
+        step_refuse(f, REASON_LIMIT, SPAN("memory"));
+        return;
     }
     step_certified(f);
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -153,6 +152,7 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
     enum rc rc = trust_load(span_of(pem, (size_t)st.st_size), &w->engine.trust, &n_roots, &err);
     if (rc != RC_OK)
         log_error("trust store: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+    engine_trust_changed(&w->engine);
     buf_fini(&err);
     munmap(pem, (size_t)st.st_size);
     return rc;
@@ -169,7 +169,7 @@ static enum rc take_ca(struct worker *w, span payload)
         if (!r.bad)
             TRY(trust_forbid(w->engine.trust, der));
     }
-    chaincache_clear(w->engine.chains); /* what was acceptable may be one of ours now */
+    engine_trust_changed(&w->engine); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
 }

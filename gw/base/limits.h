@@ -25,6 +25,7 @@ enum limits {
     LIM_LEAVES_CACHED = 20000,
     LIM_ORIGIN_SESSIONS = 4096,           /* places of which TLS sessions are kept, two each; some 12 KiB a place */
     LIM_ORIGIN_SESSION_S = 43200,         /* after so long an origin shows its certificate again */
+    LIM_TICKET_KEY_S = 14400,             /* clients' tickets: a new key every so long; three of them open */
     LIM_MINTS_OPEN = 8192,                /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,                  /* leaves per second that the signer makes for one worker ... */
     LIM_MINT_BURST = 4000,                /* ... after this many at once */

@@ -8,6 +8,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/sessions.h"
 #include "gw/flow/source.h"
+#include "gw/flow/flow.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
@@ -48,6 +49,8 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(sessions_new(LIM_ORIGIN_SESSIONS, &e->sessions));
     TRY(ctx_server_new(&e->to_clients));
+    e->tickets.belongs = client_belongs;
+    ticket_use(e->to_clients, &e->tickets);
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
     ctx_keep_sessions(e->to_origins, upstream_session);
     return RC_OK;

@@ -16,6 +16,7 @@
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
+#include "gw/tls/ticket.h"
 #include "policy/snapshot.h"
 
 struct chaincache;
@@ -49,6 +50,7 @@ struct engine {
     struct sessions *sessions; /* of origins */
     uint64_t trust_generation;
     SSL_CTX *to_clients, *to_origins;
+    struct tickets tickets; /* for clients */
     struct minter *minter;
     struct resolver *resolver;
     struct pipe_pool pipes;

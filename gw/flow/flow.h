@@ -140,6 +140,8 @@ void step_upstream(struct flow *f);  /* handshake with the origin goes on */
 void step_certified(struct flow *f); /* the certificate is judged; also from HOLD */
 void step_mint(struct flow *f);      /* leaf for what the client asked */
 void step_client(struct flow *f);    /* handshake with the client goes on */
+/* What tickets for clients are bound to (struct tickets): server name, zone, CA. */
+bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS]);
 
 /* judge.c: facts and decisions */
 /* `j` holds no longer than `also` does. */

@@ -10,6 +10,7 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/base/sha256.h"
 #include "gw/flow/record.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
@@ -249,6 +250,18 @@ static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf)
 
 /* ---- the client's TLS ---- */
 
+bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
+{
+    const struct flow *f = SSL_get_app_data(ssl);
+    uint16_t generation = minter_generation(f->e->minter);
+    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
+    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
+                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
+    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
+    const span parts[] = {span_of(head, sizeof head), zone, whom};
+    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
+}
+
 static void start_client(struct flow *f, X509 *leaf)
 {
     SSL *ssl = NULL;
@@ -259,6 +272,9 @@ static void start_client(struct flow *f, X509 *leaf)
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    /* A client that took a bad origin's leaf all the same is to be asked again each time. */
+    if (rc == RC_OK && !(trusted && e->tickets.k[0].have))
+        ticket_none(ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {
@@ -296,6 +312,7 @@ void step_client(struct flow *f)
     if (alpn_n < sizeof f->alpn && alpn_n > 0)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
+    f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
     step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);

@@ -232,6 +232,16 @@ static enum rc take_clicks(struct worker *w, span payload)
     return RC_OK;
 }
 
+static enum rc take_ticket_key(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    uint32_t number = rd_u32(&r);
+    span key = rd_bytes(&r, TICKET_KEY);
+    if (r.bad || rd_left(&r) > 0)
+        return RC_BAD;
+    return ticket_key(&w->engine.tickets, number, key.p);
+}
+
 static enum rc show(struct worker *w, span payload)
 {
     enum { PIECE = 30000 };
@@ -291,6 +301,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
     case MSG_CLICKKEY: return take_clicks(w, payload);
+    case MSG_TICKETKEY: return take_ticket_key(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
     }

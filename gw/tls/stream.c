@@ -103,7 +103,9 @@ void stream_attach(struct stream *s, int fd)
 void stream_fini(struct stream *s)
 {
     if (s->ssl) {
-        SSL_set_quiet_shutdown(s->ssl, 1);
+        /* Nothing more is sent; and a connection that ends without close_notify does not make OpenSSL spoil
+         * its session, which others may resume. What breaks TLS has spoiled it before. */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(s->ssl);
         s->ssl = NULL;
     }

@@ -1,7 +1,8 @@
 /* Chains that were verified already: the verdict by SHA-256 over all certificates' DER and the place they
- * were shown at (gw/flow/place.h: address, port, name asked, ALPN, TLS profile, trust generation). Bounded, least recently used out first. A verdict without defects holds until
- * the first certificate of the chain expires and at most an hour; one with defects is not kept. Saves a
- * signature check per certificate on each new connection (limits: 180 us on an ECDSA chain). */
+ * were shown at (gw/flow/place.h: address, port, name asked, ALPN, TLS profile, trust generation). Bounded,
+ * least recently used out first. A verdict without defects holds until the first certificate of the chain
+ * expires and at most an hour; one with defects is not kept. Saves a signature check per certificate on each
+ * new connection (limits: 180 us on an ECDSA chain). */
 #ifndef CERTS_CHAINCACHE_H
 #define CERTS_CHAINCACHE_H
 

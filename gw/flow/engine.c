@@ -2,27 +2,18 @@
  * log. */
 #include "gw/flow/engine.h"
 
-#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
-#include "gw/flow/sessions.h"
-#include "gw/flow/source.h"
 #include "gw/flow/flow.h"
-#include "gw/flow/upstream.h"
+#include "gw/flow/source.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-    HOLD_POLL_MS = 16,
-    BACKLOG_BYTES = 64 << 20,
-    CODES_LOW = 1 << 16,
-    CHAINS_CACHED = 10000,
-    BACKLOG_HEAD = 5
-};
+enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, BACKLOG_HEAD = 5 };
 
 static void on_hold_timer(struct ev_timer *t);
 
@@ -46,13 +37,10 @@ enum rc engine_init(struct engine *e, struct ev *ev)
         return RC_IO;
     TRY(record_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
-    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
-    TRY(sessions_new(LIM_ORIGIN_SESSIONS, &e->sessions));
+    TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
     e->tickets.belongs = client_belongs;
     ticket_use(e->to_clients, &e->tickets);
-    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
-    ctx_keep_sessions(e->to_origins, upstream_session);
     return RC_OK;
 }
 
@@ -62,11 +50,9 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
-    chaincache_free(e->chains);
-    sessions_free(e->sessions);
+    origins_fini(e);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
-    SSL_CTX_free(e->to_origins);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
@@ -86,18 +72,6 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     e->snap = snapshot_get(s);
     snapshot_put(old);
     again_start(e, false);
-}
-
-uint64_t engine_trust_generation(const struct engine *e)
-{
-    return e->trust_generation;
-}
-
-void engine_trust_changed(struct engine *e)
-{
-    e->trust_generation++;
-    chaincache_clear(e->chains);
-    sessions_clear(e->sessions);
 }
 
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule)

@@ -21,6 +21,7 @@
 
 struct chaincache;
 struct sessions;
+struct pool;
 struct source_channel;
 struct flow;
 
@@ -48,6 +49,7 @@ struct engine {
     struct trust *trust;
     struct chaincache *chains;
     struct sessions *sessions; /* of origins */
+    struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;
     SSL_CTX *to_clients, *to_origins;
     struct tickets tickets; /* for clients */
@@ -99,6 +101,10 @@ void engine_fini(struct engine *e);
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* origins.c: what is kept of origins */
+enum rc origins_init(struct engine *e) MUST_USE;
+void origins_fini(struct engine *e);
 
 /* again.c */
 void again_init(struct engine *e);

@@ -54,7 +54,6 @@ static void upstream_failed(struct flow *f)
  * relay. */
 static void exempt_after_all(struct flow *f, const struct judged *j)
 {
-    struct stream fresh;
     if (f->dialled_twice) { /* and then its name led elsewhere, where it would have to be decrypted */
         step_refuse(f, REASON_CERTIFICATE, SPAN("asks-client-certificate"));
         return;
@@ -62,8 +61,7 @@ static void exempt_after_all(struct flow *f, const struct judged *j)
     f->dialled_twice = true;
     stream_abort(&f->origin);
     stream_fini(&f->origin);
-    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
-    f->origin = fresh;
+    stream_renew(&f->origin);
     buf_fini(&f->in_origin);
     f->verdict = *j;
     f->mode = MODE_EXEMPT;
@@ -105,7 +103,7 @@ void step_certified(struct flow *f)
     if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
     judged_until(&f->verdict, &j);
-    if (j.does == ACT_EXEMPT) {
+    if (j.does == ACT_EXEMPT && !f->client.ssl) {
         record_of_flow(f);
         exempt_after_all(f, &j);
         return;
@@ -123,7 +121,10 @@ void step_certified(struct flow *f)
         step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
         return;
     }
-    step_mint(f);
+    if (f->client.ssl)
+        reuse_certified(f);
+    else
+        step_mint(f);
 }
 
 /* ---- the leaf ---- */
@@ -313,7 +314,8 @@ void step_client(struct flow *f)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
     f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
-    step_forget_hello(f);
+    if (!f->pooled)
+        step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);
     flow_goto(f, ST_HTTP);

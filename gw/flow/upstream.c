@@ -115,8 +115,7 @@ void upstream_offer(struct flow *f, SSL *ssl)
     f->offered = NULL;
     f->subject = f->issuer = SPAN_NONE;
     f->placed = place_of(f, &f->dst, f->place) == RC_OK;
-    SSL_SESSION *session =
-        f->placed ? sessions_take(f->e->sessions, f->place, clock_wall_s(), &facts) : NULL;
+    SSL_SESSION *session = f->placed ? sessions_take(f->e->sessions, f->place, clock_wall_s(), &facts) : NULL;
     struct origin_facts *kept = session ? arena_alloc(&f->arena, sizeof *kept) : NULL;
     if (kept) {
         *kept = facts;
@@ -128,6 +127,13 @@ void upstream_offer(struct flow *f, SSL *ssl)
     SSL_SESSION_free(session);
 }
 
+enum rc upstream_facts(struct flow *f, const struct origin_facts *facts)
+{
+    if (f->origin.ssl)
+        SSL_set_app_data(f->origin.ssl, f);
+    return facts_give(f, facts);
+}
+
 enum rc upstream_known(struct flow *f)
 {
     if (!SSL_session_reused(f->origin.ssl)) {
@@ -136,5 +142,5 @@ enum rc upstream_known(struct flow *f)
     }
     gw_assert(f->offered != NULL); /* nothing else could have been resumed */
     f->e->n.upstream_resumed++;
-    return facts_give(f, f->offered);
+    return upstream_facts(f, f->offered);
 }

@@ -17,8 +17,8 @@ enum rc ctx_server_new(SSL_CTX **out) MUST_USE;
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out) MUST_USE;
 
-/* Sessions that origins give are offered to `fresh`, which returns 1 when it takes the reference; which one is
- * offered to an origin is the caller's business (SSL_set_session). Without this call none is kept. */
+/* Sessions that origins give are offered to `fresh`, which returns 1 when it takes the reference; which one
+ * is offered to an origin is the caller's business (SSL_set_session). Without this call none is kept. */
 void ctx_keep_sessions(SSL_CTX *ctx, int (*fresh)(SSL *, SSL_SESSION *));
 
 /* An accepting SSL with this leaf. `chain`: what follows the leaf (issuing CA); its references are shared.

@@ -2,8 +2,11 @@
 clients (tickets). What is resumed shows no certificate, so every decision is made afresh from what is kept: threats.md
 rows 28 (good after bad, bad after good), 46 (another name, another policy) and 59 (0-RTT)."""
 import contextlib
+import socket
 import ssl
 import subprocess
+import threading
+import time
 
 import pytest
 
@@ -28,6 +31,11 @@ def hello(lab, host="www.school.example", who="agent", **how):
     return a
 
 
+def afresh(lab, **kw):
+    """A policy under which every flow opens its own connection with the origin."""
+    return policy(lab, workers="1", settings="pool none", **kw)
+
+
 # ---- towards origins
 
 @contextlib.contextmanager
@@ -50,7 +58,7 @@ def own_origin(lab, kind, *options, name="closed.example"):
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_gateway, version):
-    gw = own_gateway(policy(lab, workers="1"))
+    gw = own_gateway(afresh(lab))
     with own_origin(lab, "ec", version):
         before = counters(gw)
         seen = [lab.curl("agent", "https://closed.example/") for _ in range(4)]
@@ -63,7 +71,7 @@ def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_g
 
 def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):
     """What an origin showed before never decides about what it shows now; a session outlives neither."""
-    gw = own_gateway(policy(lab, workers="1"))
+    gw = own_gateway(afresh(lab))
 
     def outcome():
         a = lab.curl("agent", "https://closed.example/")
@@ -78,10 +86,10 @@ def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):
 
 
 def test_reload_that_leaves_trust_alone_keeps_sessions(lab, own_gateway):
-    gw = own_gateway(policy(lab, workers="1"))
+    gw = own_gateway(afresh(lab))
     hello(lab)
     for n in range(3):
-        status, said = gw.reload(policy(lab, workers="1", web=f'  block domain "nobody{n}.example"\n'))
+        status, said = gw.reload(afresh(lab, web=f'  block domain "nobody{n}.example"\n'))
         assert status == 0, said
         before = counters(gw)
         hello(lab)
@@ -90,7 +98,7 @@ def test_reload_that_leaves_trust_alone_keeps_sessions(lab, own_gateway):
 
 def test_resumed_origin_is_judged_by_the_policy_of_now(lab, own_gateway):
     """eid.example asks for a client certificate only in full handshakes: the fact stays with the session."""
-    text = policy(lab, workers="1")
+    text = afresh(lab)
     gw = own_gateway(text)
     assert "Province" in hello(lab, "eid.example").chain
     stricter = text.replace("  inspect  any\n", '  exempt   certificate asks-client-certificate  category eid\n'
@@ -103,7 +111,7 @@ def test_resumed_origin_is_judged_by_the_policy_of_now(lab, own_gateway):
 
 
 def test_the_names_of_one_server_share_no_session(lab, own_gateway):
-    gw = own_gateway(policy(lab, workers="1"))
+    gw = own_gateway(afresh(lab))
     hello(lab, "many.example")
     before = counters(gw)
     hello(lab, "a.many.example")
@@ -212,3 +220,179 @@ def test_client_that_took_a_bad_origins_leaf_gets_no_ticket(lab, own_gateway):
     own_gateway(text)
     said = s_client(lab, host="expired.example")
     assert "200 OK" in said and "Post-Handshake New Session Ticket" not in said, said
+
+
+# ---- idle connections with origins
+
+class Origin:
+    """A TLS origin in this process: counts connections and requests; each connection serves `lives` requests and then
+    does what `dies` says (waits: nothing, close: closes behind the next request's head without an answer)."""
+
+    def __init__(self, lab, name="closed.example", tls=True):
+        self.name, self.lives, self.dies = name, 10**9, "close"
+        self.extra = b""
+        self.requests, self.conns = [], []
+        stem = lab.pki.folder / f"{name}-ec"
+        if not stem.with_name(stem.name + ".pem").exists():
+            lab.pki.make(stem.name, [name], "ec")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{stem}.pem", f"{stem}.key")
+        with lab.internet:
+            self.listener = socket.create_server((SITES[name].v4, 443 if tls else 80))
+        self.context = context if tls else None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        with contextlib.suppress(OSError):
+            sock = self.context.wrap_socket(sock, server_side=True) if self.context else sock
+            number = len(self.conns)
+            self.conns.append(sock)
+            stream = sock.makefile("rb")
+            for n in range(self.lives + 1):
+                head = []
+                while (line := stream.readline()) not in (b"\r\n", b""):
+                    head.append(line.decode().strip())
+                if not head:
+                    break
+                self.requests.append((number, head[0]))
+                if n == self.lives:
+                    break
+                body = f"connection {number}\n".encode()
+                sock.sendall(b"HTTP/1.1 200 OK\r\n" + self.extra + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            sock.close()
+
+    def drop_all(self):
+        for sock in self.conns:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+        self.listener.close()
+        self.drop_all()
+
+
+@pytest.fixture
+def origin(lab):
+    origins = []
+
+    def make(**how):
+        origins.append(Origin(lab, **how))
+        return origins[-1]
+    yield make
+    for o in origins:
+        o.close()
+
+
+def ask(lab, who="agent", *options, scheme="https"):
+    """(status, text) of one request over a connection of its own."""
+    a = lab.curl(who, f"{scheme}://closed.example/", *options)
+    assert a.exit_code == 0, a.error
+    return a.status, a.text
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme):
+    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    for _ in range(4):
+        assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert grown(gw, {"pool_hits": 0, "pooled": 0}, "pool_hits", "pooled") == (3, 4)
+    assert ask(lab, "pupil", scheme=scheme) == (200, "connection 1\n")  # another user
+    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert len(o.conns) == 2
+
+
+def test_the_same_address_of_no_user_is_a_client_too_and_others_are_not(lab, own_gateway, origin):
+    text = policy(lab, workers="1").replace('user  "p.dupont"  address 10.32.1.10, fd10:32::1:10\n', "")
+    own_gateway(text)
+    origin()
+    assert [ask(lab, "pupil")[1], ask(lab, "pupil")[1], ask(lab)[1]] == ["connection 0\n", "connection 0\n", "connection 1\n"]
+
+
+def test_pool_shared_is_for_all_and_none_for_nobody(lab, own_gateway, origin):
+    text = policy(lab, workers="1")
+    gw, o = own_gateway(policy(lab, workers="1", settings="pool shared")), origin()
+    assert [ask(lab)[1], ask(lab, "pupil")[1]] == ["connection 0\n"] * 2
+    assert gw.reload(text)[0] == 0
+    assert ask(lab)[1] == "connection 1\n"  # what was everybody's is nobody's own
+    assert gw.reload(policy(lab, workers="1", settings="pool none"))[0] == 0
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 2\n", "connection 3\n"]
+    assert gw.reload(text)[0] == 0
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 1\n"] * 2
+    assert len(o.conns) == 4
+
+
+def test_certificate_and_request_are_judged_again_on_an_idle_connection(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    assert ask(lab)[0] == 200
+    assert gw.reload(policy(lab, workers="1", web='  block domain "closed.example"\n'))[0] == 0
+    assert ask(lab)[0] == 403
+    assert len(o.requests) == 1
+
+
+@pytest.mark.parametrize("how", ["request", "answer"])
+@pytest.mark.parametrize("setting", ["own", "shared"])
+def test_authentication_of_a_connection_keeps_it_with_its_client(lab, own_gateway, origin, how, setting):
+    own_gateway(policy(lab, workers="1", settings=f"pool {setting}"))
+    o = origin()
+    o.extra = b"WWW-Authenticate: Negotiate\r\n" if how == "answer" else b""
+    words = ["-H", "Authorization: NTLM TlRMTVNTUAABAAAA"] if how == "request" else []
+    assert ask(lab, "agent", *words)[1] == "connection 0\n"
+    o.extra = b""
+    assert ask(lab)[1] == "connection 1\n"
+    assert ask(lab)[1] == "connection 1\n"
+
+
+def test_answer_that_says_close_or_is_not_read_whole_leaves_nothing(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    o.extra = b"Connection: close\r\n"
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 0\n", "connection 1\n"]
+    o.extra = b""
+    assert lab.curl("agent", "https://closed.example/", "--max-time", "1", "-H", "Expect: x")
+    assert grown(gw, {"pooled": 0}, "pooled")[0] <= 1
+
+
+def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    assert ask(lab)[1] == "connection 0\n"
+    o.drop_all()
+    time.sleep(0.2)
+    assert ask(lab)[1] == "connection 1\n"
+    assert grown(gw, {"pool_hits": 0}, "pool_hits") == (0,)
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_request_on_a_dead_connection_is_asked_once_more_where_that_does_no_harm(lab, own_gateway, origin, scheme):
+    """The origin closes when it has read the second request of a connection: a GET is asked anew, a POST is not."""
+    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    o.lives = 1
+    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert ask(lab, scheme=scheme) == (200, "connection 1\n")
+    assert o.requests == [(0, "GET / HTTP/1.1"), (0, "GET / HTTP/1.1"), (1, "GET / HTTP/1.1")]
+    status, _ = ask(lab, "agent", "-X", "POST", "-H", "Content-Length: 0", scheme=scheme)
+    assert status == 502
+    assert o.requests[3:] == [(1, "POST / HTTP/1.1")]
+    o.lives = 0  # every connection dies behind its first request: an error, not a third try
+    n = len(o.requests)
+    assert ask(lab, scheme=scheme)[0] == 502 and len(o.requests) == n + 1
+    assert gw.running()
+
+
+def test_origin_that_turned_bad_is_not_asked_anew_behind_a_good_leaf_row_28(lab, own_gateway, origin):
+    """Between the idle connection and the new one the certificate expired: the request gets a page, not an answer."""
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    o.lives = 1
+    assert ask(lab)[1] == "connection 0\n"
+    lab.pki.make("closed.example-expired", ["closed.example"], "expired")
+    o.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    o.context.load_cert_chain(f"{lab.pki.folder}/closed.example-expired.pem", f"{lab.pki.folder}/closed.example-expired.key")
+    a = lab.curl("agent", "https://closed.example/")
+    assert a.status in (403, 502)
+    assert gw.by_code(a.code)[-1]["perron"]["reason"] == "certificate"
+    assert o.requests == [(0, "GET / HTTP/1.1")] * 2

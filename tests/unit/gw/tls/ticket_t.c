@@ -10,7 +10,7 @@
 static struct made leaf;
 static SSL_CTX *server, *client;
 static struct tickets tickets;
-static uint8_t here; /* what the connection at hand belongs to */
+static uint8_t here;       /* what the connection at hand belongs to */
 static SSL_SESSION *given; /* the client's newest */
 static unsigned n_given;
 

@@ -23,6 +23,7 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_LEAF_OBJECTS = 128,               /* certificate objects in reserve for the next handshakes */
     LIM_MINTS_OPEN = 8192,                /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,                  /* leaves per second that the signer makes for one worker ... */
     LIM_MINT_BURST = 4000,                /* ... after this many at once */
@@ -32,6 +33,7 @@ enum limits {
     LIM_RING_BYTES = 16777216,            /* a worker's ring to the logger */
     LIM_EVENT_BYTES = 16384,              /* one event line */
     LIM_LOG_BATCH_BYTES = 1048576,        /* lines that the logger writes and syncs at once */
+    LIM_LEAFLOG_FILE_BYTES = 67108864,    /* then a new file of the register of leaves is begun */
     LIM_LOG_FILE_BYTES = 268435456,       /* then a new log file is begun */
     LIM_RECORD_BYTES = 15360,             /* one decision record (policy/record.h) */
     LIM_JOURNAL_SEGMENT_BYTES = 67108864, /* then a new segment of the journal is begun */

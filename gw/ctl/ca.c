@@ -7,7 +7,7 @@
 #include "certs/ca.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/ctl/ctl.h"
+#include "gw/ctl/ca.h"
 #include "gw/proc/sandbox.h"
 
 enum { EXCLUDE_MAX = 32 };
@@ -87,16 +87,25 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return show(ctl);
     if (strcmp(verb, "export") == 0)
         return export(ctl, argc - 1, argv + 1);
-    return ctl_fail("ca: init, show or export; perronctl ca --help");
+    if (strcmp(verb, "log") == 0)
+        return ca_log(ctl, argc - 1, argv + 1);
+    return ctl_fail("ca: init, show, export or log; perronctl ca --help");
 }
 
 const struct ctl_command ctl_ca = {
     .name = "ca",
-    .usage = "  ca init --org NAME [--exclude DOMAIN]...\n"
-             "                             makes the CA of this gateway (once); names below DOMAIN it can "
-             "never vouch for\n"
-             "  ca show                    its certificates: names, dates, fingerprints\n"
-             "  ca export --for pem|gpo|firefox|ios|android|java -o FILE\n"
-             "                             its root for that kind of client, and what to do with it\n",
+    .usage =
+        "  ca init --org NAME [--exclude DOMAIN]...\n"
+        "                             makes the CA of this gateway (once); names below DOMAIN it can "
+        "never vouch for\n"
+        "  ca show                    its certificates: names, dates, fingerprints\n"
+        "  ca export --for pem|gpo|firefox|ios|android|java -o FILE\n"
+        "                             its root for that kind of client, and what to do with it\n"
+        "  ca log [--name NAME] [--last N] [--register DIR]\n"
+        "                             the register of every leaf ever made, its chain looked at link by "
+        "link (exit\n"
+        "                             status 1 and the place where it is broken); --name *.DOMAIN: was one "
+        "ever made\n"
+        "                             for a name below DOMAIN?\n",
     .run = run,
 };

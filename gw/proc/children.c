@@ -136,6 +136,7 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
     case MSG_SNAPSHOT_OK: reload_confirmed(c, payload); break;
     case MSG_LOG_STATE: on_log_state(c->m, payload); break;
     case MSG_CRL_REP: feed_crl(c->m, payload); break;
+    case MSG_SIGNER_STATE: leaves_said(c->m, payload); break;
     case MSG_CODES_REQ: on_codes_req(c); break;
     case MSG_SHOWN: control_shown(c->m->control, c->index, payload); break;
     case MSG_DIAG:
@@ -299,6 +300,8 @@ static void ended(struct child *c, int status)
         reload_compiler_ended(c->m);
     if (c->role == ROLE_GRANTER)
         grants_granter_ended(c->m);
+    if (c->role == ROLE_SIGNER)
+        leaves_signer_ended(c->m);
     if (c->wanted && c->m->phase == PHASE_STARTING) {
         master_fail(c->m); /* it said why */
     } else if (c->wanted) {

@@ -64,11 +64,14 @@ static void say_gateway(struct client *c)
 {
     const struct master *m = c->owner->m;
     uint64_t waiting = m->own_ring ? ring_used(m->own_ring) : 0;
-    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I, s:i}}", "gateway", "snapshot",
-                            m->policy.snap ? snapshot_short(m->policy.snap) : "", "policy", m->o->policy,
-                            "workers", (int)m->n_workers, "log_events", (json_int_t)m->log_events,
-                            "log_bytes", (json_int_t)m->log_bytes, "log_errno", (int)m->log_errno,
-                            "ring_bytes", (json_int_t)waiting, "zones_exempt", (int)grants_n_exempt(m)));
+    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I, s:i, s:I, s:I, s:I, s:i}}", "gateway",
+                            "snapshot", m->policy.snap ? snapshot_short(m->policy.snap) : "", "policy",
+                            m->o->policy, "workers", (int)m->n_workers, "log_events",
+                            (json_int_t)m->log_events, "log_bytes", (json_int_t)m->log_bytes, "log_errno",
+                            (int)m->log_errno, "ring_bytes", (json_int_t)waiting, "zones_exempt",
+                            (int)grants_n_exempt(m), "leaves_made", (json_int_t)m->leaves.made,
+                            "leaves_put_off", (json_int_t)m->leaves.put_off, "leaves_refused",
+                            (json_int_t)m->leaves.refused, "leaves_errno", (int)m->leaves.log_errno));
 }
 
 /* What lists hold back from going live. */

@@ -70,6 +70,7 @@ enum rc feed_open(struct master *m, struct buf *err)
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return out_of(err, "random numbers");
     m->config.boot = random >> 12; /* stands in log lines: 52 bits survive every reader of JSON */
+    TRY(leaves_open(m, err));
     TRY(state_seen_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->seen_fd, err));
     TRY(state_journal_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->journal_fd, err));
     return state_log_dir(&m->state, m->o->log_dir, sandbox_uid(ROLE_LOGGER, 0), &m->log_fd, err);
@@ -258,6 +259,7 @@ static enum rc feed_signer(struct child *c)
     if (rc == RC_OK)
         rc = buf_put(&b, buf_span(&m->ca));
     if (rc == RC_OK) {
+        leaves_feed(c);
         child_send(c, MSG_CAKEY, buf_span(&b), NULL, 0);
         child_send(c, MSG_CAKEY_FD, SPAN_NONE, &key, 1);
         for (uint32_t w = 0; before != m->ca_generation && w < m->n_workers; w++)
@@ -352,6 +354,7 @@ void feed_crl(struct master *m, span crl)
 
 void feed_hourly(struct master *m)
 {
+    leaves_turn(m);
     if (today() == m->day)
         return;
     if (m->day)

@@ -46,6 +46,14 @@ struct child {
     uint8_t snapshot[SNAP_HASH]; /* confirmed by it */
 };
 
+/* What the signer said of its work, over all signers since the start. */
+struct leaf_state {
+    uint64_t made, put_off, refused, base_made, base_put_off, base_refused;
+    uint32_t log_errno;
+    int dir, fd;     /* STATE/leaves and its newest file */
+    uint32_t number; /* of that file */
+};
+
 struct master {
     const struct master_opts *o;
     struct ev *ev;
@@ -86,6 +94,7 @@ struct master {
     uint32_t day;
     uint64_t log_events, log_bytes;
     uint32_t log_errno;
+    struct leaf_state leaves;
     struct control *control;
 };
 
@@ -127,6 +136,13 @@ void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
 /* The scripted clock was set: every child follows. */
 void feed_clock(struct master *m);
+/* The register of leaves (gw/proc/leaves.c): opened at the start; a new file when the newest is large enough.
+ */
+enum rc leaves_open(struct master *m, struct buf *err) MUST_USE;
+void leaves_feed(struct child *signer);
+void leaves_turn(struct master *m);
+void leaves_said(struct master *m, span payload);
+void leaves_signer_ended(struct master *m);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
 

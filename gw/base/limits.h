@@ -23,6 +23,7 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_OLD_CAS = 8,                      /* authorities that were in force before, whose CRLs are answered */
     LIM_LEAF_OBJECTS = 128,               /* certificate objects in reserve for the next handshakes */
     LIM_MINTS_OPEN = 8192,                /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,                  /* leaves per second that the signer makes for one worker ... */

@@ -13,6 +13,7 @@
 #include "gw/base/obj.h"
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
+#include "gw/proc/role.h"
 #include "gw/proc/sandbox.h"
 #include "gw/proc/spawn.h"
 
@@ -201,6 +202,10 @@ static void later(struct child *c)
 void child_start(struct child *c)
 {
     struct spawned new;
+    if (c->role == ROLE_SIGNER && feed_pin_held(c->m)) {
+        ev_timer_set(c->m->ev, &c->again, AGAIN_MOST_MS);
+        return;
+    }
     enum rc rc = spawn_role(c->role, c->index, processor_for(c), &new);
     if (rc == RC_OK) {
         c->pid = new.pid;
@@ -302,6 +307,11 @@ static void ended(struct child *c, int status)
         grants_granter_ended(c->m);
     if (c->role == ROLE_SIGNER)
         leaves_signer_ended(c->m);
+    if (c->role == ROLE_SIGNER && WIFEXITED(status) && WEXITSTATUS(status) == SIGNER_PIN_REFUSED &&
+        c->m->phase == PHASE_RUNNING) {
+        memcpy(c->m->pin_refused, c->m->pin_given, sizeof c->m->pin_refused);
+        log_error("alarm: the token's PIN is not tried again before the file with it is another one");
+    }
     if (c->wanted && c->m->phase == PHASE_STARTING) {
         master_fail(c->m); /* it said why */
     } else if (c->wanted) {

@@ -285,12 +285,26 @@ static void simulate(struct client *client, json_t *request)
         client_done(client, "known: signer-down, logger-down, opener-down, worker-down, clock");
 }
 
+/* ---- ca ---- */
+
+/* The CA's files have changed: another signer reads them. Its certificates reach the workers before it does
+ * (gw/proc/feed.c), and what they had asked the old one they ask it. */
+static void ca_changed(struct client *client, json_t *request)
+{
+    struct child *signer = &client->owner->m->single[ROLE_SIGNER];
+    (void)request;
+    log_info("uid %u has changed the authority: the signer starts anew", (unsigned)client->uid);
+    child_kill(signer);
+    client_done(client, NULL);
+}
+
 void control_command(struct client *c, json_t *request)
 {
     static const struct {
         const char *name;
         void (*run)(struct client *, json_t *);
-    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"grants", control_grants}};
+    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"grants", control_grants},
+                  {"ca", ca_changed}};
     const char *cmd = text_of(request, "cmd");
     for (size_t i = 0; i < N_ELEMS(commands); i++) {
         if (strcmp(cmd, commands[i].name) == 0) {

@@ -89,6 +89,7 @@ struct master {
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
     struct buf crl_url; /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
+    uint64_t pin_given[4], pin_refused[4]; /* struct ca_source: the token's PIN file; refused: zeros, or not again */
     uint8_t secret[STATE_SECRET];
     struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
     uint32_t day;
@@ -130,6 +131,8 @@ enum rc feed_open_policy(struct master *m, const struct settings *s, uint32_t n_
 /* Right after a child was started: all that its role needs, in the order in which it needs it. */
 enum rc feed_child(struct child *c) MUST_USE;
 void feed_snapshot(struct child *c);
+/* Has the token refused its PIN, and is the file with it still the same? */
+bool feed_pin_held(struct master *m);
 void feed_doors(struct child *c, const struct doors *had);
 void feed_hits(struct child *c);
 void feed_codes(struct child *c);

@@ -6,7 +6,7 @@
  * limits (certs/mint.h), and against a rate per worker number that outlives its channels. Every leaf leaves
  * one line in the operator log, and an entry in the register (certs/leaflog.h) before anybody gets it.
  *
- * The master sends LEAFLOG, CAKEY (public), CAKEY_FD (the key's open file), then PEER for every worker. The
+ * The master sends LEAFLOG, CAKEY (public), CAKEY_FD (the key's open file) or TOKEN, then PEER for every worker. The
  * key is read once, before the sandbox closes; a wrong one is said in one line and ends the process, which
  * makes the master refuse to start. */
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "certs/ca_token.h"
 #include "certs/leaflog.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
@@ -44,6 +45,7 @@ struct signer {
     struct log_rate refusals, unwritten;
     struct leaflog log;
     bool have_log, told; /* told: the master knows the counts */
+    bool token;          /* the key is in one */
     uint8_t ca_id[SHA256_BYTES];
     uint64_t made, put_off, refused;
     uint32_t log_errno;
@@ -90,6 +92,20 @@ static void on_cakey(struct signer *s, span payload)
         refuse_to_start(&none, rc);
 }
 
+/* The key is there; from now on nothing is opened. */
+static void loaded(struct signer *s, enum rc rc, struct buf *err)
+{
+    if (rc != RC_OK)
+        refuse_to_start(err, rc);
+    buf_clear(err);
+    buf_fini(&s->url);
+    buf_fini(&s->chain);
+    rc = role_ready(s->ctx);
+    if (rc != RC_OK)
+        refuse_to_start(err, rc);
+    buf_fini(err);
+}
+
 static void on_cakey_fd(struct signer *s, int fd)
 {
     struct buf err = {0};
@@ -97,14 +113,37 @@ static void on_cakey_fd(struct signer *s, int fd)
     enum rc rc = fd < 0 ? RC_BAD : ca_load_key(fd, buf_span(&s->chain), buf_span(&s->url), &s->ca, &err);
     if (fd >= 0)
         close(fd);
-    if (rc != RC_OK)
-        refuse_to_start(&err, rc);
-    buf_fini(&err);
-    buf_fini(&s->url);
-    buf_fini(&s->chain);
-    rc = role_ready(s->ctx);
-    if (rc != RC_OK)
-        refuse_to_start(&err, rc);
+    loaded(s, rc, &err);
+}
+
+/* The module is loaded, with all that its constructors do, as the signer's user and before the sandbox closes. What
+ * it needs later is named in the sandbox by the given descriptors. */
+static void on_token(struct signer *s, span payload, const int *fds, size_t n_fds)
+{
+    struct buf err = {0};
+    struct ca_token t;
+    enum token_state said = TOKEN_AWAY;
+    lock_memory();
+    enum rc rc = n_fds < 1 ? RC_BAD : ca_token_get(payload, &t);
+    if (rc == RC_OK)
+        rc = ca_load_token(&t, fds[0], buf_span(&s->chain), buf_span(&s->url), &s->ca, &said, &err);
+    if (rc != RC_OK && said == TOKEN_PIN_REFUSED) {
+        log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+        _exit(SIGNER_PIN_REFUSED);
+    }
+    s->token = true;
+    if (n_fds > 0)
+        close(fds[0]);
+    for (size_t i = 1; i < n_fds && i <= SANDBOX_DIRS; i++)
+        s->ctx->sandbox_dirs[i - 1] = fds[i];
+    loaded(s, rc, &err);
+}
+
+/* It was pulled out, or its session has ended: nothing in this process mends that. */
+static _Noreturn void token_gone(void)
+{
+    log_error("alarm: the token with the CA key does not sign any more: hosts with a leaf go on, the signer starts anew");
+    _exit(1);
 }
 
 /* ---- the register */
@@ -245,6 +284,8 @@ static enum rc make_leaf(struct client *c, const struct mint_request *req, struc
         rc = mint_leaf(s->ca, c->point, req, out, &why);
     else
         why = "more leaves per second than a worker needs";
+    if (rc == RC_BUG && s->token)
+        token_gone();
     if (rc == RC_OK) {
         rc = enter(c, req, buf_span(out));
         why = "it is not in the register";
@@ -343,6 +384,8 @@ static void on_crl_req(struct signer *s)
 {
     struct buf der = {0};
     enum rc rc = s->ca ? mint_crl(s->ca, clock_wall_s(), CRL_DAYS, &der) : RC_GONE;
+    if (rc == RC_BUG && s->token)
+        token_gone();
     if (rc == RC_OK && s->ctx->master)
         rc = peer_send(s->ctx->master, MSG_CRL_REP, buf_span(&der), NULL, 0);
     if (rc != RC_OK)
@@ -354,8 +397,8 @@ static void signer_msg(struct role_ctx *ctx, enum msg_type t, span payload, int 
 {
     struct signer *s = ctx->state;
     int fd = n_fds ? fds[0] : -1;
-    if (t == MSG_LEAFLOG) {
-        on_leaflog(s, fds, n_fds);
+    if (t == MSG_LEAFLOG || t == MSG_TOKEN) {
+        (t == MSG_TOKEN) ? on_token(s, payload, fds, n_fds) : on_leaflog(s, fds, n_fds);
         return;
     }
     for (size_t i = 1; i < n_fds; i++)

@@ -185,8 +185,9 @@ static enum rc load_around(struct ca *ca, span crl_url, struct buf *err)
 {
     if (X509_check_private_key(ca->cert, ca->key) != 1)
         return ca_fail(
-            err, "the issuing CA's key does not belong to its certificate (ca/issuing.key or ca/issuing.token, "
-                 "ca/issuing.crt)");
+            err,
+            "the issuing CA's key does not belong to its certificate (ca/issuing.key or ca/issuing.token, "
+            "ca/issuing.crt)");
     TRY(prepare_signing(ca));
     TRY(prepare_issuer(ca));
     TRY(prepare_excluded(ca));
@@ -205,8 +206,8 @@ static enum rc load(struct ca *ca, int key_fd, span chain_der, span crl_url, str
     return load_around(ca, crl_url, err);
 }
 
-/* A token may pair a private key with another one's public key (they are found by label and identifier), or show a key
- * and not let it be used: what counts is a signature that the certificate verifies. */
+/* A token may pair a private key with another one's public key (they are found by label and identifier), or
+ * show a key and not let it be used: what counts is a signature that the certificate verifies. */
 static bool signs_for_cert(const struct ca *ca)
 {
     static const uint8_t digest[32] = {0x5a};
@@ -227,9 +228,10 @@ static enum rc load_token(struct ca *ca, void *key, span chain_der, span crl_url
         return ca_fail(err, "the CRL pointer is not a plain http:// address");
     TRY(read_chain(ca, chain_der, err));
     TRY(load_around(ca, crl_url, err));
-    return signs_for_cert(ca) ? RC_OK
-                              : ca_fail(err, "the token's key does not belong to the issuing CA's certificate, or may "
-                                             "not sign (ca/issuing.token, ca/issuing.crt)");
+    return signs_for_cert(ca)
+               ? RC_OK
+               : ca_fail(err, "the token's key does not belong to the issuing CA's certificate, or may "
+                              "not sign (ca/issuing.token, ca/issuing.crt)");
 }
 
 enum rc ca_load_token(const struct ca_token *t, int pin_fd, span chain_der, span crl_url, struct ca **out,

@@ -199,7 +199,8 @@ static enum rc export_as(size_t kind, const struct root *r, const char *out_path
     return rc;
 }
 
-enum rc ca_export(const char *state_dir, const char *name, span kind, const char *out_path, struct buf *text, struct buf *err)
+enum rc ca_export(const char *state_dir, const char *name, span kind, const char *out_path, struct buf *text,
+                  struct buf *err)
 {
     struct root r = {0};
     size_t k = 0;

@@ -267,7 +267,8 @@ static enum rc read_token_file(const char *dir, struct buf *text, char name[CA_P
     return rc == RC_LIMIT ? ca_fail(err, "%s: longer than %d bytes", name, CA_TOKEN_BYTES) : rc;
 }
 
-static enum rc open_token(span text, const char *name, uid_t signer_uid, struct ca_source *out, struct buf *err)
+static enum rc open_token(span text, const char *name, uid_t signer_uid, struct ca_source *out,
+                          struct buf *err)
 {
     struct ca_token t;
     struct stat st;
@@ -308,8 +309,8 @@ void ca_source_close(struct ca_source *s)
     buf_fini(&s->spec);
 }
 
-enum rc ca_open(const char *state_dir, const char *name, uid_t signer_uid, int64_t now_s, struct ca_source *out,
-                struct buf *chain_der, struct buf *err)
+enum rc ca_open(const char *state_dir, const char *name, uid_t signer_uid, int64_t now_s,
+                struct ca_source *out, struct buf *chain_der, struct buf *err)
 {
     char dir[CA_PATH_BYTES];
     *out = (struct ca_source){.fds = {-1, -1, -1}, .n_fds = 1};

@@ -171,7 +171,8 @@ static enum rc write_text(int dir, const char *name, span text)
 
 static void remove_half_made(const char *dir)
 {
-    static const char *const names[] = {"root.crt", "root.key", "issuing.crt", "issuing.key", "issuing.token", "pointer"};
+    static const char *const names[] = {"root.crt",    "root.key",      "issuing.crt",
+                                        "issuing.key", "issuing.token", "pointer"};
     AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     for (size_t i = 0; fd >= 0 && i < N_ELEMS(names); i++)
         unlinkat(fd, names[i], 0);
@@ -190,8 +191,8 @@ static enum rc write_pointer(int dir, X509 *cert)
     return write_text(dir, "pointer", span_str(text));
 }
 
-static enum rc write_files(const char *tmp, const char *dir, const struct ca_plan *plan, const struct pair *root,
-                           const struct pair *ca)
+static enum rc write_files(const char *tmp, const char *dir, const struct ca_plan *plan,
+                           const struct pair *root, const struct pair *ca)
 {
     remove_half_made(tmp);
     if (mkdir(tmp, 0700) != 0 || chmod(tmp, 0700) != 0)
@@ -242,8 +243,11 @@ static enum rc read_root(const char *state_dir, struct pair *root, struct buf *e
     root->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
     BIO_free(bio);
     if (!root->key || X509_check_private_key(root->cert, root->key) != 1)
-        return ca_fail(err, "%s: the root's key is not here, or not the root's: put it back for this step, or make a new "
-                            "root (without --keep-root)", path);
+        return ca_fail(
+            err,
+            "%s: the root's key is not here, or not the root's: put it back for this step, or make a new "
+            "root (without --keep-root)",
+            path);
     return RC_OK;
 }
 
@@ -265,8 +269,8 @@ static enum rc take_token(const struct ca_plan *plan, struct pair *ca, struct bu
     return rc;
 }
 
-static enum rc make_both(const char *state_dir, struct pair *root, struct pair *ca, const struct ca_plan *plan,
-                         struct buf *err)
+static enum rc make_both(const char *state_dir, struct pair *root, struct pair *ca,
+                         const struct ca_plan *plan, struct buf *err)
 {
     uint8_t r[4];
     char tag[9];
@@ -280,7 +284,8 @@ static enum rc make_both(const char *state_dir, struct pair *root, struct pair *
     else if (!make_root(root, plan, tag))
         return ca_fail(err, "the certificates cannot be made: is the organisation's name valid UTF-8?");
     if (!make_issuing(ca, root, plan, tag))
-        return ca_fail(err, "the issuing certificate cannot be made: is the organisation's name valid UTF-8?");
+        return ca_fail(err,
+                       "the issuing certificate cannot be made: is the organisation's name valid UTF-8?");
     return RC_OK;
 }
 

@@ -75,8 +75,9 @@ struct shown {
 
 static json_t *shown_json(const struct shown *s)
 {
-    return json_pack("{s:o, s:o, s:b, s:s, s:s}", "root", facts_json(&s->root), "issuing", facts_json(&s->issuing),
-                     "root_key_here", s->root_key, "where", s->where, "issuing_key", s->key_in);
+    return json_pack("{s:o, s:o, s:b, s:s, s:s}", "root", facts_json(&s->root), "issuing",
+                     facts_json(&s->issuing), "root_key_here", s->root_key, "where", s->where, "issuing_key",
+                     s->key_in);
 }
 
 static enum rc put_shown(const char *dir, const struct shown *s, struct buf *text)
@@ -85,12 +86,13 @@ static enum rc put_shown(const char *dir, const struct shown *s, struct buf *tex
     TRY(put_text(text, "issuing CA", &s->issuing));
     if (strcmp(s->key_in, "token") == 0)
         TRY(buf_put_str(text, "  its key is in a token (issuing.token)\n"));
-    return s->root_key ? buf_printf(
-                             text,
-                             "The root's key is still here (%s/root.key). It is needed only for a new issuing CA: "
-                             "keep it on paper or on a stick in a safe, and remove it from this machine.\n",
-                             dir)
-                       : RC_OK;
+    return s->root_key
+               ? buf_printf(
+                     text,
+                     "The root's key is still here (%s/root.key). It is needed only for a new issuing CA: "
+                     "keep it on paper or on a stick in a safe, and remove it from this machine.\n",
+                     dir)
+               : RC_OK;
 }
 
 static bool is_there(const char *dir, const char *name)
@@ -118,7 +120,8 @@ static enum rc look(const char *dir, struct shown *s, struct buf *err)
     return rc;
 }
 
-/* One of the others, into the list or, where there is none, as text: what cannot be read is said and is no failure. */
+/* One of the others, into the list or, where there is none, as text: what cannot be read is said and is no
+ * failure. */
 static enum rc add_other(const char *state_dir, const char *where, json_t *list, struct buf *text)
 {
     char dir[CA_PATH_BYTES];

@@ -1,5 +1,5 @@
-/* The CA in force changes places with the prepared one; see ca_switch.h. Runs in perronctl, and the reading of old ones
- * in the master. */
+/* The CA in force changes places with the prepared one; see ca_switch.h. Runs in perronctl, and the reading
+ * of old ones in the master. */
 #include "certs/ca_switch.h"
 
 #include <dirent.h>
@@ -52,8 +52,8 @@ static enum rc id_of(span chain, char id[ID_TEXT])
     return RC_OK;
 }
 
-static enum rc open_whole(const char *state_dir, const char *name, uid_t signer_uid, int64_t now_s, struct whole *w,
-                          struct buf *err)
+static enum rc open_whole(const char *state_dir, const char *name, uid_t signer_uid, int64_t now_s,
+                          struct whole *w, struct buf *err)
 {
     struct ca_source s;
     *w = (struct whole){.ca = NULL};
@@ -88,14 +88,16 @@ static enum rc write_last_crl(const char *state_dir, span crl)
     AUTO_CLOSE int at = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (at >= 0)
         unlinkat(at, "last.crl", 0);
-    AUTO_CLOSE int fd = at < 0 ? -1 : openat(at, "last.crl", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
+    AUTO_CLOSE int fd =
+        at < 0 ? -1 : openat(at, "last.crl", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0400);
     if (fd < 0 || write(fd, crl.p, crl.n) != (ssize_t)crl.n || fsync(fd) != 0)
         return RC_IO;
     return fsync(at) == 0 ? RC_OK : RC_IO;
 }
 
 /* The key of the old one may be what is lost: that must not keep the new one out. */
-static enum rc last_words(const char *state_dir, uid_t signer_uid, int64_t now_s, char id[ID_TEXT], struct buf *text)
+static enum rc last_words(const char *state_dir, uid_t signer_uid, int64_t now_s, char id[ID_TEXT],
+                          struct buf *text)
 {
     struct whole old;
     struct buf err = {0}, crl = {0};
@@ -106,10 +108,12 @@ static enum rc last_words(const char *state_dir, uid_t signer_uid, int64_t now_s
         rc = write_last_crl(state_dir, buf_span(&crl));
     enum rc told = RC_OK;
     if (rc != RC_OK)
-        told = buf_printf(text, "No last CRL of the old CA (%.*s): strict clients may refuse a leaf that they were just "
-                                "given by it.\n",
-                          buf_len(&err) ? (int)buf_len(&err) : (int)strlen(rc_text(rc)),
-                          buf_len(&err) ? (const char *)buf_span(&err).p : rc_text(rc));
+        told = buf_printf(
+            text,
+            "No last CRL of the old CA (%.*s): strict clients may refuse a leaf that they were just "
+            "given by it.\n",
+            buf_len(&err) ? (int)buf_len(&err) : (int)strlen(rc_text(rc)),
+            buf_len(&err) ? (const char *)buf_span(&err).p : rc_text(rc));
     if (old.id[0])
         memcpy(id, old.id, ID_TEXT);
     else
@@ -133,8 +137,8 @@ static enum rc exchange(const char *state_dir, const char *id, struct buf *err)
         return ca_fail(err, "%s: cannot change places with %s: %s", next, now, strerror(errno));
     AUTO_CLOSE int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rename(next, old) != 0 || dir < 0 || fsync(dir) != 0)
-        return ca_fail(err, "%s: the new CA is in force, but the old one could not be moved to %s: %s", next, old,
-                       strerror(errno));
+        return ca_fail(err, "%s: the new CA is in force, but the old one could not be moved to %s: %s", next,
+                       old, strerror(errno));
     return RC_OK;
 }
 
@@ -177,8 +181,9 @@ enum rc ca_switch(const char *state_dir, uid_t signer_uid, int64_t now_s, span b
     if (rc == RC_OK)
         rc = exchange(state_dir, id, err);
     if (rc == RC_OK)
-        rc = buf_printf(text, "in force: CA %s\nthe one before: %s/ca.old/%s (`perronctl ca switch --back %s`)\n", next.id,
-                        state_dir, id, id);
+        rc = buf_printf(text,
+                        "in force: CA %s\nthe one before: %s/ca.old/%s (`perronctl ca switch --back %s`)\n",
+                        next.id, state_dir, id, id);
     whole_fini(&next);
     buf_fini(&crl);
     return rc;
@@ -206,7 +211,8 @@ static enum rc find_old(const char *dir, struct buf *out)
     for (struct dirent *e; rc == RC_OK && (e = readdir(d));) {
         struct stat st;
         struct old o = {.since = 0};
-        if (!is_id(e->d_name) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(st.st_mode))
+        if (!is_id(e->d_name) || fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0 ||
+            !S_ISDIR(st.st_mode))
             continue;
         memcpy(o.id, e->d_name, ID_TEXT);
         o.since = (int64_t)st.st_ctim.tv_sec * 1000000000 + st.st_ctim.tv_nsec; /* its rename */
@@ -226,7 +232,8 @@ static enum rc put_file(struct buf *out, const char *dir, const char *name, size
     buf_init(&content, max);
     enum rc rc = fd < 0 ? RC_OK : ca_read_fd(fd, max, &content);
     if (rc == RC_OK)
-        rc = max > UINT8_MAX ? buf_put_u16(out, (uint16_t)buf_len(&content)) : buf_put_u8(out, (uint8_t)buf_len(&content));
+        rc = max > UINT8_MAX ? buf_put_u16(out, (uint16_t)buf_len(&content))
+                             : buf_put_u8(out, (uint8_t)buf_len(&content));
     if (rc == RC_OK)
         rc = buf_put(out, buf_span(&content));
     buf_fini(&content);

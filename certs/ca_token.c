@@ -38,7 +38,8 @@ static span next_part(span *s, uint8_t sep)
 
 static const char *take_query(span query, struct ca_token *t)
 {
-    static const span module = {(const uint8_t *)"module-path=", 12}, pin = {(const uint8_t *)"pin-source=", 11};
+    static const span module = {(const uint8_t *)"module-path=", 12},
+                      pin = {(const uint8_t *)"pin-source=", 11};
     while (query.n) {
         span q = next_part(&query, '&');
         if (span_has_prefix(q, module))
@@ -64,8 +65,11 @@ static const char *take_uri(span value, struct ca_token *t)
     if (!printable(value) || value.n > URI_MAX || !span_has_prefix(value, SPAN("pkcs11:")))
         return "uri takes an address pkcs11:token=NAME;object=NAME?module-path=/PATH&pin-source=file:/PATH";
     t->uri = next_part(&value, '?');
-    if (span_has_prefix(t->uri, SPAN("pkcs11:pin-value=")))
-        return "a PIN never stands in an address: put it into a file and say pin-source=file:/PATH";
+    span attributes = span_cut(t->uri, strlen("pkcs11:"), t->uri.n);
+    while (attributes.n) {
+        if (span_has_prefix(next_part(&attributes, ';'), SPAN("pin-")))
+            return "a PIN never stands in an address: put it into a file and say pin-source=file:/PATH";
+    }
     return take_query(value, t);
 }
 
@@ -139,8 +143,8 @@ static enum rc open_pin(span path, uid_t signer_uid, int *out, struct buf *err)
         return ca_fail(err, "%s: the token's PIN: its mode is %04o, it must be 0400 or 0600", text,
                        st.st_mode & 07777);
     if (st.st_uid != geteuid() && st.st_uid != signer_uid)
-        return ca_fail(err, "%s: the token's PIN: belongs to uid %u, it must belong to uid %u", text, st.st_uid,
-                       geteuid());
+        return ca_fail(err, "%s: the token's PIN: belongs to uid %u, it must belong to uid %u", text,
+                       st.st_uid, geteuid());
     *out = fd;
     fd = -1;
     return RC_OK;

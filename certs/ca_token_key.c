@@ -1,8 +1,8 @@
-/* A key in a token, as an EVP_PKEY; see ca_token.h. The one file that uses OpenSSL's ENGINE interface: Debian 12 has no
- * PKCS#11 provider, and the engine of libp11 works with OpenSSL 3.0.
+/* A key in a token, as an EVP_PKEY; see ca_token.h. The one file that uses OpenSSL's ENGINE interface: Debian
+ * 12 has no PKCS#11 provider, and the engine of libp11 works with OpenSSL 3.0.
  *
- * libp11 writes sentences of its own to standard error; while it searches they go nowhere, and what its error codes
- * mean is said here, in one line. */
+ * libp11 writes sentences of its own to standard error; while it searches they go nowhere, and what its error
+ * codes mean is said here, in one line. */
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "certs/ca_token.h"
 
@@ -18,7 +18,13 @@
 
 enum { PIN_MAX = 256 };
 /* PKCS#11 2.40 section 6.1.2 and libp11's own: what its errors have as reason. */
-enum { CKR_PIN_INCORRECT = 0xa0, CKR_PIN_INVALID = 0xa1, CKR_PIN_LEN_RANGE = 0xa2, CKR_PIN_LOCKED = 0xa4, P11_LOAD_MODULE = 1025 };
+enum {
+    CKR_PIN_INCORRECT = 0xa0,
+    CKR_PIN_INVALID = 0xa1,
+    CKR_PIN_LEN_RANGE = 0xa2,
+    CKR_PIN_LOCKED = 0xa4,
+    P11_LOAD_MODULE = 1025
+};
 
 static char *text_of(span s)
 {
@@ -81,7 +87,8 @@ static void speak(int saved)
 static enum rc explain(const struct ca_token *t, enum token_state *said, struct buf *err)
 {
     unsigned long e;
-    const char *why = "the token is not there, or has no such private key for this user (token= and object= of its address)";
+    const char *why = "the token is not there, or has no such private key for this user (token= and object= "
+                      "of its address)";
     *said = TOKEN_AWAY;
     while ((e = ERR_get_error())) {
         switch (ERR_GET_REASON(e)) {
@@ -93,7 +100,8 @@ static enum rc explain(const struct ca_token *t, enum token_state *said, struct 
             break;
         case CKR_PIN_LOCKED:
             *said = TOKEN_PIN_REFUSED;
-            why = "the token's PIN is locked, after too many wrong ones: its administrator has to set a new one";
+            why = "the token's PIN is locked, after too many wrong ones: its administrator has to set a new "
+                  "one";
             break;
         case P11_LOAD_MODULE: why = "its module cannot be loaded"; break;
         default: break;
@@ -114,12 +122,14 @@ static EVP_PKEY *find_key(ENGINE *e, const struct ca_token *t, const char *pin)
     return key;
 }
 
-enum rc ca_token_key(const struct ca_token *t, int pin_fd, void **key, enum token_state *said, struct buf *err)
+enum rc ca_token_key(const struct ca_token *t, int pin_fd, void **key, enum token_state *said,
+                     struct buf *err)
 {
     *key = NULL;
     *said = TOKEN_AWAY;
     if (!ca_lock_memory())
-        return ca_fail(err, "no locked memory for the token's PIN: raise the limit on locked memory (RLIMIT_MEMLOCK)");
+        return ca_fail(
+            err, "no locked memory for the token's PIN: raise the limit on locked memory (RLIMIT_MEMLOCK)");
     TRY(set_environment(t));
     char *pin = read_pin(pin_fd);
     if (!pin)

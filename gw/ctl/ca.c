@@ -71,7 +71,8 @@ static int run(const struct ctl *ctl, int argc, char **argv)
 const struct ctl_command ctl_ca = {
     .name = "ca",
     .usage =
-        "  ca init --org NAME [--exclude DOMAIN]... [--token URI [--token-path PATH]... [--token-env N=V]...]\n"
+        "  ca init --org NAME [--exclude DOMAIN]... [--token URI [--token-path PATH]... [--token-env "
+        "N=V]...]\n"
         "                             makes the CA of this gateway (once); names below DOMAIN it can "
         "never vouch for;\n"
         "                             its issuing key may be in a token: pkcs11:token=T;object=O?"

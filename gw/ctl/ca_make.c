@@ -1,5 +1,5 @@
-/* perronctl ca init, prepare and switch: a CA is made, a second one beside it, and the second takes the place of the first
- * under a running gateway. */
+/* perronctl ca init, prepare and switch: a CA is made, a second one beside it, and the second takes the place
+ * of the first under a running gateway. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,7 +59,8 @@ static int read_words(struct words *w, const char *verb, int argc, char **argv)
             return ctl_fail("ca %s: cannot read %s; perronctl ca --help", verb, argv[i]);
     }
     if (w->plan.org.n == 0)
-        return ctl_fail("ca %s: --org NAME is missing: clients see it as the issuer of every certificate", verb);
+        return ctl_fail("ca %s: --org NAME is missing: clients see it as the issuer of every certificate",
+                        verb);
     w->plan.exclude = w->exclude;
     w->plan.token = buf_span(&w->token);
     return 0;
@@ -78,7 +79,8 @@ static int make(const struct ctl *ctl, struct words *w)
 
 int ca_make(const struct ctl *ctl, bool next, int argc, char **argv)
 {
-    struct words w = {.plan = {.signer_uid = sandbox_uid(ROLE_SIGNER, 0), .now_s = clock_wall_s(), .next = next}};
+    struct words w = {
+        .plan = {.signer_uid = sandbox_uid(ROLE_SIGNER, 0), .now_s = clock_wall_s(), .next = next}};
     int status = read_words(&w, next ? "prepare" : "init", argc, argv);
     if (status == 0)
         status = make(ctl, &w);

@@ -303,8 +303,11 @@ void control_command(struct client *c, json_t *request)
     static const struct {
         const char *name;
         void (*run)(struct client *, json_t *);
-    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"grants", control_grants},
-                  {"ca", ca_changed}};
+    } commands[] = {{"show", show},
+                    {"reload", reload},
+                    {"simulate", simulate},
+                    {"grants", control_grants},
+                    {"ca", ca_changed}};
     const char *cmd = text_of(request, "cmd");
     for (size_t i = 0; i < N_ELEMS(commands); i++) {
         if (strcmp(cmd, commands[i].name) == 0) {

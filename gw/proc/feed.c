@@ -133,7 +133,8 @@ static void feed_old(void *arg, span payload)
     child_send(arg, MSG_OLD_CA, payload, NULL, 0);
 }
 
-/* What was ours stays refused as an origin's, and the CRLs of leaves that clients were given stay answered. */
+/* What was ours stays refused as an origin's, and the CRLs of leaves that clients were given stay answered.
+ */
 static void feed_old_cas(struct child *c)
 {
     struct buf err = {0};
@@ -256,7 +257,8 @@ static void join_all(struct child *helper, enum msg_type to_worker, enum msg_typ
 
 /* ---- each role ---- */
 
-/* What is written into leaves: the policy's address, and for a CA that followed another what tells them apart. */
+/* What is written into leaves: the policy's address, and for a CA that followed another what tells them
+ * apart. */
 static enum rc crl_pointer(const struct master *m, const struct ca_source *source, struct buf *url)
 {
     TRY(buf_put(url, snapshot_settings(m->policy.snap)->crl));
@@ -270,7 +272,8 @@ static enum rc put_cakey(struct master *m, const struct ca_source *source, struc
 {
     struct buf url = {0};
     enum rc rc = crl_pointer(m, source, &url);
-    if (rc == RC_OK && !span_eq(buf_span(&url), buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
+    if (rc == RC_OK &&
+        !span_eq(buf_span(&url), buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
         buf_clear(&m->crl_url);
         m->ca_generation++;
         rc = buf_put(&m->crl_url, buf_span(&url));
@@ -299,7 +302,8 @@ static enum rc feed_signer(struct child *c)
     if (rc == RC_OK) {
         leaves_feed(c);
         child_send(c, MSG_CAKEY, buf_span(&b), NULL, 0);
-        child_send(c, source.token ? MSG_TOKEN : MSG_CAKEY_FD, buf_span(&source.spec), source.fds, source.n_fds);
+        child_send(c, source.token ? MSG_TOKEN : MSG_CAKEY_FD, buf_span(&source.spec), source.fds,
+                   source.n_fds);
         memcpy(m->pin_given, source.pin, sizeof m->pin_given);
         for (uint32_t w = 0; before != m->ca_generation && w < m->n_workers; w++)
             rc = m->worker[w].peer ? feed_ca(&m->worker[w]) : rc;
@@ -318,8 +322,8 @@ bool feed_pin_held(struct master *m)
     struct buf chain = {0}, err = {0};
     if (memcmp(m->pin_refused, none, sizeof none) == 0)
         return false;
-    bool same = ca_open(m->o->state, "ca", sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), &source, &chain, &err) ==
-                    RC_OK &&
+    bool same = ca_open(m->o->state, "ca", sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), &source, &chain,
+                        &err) == RC_OK &&
                 memcmp(source.pin, m->pin_refused, sizeof none) == 0;
     if (!same)
         memcpy(m->pin_refused, none, sizeof none);

@@ -89,7 +89,8 @@ struct master {
     struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
     struct buf crl_url; /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
-    uint64_t pin_given[4], pin_refused[4]; /* struct ca_source: the token's PIN file; refused: zeros, or not again */
+    uint64_t pin_given[4],
+        pin_refused[4]; /* struct ca_source: the token's PIN file; refused: zeros, or not again */
     uint8_t secret[STATE_SECRET];
     struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
     uint32_t day;

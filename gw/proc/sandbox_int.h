@@ -13,7 +13,8 @@ enum paths {
     PATHS_READ_ETC, /* reading what the C library and libnftables look up: /etc, /proc/sys/net too for writing
                      */
 };
-/* The second profile of the signer: its key is in a token that is files, or behind a socket of this machine. */
+/* The second profile of the signer: its key is in a token that is files, or behind a socket of this machine.
+ */
 enum token { TOKEN_NONE, TOKEN_FOLDER, TOKEN_SOCKET };
 enum tcp { TCP_NONE, TCP_BIND, TCP_CONNECT };
 

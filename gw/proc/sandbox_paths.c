@@ -64,7 +64,8 @@ static enum rc allow_path(int ruleset, const char *path, uint64_t rights, uint64
     return fd < 0 ? RC_OK : allow_fd(ruleset, fd, rights, known);
 }
 
-/* The name of the entry `hidden` of an open directory; the directory is read from its start again afterwards. */
+/* The name of the entry `hidden` of an open directory; the directory is read from its start again afterwards.
+ */
 static void name_of(DIR *dir, int parent, const struct stat *hidden, char out[256])
 {
     struct stat st;
@@ -84,8 +85,8 @@ static bool is_relative(const char *name, const char *of)
     return n > 0 && strncmp(name, of, n) == 0 && name[n] == '.';
 }
 
-/* Everything in `parent` but the entry `hidden`, and where `family` its relatives. Landlock has no rule that takes
- * away, so each neighbour is named. */
+/* Everything in `parent` but the entry `hidden`, and where `family` its relatives. Landlock has no rule that
+ * takes away, so each neighbour is named. */
 static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden, bool family, uint64_t known)
 {
     int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -6,9 +6,9 @@
  * limits (certs/mint.h), and against a rate per worker number that outlives its channels. Every leaf leaves
  * one line in the operator log, and an entry in the register (certs/leaflog.h) before anybody gets it.
  *
- * The master sends LEAFLOG, CAKEY (public), CAKEY_FD (the key's open file) or TOKEN, then PEER for every worker. The
- * key is read once, before the sandbox closes; a wrong one is said in one line and ends the process, which
- * makes the master refuse to start. */
+ * The master sends LEAFLOG, CAKEY (public), CAKEY_FD (the key's open file) or TOKEN, then PEER for every
+ * worker. The key is read once, before the sandbox closes; a wrong one is said in one line and ends the
+ * process, which makes the master refuse to start. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -116,8 +116,8 @@ static void on_cakey_fd(struct signer *s, int fd)
     loaded(s, rc, &err);
 }
 
-/* The module is loaded, with all that its constructors do, as the signer's user and before the sandbox closes. What
- * it needs later is named in the sandbox by the given descriptors. */
+/* The module is loaded, with all that its constructors do, as the signer's user and before the sandbox
+ * closes. What it needs later is named in the sandbox by the given descriptors. */
 static void on_token(struct signer *s, span payload, const int *fds, size_t n_fds)
 {
     struct buf err = {0};
@@ -142,7 +142,8 @@ static void on_token(struct signer *s, span payload, const int *fds, size_t n_fd
 /* It was pulled out, or its session has ended: nothing in this process mends that. */
 static _Noreturn void token_gone(void)
 {
-    log_error("alarm: the token with the CA key does not sign any more: hosts with a leaf go on, the signer starts anew");
+    log_error("alarm: the token with the CA key does not sign any more: hosts with a leaf go on, the signer "
+              "starts anew");
     _exit(1);
 }
 

@@ -174,7 +174,8 @@ static enum rc take_ca(struct worker *w, span payload)
     return RC_OK;
 }
 
-/* A CA that was in force: never an origin's either, and its last CRL for the leaves that clients still look at. */
+/* A CA that was in force: never an origin's either, and its last CRL for the leaves that clients still look
+ * at. */
 static enum rc take_old_ca(struct worker *w, span payload)
 {
     struct engine *e = &w->engine;

@@ -443,12 +443,14 @@ static void export_refuses_unknown_kinds_and_existing_files(void **state)
 {
     struct dir *d = *state;
     make_ca(d);
-    assert_int_equal(ca_export(d->state, "ca", SPAN("netscape"), path_of(d, "out"), &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("netscape"), path_of(d, "out"), &d->text, &d->err),
+                     RC_CONFIG);
     assert_int_equal(access(path_of(d, "out"), F_OK), -1);
     assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_OK);
     assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_CONFIG);
     assert_non_null(memmem(d->err.p, d->err.w, "already", 7));
-    assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), "/nonexistent/out", &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), "/nonexistent/out", &d->text, &d->err),
+                     RC_CONFIG);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

@@ -351,6 +351,9 @@ static void over_the_rate_is_tried_again_later(void **state)
         assert_int_equal(ev_turn(w->ev, 20), RC_OK);
     assert_int_equal(w->f.mints, 2);
     assert_int_equal(w->asks[0].rc, RC_OK);
+    struct minter_counts n;
+    minter_counts(w->m, &n);
+    assert_int_equal(n.limited, 1);
 }
 
 static void open_requests_are_bounded(void **state)

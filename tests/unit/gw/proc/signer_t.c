@@ -422,6 +422,66 @@ static void without_the_register_no_leaf_is_given_out(void **state)
     assert_int_equal(entries(w, &f), 1);
 }
 
+struct told {
+    unsigned times;
+    uint64_t made, put_off, refused;
+    uint32_t log_errno;
+};
+
+static void master_msg(struct peer *p, enum msg_type t, span payload, int *fds, size_t n_fds)
+{
+    struct told *m = peer_data(p);
+    struct rd r = rd_of(payload);
+    (void)fds, (void)n_fds;
+    assert_int_equal(t, MSG_SIGNER_STATE);
+    m->times++;
+    m->made = rd_u64(&r);
+    m->put_off = rd_u64(&r);
+    m->refused = rd_u64(&r);
+    m->log_errno = rd_u32(&r);
+    assert_int_equal(rd_left(&r), 0);
+}
+
+static void no_end(struct peer *p, enum rc rc)
+{
+    (void)p, (void)rc;
+}
+
+/* threats.md row 103: a captured worker that mints without end is seen, whatever it says itself. */
+static void the_master_hears_how_much_was_made_put_off_and_refused(void **state)
+{
+    struct world *w = *state;
+    struct told m = {0};
+    struct peer *master;
+    int fd[2];
+    assert_int_equal(peer_pair(fd), RC_OK);
+    assert_int_equal(peer_new(w->ctx.ev, fd[0], ROLE_MASTER, ROLE_SIGNER, master_msg, no_end, &m, &master),
+                     RC_OK);
+    assert_int_equal(
+        peer_new(w->ctx.ev, fd[1], ROLE_SIGNER, ROLE_MASTER, master_msg, no_end, &m, &w->ctx.master), RC_OK);
+    register_key(w, 1);
+    for (unsigned i = 0; i < LIM_MINT_BURST + LIM_MINT_RATE * 20u && w->w[1].last_rc != RC_LIMIT; i++) {
+        say_mint(w, 1, i, "www.site.test");
+        if (i % 32 == 31)
+            turns(w, 3);
+    }
+    connect_worker(w, 2);
+    register_key(w, 2);
+    say_mint(w, 2, 7, "localhost");
+    turns(w, 3);
+    int64_t until = ev_now_ms(w->ctx.ev) + 2000;
+    while (m.refused == 0 && ev_now_ms(w->ctx.ev) < until)
+        assert_int_equal(ev_turn(w->ctx.ev, 20), RC_OK);
+    assert_true(m.made >= LIM_MINT_BURST);
+    assert_true(m.put_off >= 1);
+    assert_int_equal(m.refused, 1);
+    assert_int_equal(m.log_errno, 0);
+    assert_true(m.times < 20); /* not once for each */
+    peer_free(w->ctx.master);
+    w->ctx.master = NULL;
+    peer_free(master);
+}
+
 static double cpu_us(void)
 {
     struct timespec t;
@@ -504,6 +564,7 @@ int main(void)
         TEST(every_leaf_is_in_the_register_before_it_is_given_out),
         TEST(another_signer_goes_on_with_the_chain),
         TEST(without_the_register_no_leaf_is_given_out),
+        TEST(the_master_hears_how_much_was_made_put_off_and_refused),
         TEST(a_leaf_and_its_entry_take_well_under_a_millisecond),
         TEST(a_wrong_key_ends_the_process_with_one_line),
     };

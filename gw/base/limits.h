@@ -23,7 +23,10 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
-    LIM_UNTRUSTED_CACHED = 1000,    /* leaves for origins with allowed defects */
+    LIM_OLD_CAS = 8,                   /* authorities that were in force before, whose CRLs are answered */
+    LIM_LEAF_OBJECTS = 128,            /* certificate objects in reserve for the next handshakes */
+    LIM_LEAFLOG_FILE_BYTES = 67108864, /* then a new file of the register of leaves is begun */
+    LIM_UNTRUSTED_CACHED = 1000,       /* leaves for origins with allowed defects */
     LIM_ORIGIN_SESSIONS = 4096,     /* places of which TLS sessions are kept, two each; some 12 KiB a place */
     LIM_ORIGIN_SESSION_S = 43200,   /* after so long an origin shows its certificate again */
     LIM_TICKET_KEY_S = 14400,       /* clients' tickets: a new key every so long; three of them open */

@@ -61,6 +61,8 @@ void engine_fini(struct engine *e)
     buf_fini(&e->page);
     buf_fini(&e->backlog);
     buf_fini(&e->crl);
+    for (size_t i = 0; i < N_ELEMS(e->old_crl); i++)
+        buf_fini(&e->old_crl[i].der);
     map_fini(&e->minted);
     share_fini(&e->share);
     record_fini(e);

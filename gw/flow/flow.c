@@ -230,7 +230,7 @@ static void on_deadline(struct ev_timer *t)
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))
-            flow_end(f, REASON_MINT, SPAN("rate")); /* it is there and has more to do than it may */
+            flow_end(f, REASON_MINT, SPAN("signer-rate")); /* it is there and has more to do than it may */
         else
             flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
         break;
@@ -272,7 +272,7 @@ static void let_go(struct flow *f)
     stream_fini(&f->origin);
     txn_fini(&f->tx);
     snapshot_put(f->snap);
-    X509_free(f->leaf);
+    leaf_put(f->leaf);
     if (f->reader) {
         hello_fini(f->reader);
         free(f->reader);

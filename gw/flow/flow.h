@@ -73,7 +73,7 @@ struct flow {
     struct source_wait source;
     struct dial *dial;
     struct minter_wait mint;
-    X509 *leaf;
+    struct leaf *leaf; /* lent for the handshake with the client */
     struct splice *splice;
     struct cert_verdict cert;
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */

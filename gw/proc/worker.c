@@ -174,6 +174,30 @@ static enum rc take_ca(struct worker *w, span payload)
     return RC_OK;
 }
 
+/* A CA that was in force: never an origin's either, and its last CRL for the leaves that clients still look
+ * at. */
+static enum rc take_old_ca(struct worker *w, span payload)
+{
+    struct engine *e = &w->engine;
+    struct rd r = rd_of(payload);
+    if (payload.n == 0) {
+        e->n_old_crl = 0;
+        return RC_OK;
+    }
+    span query = rd_vec8(&r), issuing = rd_vec16(&r), root = rd_vec16(&r), crl = rd_vec16(&r);
+    if (r.bad || e->n_old_crl == LIM_OLD_CAS || query.n > sizeof e->old_crl[0].query)
+        return RC_BAD;
+    if (e->trust) {
+        TRY(trust_forbid(e->trust, issuing));
+        TRY(trust_forbid(e->trust, root));
+    }
+    struct old_crl *o = &e->old_crl[e->n_old_crl++];
+    o->n_query = (uint8_t)query.n;
+    memcpy(o->query, query.p, query.n);
+    buf_clear(&o->der);
+    return buf_put(&o->der, crl);
+}
+
 static void on_accept(struct listener *l, const struct accepted *a)
 {
     struct worker *w = l->data;
@@ -288,6 +312,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_TRUST: return take_trust(w, fds, n_fds);
     case MSG_CA: return take_ca(w, payload);
     case MSG_UNTRUSTED: return engine_second_ca(e, payload);
+    case MSG_OLD_CA: return take_old_ca(w, payload);
     case MSG_CRL: buf_clear(&e->crl); return buf_put(&e->crl, payload);
     case MSG_RING:
         if (n_fds != 2 || e->ring)

@@ -3,6 +3,7 @@
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -32,7 +33,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
-    buf_init(&e->page, LIM_HEAD_BYTES);
+    buf_init(&e->page, 4 * LIM_PEND_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
     buf_init(&e->crl, LIM_MSG_BYTES);
     map_init(&e->minted, LIM_LEAVES_CACHED);
@@ -46,7 +47,8 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
-    return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
+    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
+    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
 }
 
 void engine_fini(struct engine *e)
@@ -55,10 +57,12 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
+    untrusted_free(e->untrusted);
     chaincache_free(e->chains);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     SSL_CTX_free(e->to_origins);
+    SSL_CTX_free(e->to_weak);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
@@ -70,6 +74,11 @@ void engine_fini(struct engine *e)
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
+}
+
+enum rc engine_second_ca(struct engine *e, span pem)
+{
+    return e->untrusted ? RC_BAD : untrusted_load(pem, LIM_UNTRUSTED_CACHED, &e->untrusted);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

@@ -19,6 +19,7 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
+struct untrusted;
 struct source_channel;
 struct flow;
 
@@ -45,8 +46,9 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
-    SSL_CTX *to_clients, *to_origins;
+    SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
     struct minter *minter;
+    struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
     struct pipe_pool pipes;
     struct ring *ring;
@@ -91,6 +93,8 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
+/* The untrusted CA, once: MSG_UNTRUSTED. */
+enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);

@@ -247,8 +247,20 @@ static void feed_door(struct child *c, const struct door *d)
     child_send(c, MSG_LISTENER, span_of(payload, sizeof payload), &d->fd[c->index], 1);
 }
 
+static void feed_gone(struct child *c, const struct door *d)
+{
+    uint8_t payload[20] = {(uint8_t)d->at.kind, d->at.addr.family, (uint8_t)(d->at.port >> 8),
+                           (uint8_t)d->at.port};
+    memcpy(payload + 4, d->at.addr.b, 16);
+    child_send(c, MSG_LISTENER_GONE, span_of(payload, sizeof payload), NULL, 0);
+}
+
 void feed_doors(struct child *c, const struct doors *had)
 {
+    for (size_t i = 0; had && i < had->n; i++) {
+        if (!doors_find(&c->m->doors, &had->door[i].at))
+            feed_gone(c, &had->door[i]);
+    }
     for (size_t i = 0; i < c->m->doors.n; i++) {
         if (!doors_find(had, &c->m->doors.door[i].at))
             feed_door(c, &c->m->doors.door[i]);

@@ -90,16 +90,23 @@ static enum rc start(struct role_ctx *ctx)
     return minter_new(ctx->ev, LIM_LEAVES_CACHED, &w->engine.minter);
 }
 
+/* The policy's resolvers; where it names none, the system's. */
+static const struct addr *resolvers(const struct worker *w, const struct snapshot *s, size_t *n)
+{
+    const struct settings *set = snapshot_settings(s);
+    const struct role_config *own = &w->ctx->config;
+    *n = set->n_resolvers ? set->n_resolvers : own->n_resolvers;
+    return set->n_resolvers ? set->resolver : own->resolver;
+}
+
 static void maybe_ready(struct worker *w)
 {
     struct engine *e = &w->engine;
     if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->untrusted || !e->ring || !e->code_end)
         return;
-    const struct settings *set = snapshot_settings(e->snap);
-    const struct role_config *own = &w->ctx->config; /* the system's resolvers, where policy names none */
-    bool named = set->n_resolvers > 0;
-    enum rc rc = resolver_new(e->ev, named ? set->resolver : own->resolver,
-                              named ? set->n_resolvers : own->n_resolvers, &e->resolver);
+    size_t n;
+    const struct addr *servers = resolvers(w, e->snap, &n);
+    enum rc rc = resolver_new(e->ev, servers, n, &e->resolver);
     if (rc == RC_OK)
         rc = role_ready(w->ctx);
     if (rc != RC_OK) {
@@ -130,11 +137,10 @@ static enum rc take_snapshot(struct worker *w, span payload, const int *fds, siz
     TRY(snapshot_open_as(&manifest, fds, e->snap, &s));
     const uint8_t *name = snapshot_hash(s); /* lives on: the engine has it */
     engine_snapshot(e, s);
-    if (e->resolver) {
-        const struct settings *set = snapshot_settings(s);
-        if (set->n_resolvers > 0 && resolver_servers(e->resolver, set->resolver, set->n_resolvers) != RC_OK)
-            log_warn("the resolvers of the new policy could not be set; the old ones stay");
-    }
+    size_t n;
+    const struct addr *servers = resolvers(w, s, &n);
+    if (e->resolver && resolver_servers(e->resolver, servers, n) != RC_OK)
+        log_warn("the resolvers of the new policy could not be set; the old ones stay");
     snapshot_put(s);
     return peer_send(w->ctx->master, MSG_SNAPSHOT_OK, span_of(name, SNAP_HASH), NULL, 0);
 }
@@ -208,15 +214,37 @@ static void on_accept(struct listener *l, const struct accepted *a)
 
 static enum rc take_listener(struct worker *w, span payload, int *fds, size_t n_fds)
 {
-    if (payload.n < 1 || n_fds != 1 || w->n_listeners == LISTENERS_MAX || w->stopping)
+    size_t at = 0;
+    while (at < w->n_listeners && w->listeners[at].io.fd >= 0)
+        at++; /* the place of one that is gone */
+    if (payload.n < 1 || n_fds != 1 || at == LISTENERS_MAX || w->stopping)
         return RC_BAD;
-    struct listener *l = &w->listeners[w->n_listeners];
+    struct listener *l = &w->listeners[at];
     l->explicit_proxy = payload.p[0] == LISTEN_EXPLICIT;
     l->on_accept = on_accept;
     l->data = w;
     TRY(listen_start(l, w->engine.ev, fds[0]));
     take_fd(fds, 0);
-    w->n_listeners++;
+    w->n_listeners += at == w->n_listeners;
+    return RC_OK;
+}
+
+/* A reload has taken this one away; flows that came by it go on. */
+static enum rc drop_listener(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    bool explicit_proxy = rd_u8(&r) == LISTEN_EXPLICIT;
+    struct addr a = {.family = rd_u8(&r)};
+    uint16_t port = rd_u16(&r);
+    span bytes = rd_bytes(&r, sizeof a.b);
+    if (r.bad)
+        return RC_BAD;
+    memcpy(a.b, bytes.p, sizeof a.b);
+    for (size_t i = 0; i < w->n_listeners; i++) {
+        struct listener *l = &w->listeners[i];
+        if (l->explicit_proxy == explicit_proxy && listen_is_at(l, &a, port))
+            listen_end(l);
+    }
     return RC_OK;
 }
 
@@ -323,6 +351,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
+    case MSG_LISTENER_GONE: return drop_listener(w, payload);
     case MSG_CODES: return take_codes(w, payload);
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);

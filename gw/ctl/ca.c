@@ -1,11 +1,12 @@
 /* perronctl ca: makes the interception CA, shows it, and writes its root in the form that each kind of client
  * takes. */
+#include "gw/ctl/ca.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "certs/ca.h"
 #include "gw/base/obj.h"
-#include "gw/ctl/ca.h"
 
 int ca_report(const struct ctl *ctl, enum rc rc, struct buf *text, struct buf *err)
 {

@@ -42,6 +42,7 @@ static enum rc open_ca(struct master *m, struct ca_source *source, struct buf *e
     enum rc rc = ca_open(m->o->state, "ca", sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), source, &chain, err);
     if (rc == RC_OK && !span_eq(buf_span(&chain), buf_span(&m->ca))) {
         buf_clear(&m->ca);
+        buf_clear(&m->crl);
         m->ca_generation++;
         rc = buf_put(&m->ca, buf_span(&chain));
     }

@@ -168,8 +168,12 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
 static enum rc take_ca(struct worker *w, span payload)
 {
     struct rd r = rd_of(payload);
+    uint8_t before[MINTER_CA_ID];
+    memcpy(before, minter_ca_id(w->engine.minter), sizeof before);
     TRY(minter_set_ca(w->engine.minter, payload));
-    rd_u16(&r); /* generation */
+    if (memcmp(before, minter_ca_id(w->engine.minter), sizeof before) != 0)
+        buf_clear(&w->engine.crl); /* the other CA's: none is better for a moment */
+    rd_u16(&r);                    /* generation */
     while (w->engine.trust && rd_left(&r) > 0) {
         span der = rd_vec16(&r);
         if (!r.bad)

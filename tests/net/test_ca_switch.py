@@ -8,11 +8,15 @@ import threading
 import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from gateway import POLICY, policy
+from pki import days, key_pem, new_key, pem, subject
 from sites import SITES
 from softhsm import Token
-from space import wait_for
+from space import end, wait_for
 
 UNSAID = re.sub(r'crl +".*"\n', "", POLICY)
 CDN = SITES["cdn.example"].v4
@@ -215,3 +219,34 @@ def test_a_stopped_gateway_finds_the_new_one(gw, lab, tmp_path):
     gw.ctl("ca", "switch")
     gw.start()
     assert "?ca=" in leaf(lab, tmp_path, "new")
+
+
+def test_an_origin_with_a_leaf_of_an_old_one_is_refused(gw, lab, tmp_path):
+    """threats.md row 29: what was ours is still ours, for new workers too."""
+    issuing = x509.load_pem_x509_certificate((gw.state / "ca" / "issuing.crt").read_bytes())
+    signer = serialization.load_pem_private_key((gw.state / "ca" / "issuing.key").read_bytes(), None)
+    key = new_key("ec")
+    cert = (x509.CertificateBuilder().subject_name(subject("closed.example")).issuer_name(issuing.subject)
+            .public_key(key.public_key()).serial_number(x509.random_serial_number()).not_valid_before(days(-1))
+            .not_valid_after(days(20)).add_extension(x509.SubjectAlternativeName([x509.DNSName("closed.example")]), False)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False).sign(signer, hashes.SHA256()))
+    (tmp_path / "key.pem").write_bytes(key_pem(key))
+    (tmp_path / "leaf.pem").write_bytes(pem(cert))
+    (tmp_path / "chain.pem").write_bytes((gw.state / "ca" / "issuing.crt").read_bytes() + (gw.state / "ca" / "root.crt").read_bytes())
+    server = lab.internet.start("openssl", "s_server", "-accept", f"{SITES['closed.example'].v4}:443", "-key", tmp_path / "key.pem",
+                                "-cert", tmp_path / "leaf.pem", "-cert_chain", tmp_path / "chain.pem", "-www", "-quiet")
+    try:
+        prepare(gw)
+        gw.ctl("ca", "switch")
+        gw.root_pem().unlink()
+        lab.clients.our_ca = gw.root_pem()
+        for times in (1, 2):
+            a = lab.curl("agent", "https://closed.example/")
+            assert a.status == 403, a
+            refused = wait_for("events", lambda n=times: len(e := gw.events(event_type="flow", perron__reason="certificate")) >= n and e, 5)
+            assert {e["perron"]["detail"] for e in refused} == {"own-ca"}
+            for pid in gw.pids("worker"):
+                gw.kill(pid)
+            wait_for("new workers", gw.ready, 5)
+    finally:
+        end(server)

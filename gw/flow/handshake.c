@@ -268,7 +268,10 @@ static void start_client(struct flow *f, X509 *leaf)
         map_fini(&e->minted); /* full: begin again */
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
-    enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    enum ctx_alpn alpn = f->refused                                  ? CTX_ANY
+                         : f->origin.ssl && ctx_is_h2(f->origin.ssl) ? CTX_H2
+                                                                     : CTX_HTTP11;
+    enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, alpn, f, &ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {

@@ -17,11 +17,18 @@ enum rc ctx_server_new(SSL_CTX **out) MUST_USE;
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out) MUST_USE;
 
+/* What a client is given by ALPN: what its origin chose; where there is none, HTTP/1.1 if it is offered, else
+ * HTTP/2. */
+enum ctx_alpn { CTX_HTTP11, CTX_H2, CTX_ANY };
+
 /* An accepting SSL with this leaf. `chain`: what follows the leaf (issuing CA); its references are shared.
- * Chooses ALPN http/1.1 when the client offers it. `data`: SSL_set_app_data. */
-enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data,
-                   SSL **out) MUST_USE;
-/* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered. */
+ * `data`: SSL_set_app_data. */
+enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, enum ctx_alpn alpn,
+                   void *data, SSL **out) MUST_USE;
+/* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered, and
+ * by ALPN what the client offers of HTTP/2 and HTTP/1.1 (HTTP/1.1 where it offers neither). */
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out) MUST_USE;
+/* Has the other side chosen HTTP/2? */
+bool ctx_is_h2(const SSL *ssl);
 
 #endif

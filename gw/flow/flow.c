@@ -55,7 +55,10 @@ static void on_client(struct ev_io *io, uint32_t events)
     stream_event(&f->client, events);
     if (is_gone(&f->client, events)) {
         stream_abort(&f->origin);
-        flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
+        if (f->state == ST_LINGER) /* it ended before, and why is known */
+            flow_end(f, f->reason, f->detail);
+        else
+            flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
     }
     on_event(f);

@@ -77,13 +77,12 @@ void h2flow_last(struct flow *f, enum reason why, span detail)
 void h2flow_finish(struct flow *f, enum reason why, span detail)
 {
     struct h2flow *h = f->h2;
-    struct h2_fault fault = h2_session_fault(h->client);
     for (struct list *l = h->open.next; l != &h->open; l = l->next) {
         struct exchange *x = CONTAINER_OF(l, struct exchange, link);
         engine_unhold(&x->hold);
         txn_end(&x->t, why, detail);
     }
-    h2_terminate(h->client, fault.name ? H2E_PROTOCOL : H2E_NO_ERROR);
+    h2_terminate(h->client, H2E_NO_ERROR);
     if (h2_write(h->client, &f->client.out, LIM_PEND_BYTES) != RC_OK)
         f->client_quiet = true; /* no room to say it */
     if (h->origin && stream_open(&f->origin)) {

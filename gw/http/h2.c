@@ -8,6 +8,7 @@
 
 enum {
     NO_RFC7540_PRIORITIES = 9, /* SETTINGS, RFC 9218 section 2.1 */
+    FIRST_UNKNOWN = 10,        /* type of frame */
     SEND_HEAD_BYTES = 4 * LIM_HEAD_BYTES,
 };
 
@@ -72,6 +73,8 @@ static nghttp2_option *options(void)
         nghttp2_option_set_stream_reset_rate_limit(o, UINT32_MAX,
                                                    UINT32_MAX); /* ours has a name: h2_flood.c */
         nghttp2_option_set_max_continuations(o, LIM_H2_CONTINUATIONS + 1);
+        for (unsigned type = FIRST_UNKNOWN; type <= UINT8_MAX; type++)
+            nghttp2_option_set_user_recv_extension_type(o, (uint8_t)type); /* to be counted */
         nghttp2_option_set_max_outbound_ack(o, LIM_H2_PINGS + 100);
     }
     return o;
@@ -189,7 +192,7 @@ void h2_terminate(struct h2 *s, uint32_t code)
     if (s->terminated)
         return;
     s->terminated = true;
-    if (nghttp2_session_terminate_session(s->ng, code) != 0)
+    if (nghttp2_session_terminate_session(s->ng, s->fault.name ? s->fault_code : code) != 0)
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 

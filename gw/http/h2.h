@@ -84,7 +84,8 @@ int64_t h2_head_since(const struct h2 *s);
 
 /* No new streams; those that run may end. */
 void h2_shut(struct h2 *s);
-/* The session is over: GOAWAY with an error code (0: none) is the last frame. */
+/* The session is over: GOAWAY with an error code (0: none; that of its fault, where it has one) is the last
+ * frame. */
 void h2_terminate(struct h2 *s, uint32_t code);
 /* Towards a server: may a request be sent now? Streams at a time, GOAWAY. */
 bool h2_may_request(const struct h2 *s);

@@ -30,10 +30,7 @@ static enum h2_why count(struct h2 *s, const nghttp2_frame_hd *hd)
         h2_flood_earn(&s->flood, 8);
         return H2_NONE;
     case NGHTTP2_CONTINUATION: return continuation(s);
-    case NGHTTP2_DATA:
-        if (hd->length > 0 || (hd->flags & NGHTTP2_FLAG_END_STREAM))
-            return H2_NONE;
-        break;
+    case NGHTTP2_DATA: return H2_NONE; /* on_frame_recv() counts those without content */
     case NGHTTP2_RST_STREAM: return s->server ? h2_flood_take(&s->flood, H2B_RESETS, s->now_ms) : H2_NONE;
     case NGHTTP2_SETTINGS:
         if (!ack)
@@ -46,6 +43,14 @@ static enum h2_why count(struct h2 *s, const nghttp2_frame_hd *hd)
     default: break;
     }
     return h2_flood_take(&s->flood, H2B_FRAMES, s->now_ms);
+}
+
+static int idle_frame(struct h2 *s)
+{
+    if (h2_flood_take(&s->flood, H2B_FRAMES, s->now_ms) == H2_NONE)
+        return 0;
+    h2_fail(s, H2_FRAMES, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_begin_frame(nghttp2_session *ng, const nghttp2_frame_hd *hd, void *arg)
@@ -178,6 +183,8 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         if (end && l)
             ended(l);
+        if (!end && frame->hd.length == 0 && idle_frame(s) != 0)
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
         break;
     case NGHTTP2_SETTINGS:
         if (!(frame->hd.flags & NGHTTP2_FLAG_ACK) && s->ops->settings)
@@ -228,6 +235,25 @@ static int on_stream_close(nghttp2_session *ng, int32_t id, uint32_t code, void 
     return 0;
 }
 
+/* Frames of types that we do not know are counted and forgotten (RFC 9113 section 4.1). */
+static int on_unknown_part(nghttp2_session *ng, const nghttp2_frame_hd *hd, const uint8_t *p, size_t n,
+                           void *arg)
+{
+    (void)ng;
+    (void)hd;
+    (void)p;
+    (void)n;
+    return ((struct h2 *)arg)->stopped ? NGHTTP2_ERR_CALLBACK_FAILURE : 0;
+}
+
+static int on_unknown(nghttp2_session *ng, void **payload, const nghttp2_frame_hd *hd, void *arg)
+{
+    (void)ng;
+    (void)payload;
+    (void)hd;
+    return idle_frame(arg) == 0 ? NGHTTP2_ERR_CANCEL : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 void h2_in_callbacks(nghttp2_session_callbacks *c)
 {
     nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
@@ -235,5 +261,7 @@ void h2_in_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_on_header_callback2(c, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(c, on_frame_recv);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(c, on_data);
+    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, on_unknown_part);
+    nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
 }

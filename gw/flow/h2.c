@@ -1,7 +1,7 @@
 /* Bytes of a flow that speaks HTTP/2: from the sockets into the sessions and back; see h2.h.
  *
- * Each round reads a record of either side, lets the sessions write what they have, and sends that: frames of
- * many streams leave in one TLS record. Reading never waits for the other side's socket: flow control says
+ * Each round reads what either side has (many small records, or one full of content), lets the sessions write
+ * what they have, and sends that: frames of many streams leave in one TLS record. Reading never waits for the other side's socket: flow control says
  * how much content may come, and the rest is small. Only here, outside of all callbacks, does the flow end.
  */
 #include "gw/flow/h2.h"
@@ -9,7 +9,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 
-enum { ROUNDS = 16, TRIM_MS = 1000 };
+enum { ROUNDS = 16, RECORDS = 64, TRIM_MS = 1000 };
 
 /* ---- life ---- */
 
@@ -171,45 +171,45 @@ static void client_ended(struct flow *f, enum rc rc)
 
 /* ---- reading ---- */
 
-/* true when bytes came. */
-static bool read_client(struct flow *f)
+/* How many bytes came. */
+static size_t read_client(struct flow *f)
 {
     size_t got;
     if (f->client.in_eof && !stream_has_buffered(&f->client))
-        return false;
+        return 0;
     enum rc rc = stream_read(&f->client, f->e->io, sizeof f->e->io, &got);
     if (rc == RC_AGAIN)
-        return false;
+        return 0;
     if (rc != RC_OK) {
         client_ended(f, rc);
-        return false;
+        return 0;
     }
     f->trimmed = false;
     rc = h2_feed(f->h2->client, span_of(f->e->io, got), ev_now_ms(f->e->ev));
     if (rc != RC_OK && !f->ended)
         client_is_bad(f);
-    return !f->ended && f->state == ST_HTTP;
+    return got;
 }
 
-static bool read_origin(struct flow *f)
+static size_t read_origin(struct flow *f)
 {
     size_t got;
     if (!stream_open(&f->origin) || f->h2->origin_over)
-        return false;
+        return 0;
     enum rc rc = f->origin.in_eof && !stream_has_buffered(&f->origin)
                      ? RC_CLOSED
                      : stream_read(&f->origin, f->e->io, sizeof f->e->io, &got);
     if (rc == RC_AGAIN)
-        return false;
+        return 0;
     if (rc != RC_OK) {
         h2flow_origin_over(f, f->h2->n > 0 ? REASON_ORIGIN_CLOSED : REASON_DONE,
                            f->h2->n > 0 ? SPAN("no-answer") : SPAN("origin-idle"));
-        return true;
+        return 1;
     }
     rc = h2_feed(f->h2->origin, span_of(f->e->io, got), ev_now_ms(f->e->ev));
     if (rc != RC_OK && !f->ended)
         origin_is_bad(f);
-    return !f->ended;
+    return got;
 }
 
 /* ---- writing ---- */
@@ -248,12 +248,22 @@ static bool can_write(const struct stream *s, const struct h2 *h)
     return stream_open(s) && stream_pending(s) == 0 && h2_wants_write(h);
 }
 
+/* Records of a side as long as they are small; true when bytes came. */
+static bool read_some(struct flow *f, size_t (*read)(struct flow *f))
+{
+    size_t total = 0, got = 1;
+    for (int i = 0; i < RECORDS && got > 0 && total < LIM_IO_BYTES; i++) {
+        got = !f->ended && f->state == ST_HTTP ? read(f) : 0;
+        total += got;
+    }
+    return total > 0;
+}
+
 static bool round_of(struct flow *f)
 {
     struct h2flow *h = f->h2;
-    bool moved = read_client(f);
-    if (!f->ended && f->state == ST_HTTP)
-        moved |= read_origin(f);
+    bool moved = read_some(f, read_client);
+    moved |= read_some(f, read_origin);
     if (!f->ended && f->state == ST_HTTP)
         write_origin(f);
     write_client(f);

@@ -93,8 +93,11 @@ enum rc h2_new(struct h2 **out, bool server, const struct h2_ops *ops, void *own
     s->owner = owner;
     s->pool = pool;
     s->server = server;
-    int bad =
-        server ? nghttp2_session_server_new2(&s->ng, c, s, o) : nghttp2_session_client_new2(&s->ng, c, s, o);
+    nghttp2_mem mem = h2_mem(s);
+    s->making = true;
+    int bad = server ? nghttp2_session_server_new3(&s->ng, c, s, o, &mem)
+                     : nghttp2_session_client_new3(&s->ng, c, s, o, &mem);
+    s->making = false;
     if (bad != 0) {
         free(s);
         return RC_NOMEM;

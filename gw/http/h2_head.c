@@ -61,6 +61,8 @@ void h2_pool_fini(struct h2_pool *p)
         p->spare = next;
     }
     p->n = 0;
+    free(p->frame);
+    p->frame = NULL;
 }
 
 struct h2_head *h2_head_get(struct h2_pool *p, enum h2_kind kind)

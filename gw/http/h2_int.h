@@ -14,7 +14,8 @@ struct h2 {
     void *owner;
     struct h2_pool *pool;
     bool server, stopped, terminated;
-    bool busy; /* in h2_feed(): nothing may be written */
+    bool making, shares; /* h2_mem.c */
+    bool busy;           /* in h2_feed(): nothing may be written */
     struct h2_fault fault;
     uint32_t fault_code; /* for GOAWAY */
     int64_t now_ms;      /* of the bytes that are looked at */
@@ -28,6 +29,7 @@ struct h2 {
     const struct h2_leg *until; /* h2_write() ends when its head has left */
 };
 
+nghttp2_mem h2_mem(struct h2 *s);
 void h2_in_callbacks(nghttp2_session_callbacks *c);
 void h2_out_callbacks(nghttp2_session_callbacks *c);
 /* The session has to end. */

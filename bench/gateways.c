@@ -57,8 +57,8 @@ static enum rc haproxy_start(struct lab *lab, pid_t *pid)
     unsigned long conns = (unsigned long)sysconf(_SC_OPEN_MAX) / 2 - 100;
     bool h2 = lab->knobs->streams > 0; /* each request is a session to it: without reuse, a connection too */
     const char *alpn = h2 ? "h2" : "http/1.1";
-    enum rc rc = buf_printf(&text, HAPROXY_CONF, conns, "never", NET_TPROXY_PORT, lab->dir,
-                            alpn, lab->dir, alpn);
+    enum rc rc =
+        buf_printf(&text, HAPROXY_CONF, conns, "never", NET_TPROXY_PORT, lab->dir, alpn, lab->dir, alpn);
     if (rc == RC_OK)
         rc = write_file(lab, "haproxy.cfg", &text);
     buf_fini(&text);

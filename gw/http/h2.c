@@ -98,6 +98,13 @@ enum rc h2_new(struct h2 **out, bool server, const struct h2_ops *ops, void *own
     int bad = server ? nghttp2_session_server_new3(&s->ng, c, s, o, &mem)
                      : nghttp2_session_client_new3(&s->ng, c, s, o, &mem);
     s->making = false;
+    /* The library keeps the preface in the buffer that others write into (h2_mem.c): out with it. */
+    const uint8_t *preface;
+    s->preface = bad == 0 && !server;
+    if (s->preface && nghttp2_session_mem_send(s->ng, &preface) != NGHTTP2_CLIENT_MAGIC_LEN) {
+        nghttp2_session_del(s->ng);
+        bad = NGHTTP2_ERR_NOMEM;
+    }
     if (bad != 0) {
         free(s);
         return RC_NOMEM;

@@ -15,6 +15,7 @@ struct h2 {
     struct h2_pool *pool;
     bool server, stopped, terminated;
     bool making, shares; /* h2_mem.c */
+    bool preface;        /* is still to be written */
     bool busy;           /* in h2_feed(): nothing may be written */
     struct h2_fault fault;
     uint32_t fault_code; /* for GOAWAY */

@@ -360,9 +360,19 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
-enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
+/* What a client's side begins with. */
+static enum rc preface(struct h2 *s, struct buf *out)
 {
     s->write = out;
+    if (!s->preface || s->busy || s->stopped)
+        return RC_OK;
+    s->preface = false;
+    return buf_put(out, SPAN(NGHTTP2_CLIENT_MAGIC));
+}
+
+enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
+{
+    TRY(preface(s, out));
     while (!s->stopped && !s->busy && buf_len(out) < most) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(s->ng, &p);
@@ -377,7 +387,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 
 enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out)
 {
-    s->write = out;
+    TRY(preface(s, out));
     s->until = l;
     while (!s->stopped && !s->busy && s->until) {
         const uint8_t *p;

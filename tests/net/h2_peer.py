@@ -52,7 +52,8 @@ class H2:
         sock.sendall(first + self.frame(SETTINGS, 0, 0, b"".join(struct.pack(">HI", k, v)
                                                                   for k, v in (settings or {}).items())))
         if not client:
-            assert self.exactly(len(PREFACE)) == PREFACE
+            first = self.exactly(len(PREFACE))
+            assert first == PREFACE, first
 
     # ---- sending
 
@@ -215,8 +216,11 @@ class H2Origin(Origin):
         self.context.set_alpn_protocols(list(alpn))
 
     def http11(self, conn):
-        while self.head(conn):
-            conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nold\n")
+        head = b"first"
+        while head and b"onnection: close" not in head:
+            head = self.head(conn)
+            if head:
+                conn.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nold\n")
 
 
 def serving(on_request):

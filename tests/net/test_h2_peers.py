@@ -283,7 +283,7 @@ def test_page_to_head_and_to_a_body_that_still_comes(lab, gw):
 
 def test_client_is_offered_what_the_origin_chose(lab, gw):
     with H2Origin(lab, serving(plain_answer), alpn=("http/1.1",)) as o:
-        a = lab.curl("agent", f"https://{NAME}/x", "--http2")
+        a = lab.curl("agent", f"https://{NAME}/x", "--http2", "-H", "Connection: close")
         assert (a.status, a.text) == (200, "old\n") and o.alpn == ["http/1.1"]
         tail = Tail(gw)
         with pytest.raises(Exception):   # it knows nothing else, and gets an alert
@@ -293,7 +293,7 @@ def test_client_is_offered_what_the_origin_chose(lab, gw):
 
 
 def test_origin_is_offered_what_the_client_offers(lab, gw, origin):
-    a = lab.curl("agent", f"https://{NAME}/x")       # --http1.1
+    a = lab.curl("agent", f"https://{NAME}/x", "-H", "Connection: close")       # --http1.1
     assert (a.status, a.text) == (200, "old\n") and origin.alpn == ["http/1.1"]
     a = lab.curl("agent", f"https://{NAME}/x", "--http2")
     assert (a.status, a.text) == (200, "/x\n") and origin.alpn[-1] == "h2"
@@ -601,7 +601,7 @@ def test_answer_shorter_than_said(lab, gw):
     with H2Origin(lab, serving(answer)):
         tail, c = Tail(gw), h2_client(lab)
         a = c.answer(c.request("/x"))
-        assert a.status == 200 and not a.ended and a.code == INTERNAL_ERROR
+        assert not a.ended and a.code == INTERNAL_ERROR, a     # the head may be overtaken by the reset
         assert http_events(tail, c.port)[0]["perron"]["detail"] == "content-length-mismatch"
 
 
@@ -677,11 +677,12 @@ def test_flood_row_77(lab, gw, origin, case):
     assert c.answer(c.request("/x")).status == 200
 
 
-def test_flood_of_empty_content_row_77(lab, gw, origin):
+def test_flood_of_empty_content_row_77(lab, gw):
     def frames(c):
         s = c.request("/x", method="POST", end=False)
         return (H2.frame(DATA, 0, s) for _ in range(20000))
-    assert flood(lab, gw, frames) == (CALM, "client-http", "h2-frame-flood")
+    with H2Origin(lab, lambda peer: peer.until(lambda f: False, 20)):    # which never answers
+        assert flood(lab, gw, frames) == (CALM, "client-http", "h2-frame-flood")
 
 
 def test_origin_that_floods(lab, gw):

@@ -80,7 +80,7 @@ static SSL *peer_server(int lowest, int highest)
 static SSL *our_server(void)
 {
     SSL *ssl;
-    assert_int_equal(ctx_accept(server, leaf.cert, leaf.key, NULL, CTX_HTTP11, &leaf, &ssl), RC_OK);
+    assert_int_equal(ctx_accept(server, leaf.cert, leaf.key, NULL, &leaf, &ssl), RC_OK);
     return ssl;
 }
 
@@ -254,7 +254,7 @@ static void a_key_that_is_not_the_leafs_is_refused(void **state)
     SSL *ssl = NULL;
     EVP_PKEY *other = EVP_EC_gen("P-256");
     (void)state;
-    assert_int_equal(ctx_accept(server, leaf.cert, other, NULL, CTX_HTTP11, NULL, &ssl), RC_TLS);
+    assert_int_equal(ctx_accept(server, leaf.cert, other, NULL, NULL, &ssl), RC_TLS);
     assert_null(ssl);
     EVP_PKEY_free(other);
 }

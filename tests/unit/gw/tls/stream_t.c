@@ -103,7 +103,7 @@ static void turn(struct rig *r)
 static void put_tls(struct rig *r)
 {
     SSL *ours;
-    assert_int_equal(ctx_accept(server, leaf.cert, leaf.key, NULL, CTX_HTTP11, NULL, &ours), RC_OK);
+    assert_int_equal(ctx_accept(server, leaf.cert, leaf.key, NULL, NULL, &ours), RC_OK);
     assert_int_equal(stream_tls(&r->s, ours), RC_OK);
     r->theirs = SSL_new(their_ctx);
     SSL_set_fd(r->theirs, r->peer);

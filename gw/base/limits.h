@@ -4,16 +4,23 @@
 
 enum limits {
     /* what one stranger may make us hold */
-    LIM_HELLO_BYTES = 65536,       /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
-    LIM_HEAD_BYTES = 65536,        /* one HTTP/1 head: start line and all fields */
-    LIM_HEAD_FIELDS = 200,         /* header fields in one head */
-    LIM_CONNECTION_OPTIONS = 32,   /* elements of Connection in one head; each is compared with each field */
-    LIM_TARGET_BYTES = 16384,      /* request-target */
-    LIM_TRAILER_BYTES = 16384,     /* trailer section of a chunked body */
-    LIM_CHUNK_LINE_BYTES = 256,    /* chunk size line with its extension */
-    LIM_INTERIM_RESPONSES = 16,    /* 1xx before the final answer */
-    LIM_NAME_BYTES = 253,          /* host name (RFC 1035 section 2.3.4, without the root's dot) */
-    LIM_FLOW_ARENA_BYTES = 262144, /* everything that lives as long as a flow */
+    LIM_HELLO_BYTES = 65536,        /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
+    LIM_HEAD_BYTES = 65536,         /* one HTTP/1 head: start line and all fields */
+    LIM_HEAD_FIELDS = 200,          /* header fields in one head */
+    LIM_CONNECTION_OPTIONS = 32,    /* elements of Connection in one head; each is compared with each field */
+    LIM_TARGET_BYTES = 16384,       /* request-target */
+    LIM_TRAILER_BYTES = 16384,      /* trailer section of a chunked body */
+    LIM_CHUNK_LINE_BYTES = 256,     /* chunk size line with its extension */
+    LIM_INTERIM_RESPONSES = 16,     /* 1xx before the final answer */
+    LIM_H2_STREAMS = 100,           /* HTTP/2: requests at a time on one connection */
+    LIM_H2_STREAM_BYTES = 262144,   /* ... content of one waiting for its reader, each way */
+    LIM_H2_SESSION_BYTES = 1048576, /* ... of all of one connection, each way */
+    LIM_H2_CONTINUATIONS = 8,       /* ... pieces of one head behind the first */
+    LIM_H2_RESETS = 400,            /* ... requests taken back at once; an eighth of it a second after that */
+    LIM_H2_PINGS = 400,             /* ... PINGs, likewise */
+    LIM_H2_FRAMES = 4000,           /* ... other frames that move nothing, likewise */
+    LIM_NAME_BYTES = 253,           /* host name (RFC 1035 section 2.3.4, without the root's dot) */
+    LIM_FLOW_ARENA_BYTES = 262144,  /* everything that lives as long as a flow */
     LIM_EXCHANGE_ARENA_BYTES = 262144,
     LIM_PEND_BYTES = 65536,   /* bytes waiting for a slow reader, each way; then its sender is paused */
     LIM_CHAIN_CERTS = 10,     /* certificates an origin may send */

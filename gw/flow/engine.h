@@ -11,7 +11,7 @@
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
 #include "gw/flow/share.h"
-#include "gw/http/msg.h"
+#include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
@@ -100,6 +100,9 @@ struct engine {
     struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
+    struct h2_pool h2_heads; /* spare memory of HTTP/2: heads, */
+    struct list h2_spare;    /* and exchanges */
+    unsigned n_h2_spare;
     struct made *made; /* record of the last decision; record.c */
 };
 

@@ -326,6 +326,10 @@ static void start_client(struct flow *f, X509 *leaf)
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    if (rc == RC_OK)
+        ctx_give_alpn(ssl, f->refused                                  ? CTX_ANY
+                           : f->origin.ssl && ctx_is_h2(f->origin.ssl) ? CTX_H2
+                                                                       : CTX_HTTP11);
     if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
     /* A client that took a bad origin's leaf all the same is to be asked again each time. */

@@ -10,6 +10,7 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
 #include "gw/http/msg.h"
 #include "gw/ipc/hits.h"
@@ -101,6 +102,9 @@ void engine_fini(struct engine *e);
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* handshake.c: what tickets for clients are bound to (struct tickets): server name, zone, CA */
+bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS]);
 
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;

@@ -7,6 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/reuse.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);

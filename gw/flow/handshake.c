@@ -12,6 +12,7 @@
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 
@@ -314,7 +315,7 @@ void step_client(struct flow *f)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
     f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
-    if (!f->pooled)
+    if (!f->via.pooled)
         step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);

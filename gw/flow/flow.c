@@ -314,9 +314,9 @@ void flow_end(struct flow *f, enum reason why, span detail)
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
     txn_end(&f->tx, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
-        stream_shut(&f->client, true);
+        stream_bye(&f->client);
     if (f->origin.ssl && !f->origin.failed)
-        stream_shut(&f->origin, true);
+        stream_bye(&f->origin);
     if (f->splice) {
         f->client.n_in = f->splice->way[0].bytes;
         f->client.n_out = f->splice->way[1].bytes;

@@ -23,6 +23,7 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_UNTRUSTED_CACHED = 1000,          /* leaves for origins with allowed defects */
     LIM_ORIGIN_PLACES = 4096,             /* of which TLS sessions are kept; some 12 KiB each */
     LIM_ORIGIN_SESSIONS = 16384,          /* ... all together; 1 KiB each */
     LIM_ORIGIN_TICKETS = 256,             /* ... of one place: each is used once */

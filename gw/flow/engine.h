@@ -21,6 +21,7 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
+struct untrusted;
 struct sessions;
 struct pool;
 struct source_channel;
@@ -52,9 +53,10 @@ struct engine {
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;
-    SSL_CTX *to_clients, *to_origins;
-    struct tickets tickets; /* for clients */
+    SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
+    struct tickets tickets;                     /* for clients */
     struct minter *minter;
+    struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
     struct pipe_pool pipes;
     struct ring *ring;
@@ -99,6 +101,8 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
+/* The untrusted CA, once: MSG_UNTRUSTED. */
+enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);

@@ -46,13 +46,13 @@ struct flow {
     bool refused; /* decided: every request is answered by us */
     bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
     bool hello_seen, ech;
-    bool dialled_twice; /* exempt only after the origin had asked for the client's certificate */
+    bool dialled_twice; /* exempt only after the origin had asked for a certificate */
+    bool weak;          /* second attempt, with the weak offer (gw/tls/offer.h) */
     bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
-    uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
-    uint16_t zone;
+    uint16_t zone, src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
     span user;
     char pseudo[16]; /* of the user `pseudo_of` on that day; record.c */
     const uint8_t *pseudo_of;
@@ -75,9 +75,8 @@ struct flow {
     X509 *leaf;
     struct splice *splice;
     struct cert_verdict cert;
-    int64_t cert_since_s,
-        cert_until_s; /* its chain was verified then; what follows from that holds so long */
-    struct via via;   /* how the origin was reached */
+    const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
+    struct via via;                  /* how the origin was reached */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
@@ -143,6 +142,7 @@ void step_client(struct flow *f);    /* handshake with the client goes on */
 void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
+bool judge_would_allow(const struct flow *f, uint32_t defects); /* just these; nothing is recorded */
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */
@@ -186,8 +186,7 @@ void answer_page(struct txn *t, enum reason why, span detail);
 void answer_bytes(struct txn *t, span type, span body);
 /* A whole HTTP/1.1 response of our own. */
 void answer_whole(struct txn *t, span bytes, enum reason why, span detail);
-/* TLS alert record on a connection that was not decrypted */
-void answer_alert(struct flow *f, uint8_t alert);
+void answer_alert(struct flow *f, uint8_t alert); /* a record of TLS, where nothing was decrypted */
 
 /* record.c; the rest in record.h */
 /* Pseudonym of today of a user; kept with the flow where it is the flow's, else in `out`. */

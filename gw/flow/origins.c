@@ -17,7 +17,7 @@ enum rc origins_init(struct engine *e)
     TRY(pool_new(e->ev, LIM_POOL_PLACES, &e->pool));
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
     ctx_keep_sessions(e->to_origins, upstream_session);
-    return RC_OK;
+    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
 }
 
 void origins_fini(struct engine *e)
@@ -26,6 +26,7 @@ void origins_fini(struct engine *e)
     sessions_free(e->sessions);
     chaincache_free(e->chains);
     SSL_CTX_free(e->to_origins);
+    SSL_CTX_free(e->to_weak);
 }
 
 uint64_t engine_trust_generation(const struct engine *e)

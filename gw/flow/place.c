@@ -7,6 +7,7 @@
 #include "gw/base/sha256.h"
 #include "gw/flow/flow.h"
 #include "gw/tls/ctx.h"
+#include "gw/tls/offer.h"
 
 enum rc place_key(const struct place *p, uint8_t key[PLACE_KEY])
 {
@@ -33,6 +34,7 @@ enum rc place_of(const struct flow *f, const struct addr *addr, uint8_t key[PLAC
                             .named = f->name.n > 0 || f->connected_by_connect,
                             .tls = f->tls,
                             .h2 = f->hello && f->hello->alpn_h2,
+                            .profile = f->tls && offer_lacks_128(f->hello),
                             .version = f->tls ? ctx_min_version(f->hello) : 0,
                             .trust = engine_trust_generation(f->e)};
     return place_key(&p, key);

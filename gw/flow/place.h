@@ -20,7 +20,7 @@ struct place {
     bool named; /* false: a client without SNI took this address, any name of the certificate will do */
     bool tls;
     bool h2;          /* HTTP/2 is offered beside HTTP/1.1 */
-    uint8_t profile;  /* which context, as struct flow has it */
+    uint8_t profile;  /* which ciphers are offered: offer_lacks_128() */
     uint16_t version; /* lowest TLS version offered */
     uint64_t trust;   /* engine_trust_generation() */
 };

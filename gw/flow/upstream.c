@@ -117,7 +117,8 @@ void upstream_offer(struct flow *f, SSL *ssl)
     struct origin_facts facts;
     f->via.offered = NULL;
     f->subject = f->issuer = SPAN_NONE;
-    f->via.placed = place_of(f, &f->dst, f->via.place) == RC_OK;
+    /* What a weak offer agreed is kept for nobody. */
+    f->via.placed = !f->weak && place_of(f, &f->dst, f->via.place) == RC_OK;
     SSL_SESSION *session =
         f->via.placed ? sessions_take(f->e->sessions, f->via.place, clock_wall_s(), &facts) : NULL;
     struct origin_facts *kept = session ? arena_alloc(&f->arena, sizeof *kept) : NULL;
@@ -133,8 +134,10 @@ void upstream_offer(struct flow *f, SSL *ssl)
 
 enum rc upstream_facts(struct flow *f, const struct origin_facts *facts)
 {
-    if (f->origin.ssl)
+    if (f->origin.ssl) {
         SSL_set_app_data(f->origin.ssl, f);
+        f->origin_cipher = SSL_get_current_cipher(f->origin.ssl);
+    }
     return facts_give(f, facts);
 }
 

@@ -107,9 +107,6 @@ enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
 
-/* handshake.c: what tickets for clients are bound to (struct tickets): server name, zone, CA */
-bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS]);
-
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);

@@ -10,6 +10,7 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
 #include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"

@@ -10,8 +10,8 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/base/sha256.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
@@ -304,18 +304,6 @@ static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf)
 
 /* ---- the client's TLS ---- */
 
-bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
-{
-    const struct flow *f = SSL_get_app_data(ssl);
-    uint16_t generation = minter_generation(f->e->minter);
-    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
-    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
-                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
-    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
-    const span parts[] = {span_of(head, sizeof head), zone, whom};
-    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
-}
-
 static void start_client(struct flow *f, X509 *leaf)
 {
     SSL *ssl = NULL;
@@ -377,7 +365,7 @@ void step_client(struct flow *f)
     leaf_put(f->leaf);
     f->leaf = NULL;
     f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
-    if (!f->pooled)
+    if (!f->via.pooled)
         step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);

@@ -47,8 +47,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
-    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
-    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
+    return upstream_init(e);
 }
 
 void engine_fini(struct engine *e)
@@ -57,12 +56,11 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
+    upstream_fini(e);
     untrusted_free(e->untrusted);
     chaincache_free(e->chains);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
-    SSL_CTX_free(e->to_origins);
-    SSL_CTX_free(e->to_weak);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
@@ -86,6 +84,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+    upstream_reloaded(e);
     again_start(e, false);
 }
 

@@ -20,6 +20,7 @@
 
 struct chaincache;
 struct untrusted;
+struct asking;
 struct source_channel;
 struct flow;
 
@@ -46,6 +47,7 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
+    struct asking *asking;
     SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
     struct minter *minter;
     struct untrusted *untrusted; /* signs for origins with allowed defects */

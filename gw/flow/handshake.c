@@ -10,6 +10,7 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/record.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
@@ -69,11 +70,16 @@ static void dial_anew(struct flow *f)
     step_resolve(f, f->name, &f->dst);
 }
 
+static bool weak_could_pass(const struct flow *f)
+{
+    uint32_t rule;
+    return judge_would(f, DEFECT_BIT(WEAK_TLS), &rule) == ACT_ALLOW;
+}
+
 /* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
 static bool tries_weaker(struct flow *f, enum offer_failure why)
 {
-    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) ||
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS)))
+    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
         return false;
     f->weak = true;
     f->cert = (struct cert_verdict){0};
@@ -88,8 +94,7 @@ static void upstream_failed(struct flow *f)
     if (tries_weaker(f, why))
         return;
     span detail = flow_tls_detail(f, &f->origin, "closed");
-    if (why == OFFER_WEAK &&
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS))) { /* named, and blocked by its rule */
+    if (why == OFFER_WEAK && !weak_could_pass(f)) { /* named, and blocked by its rule */
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
         step_certified(f);
         return;
@@ -152,6 +157,7 @@ void step_certified(struct flow *f)
     judged_until(&f->verdict, &j);
     if (j.does == ACT_EXEMPT) {
         record_of_flow(f);
+        asking_learn(f, &j);
         exempt_after_all(f, &j);
         return;
     }

@@ -25,7 +25,8 @@ enum rc ctx_weak_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *
 enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data,
                    SSL **out) MUST_USE;
 /* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered, nor
- * a cipher weaker than all of its own (gw/tls/offer.h). */
+ * a cipher weaker than all of its own (gw/tls/offer.h). That it may be asked for a certificate after the
+ * handshake is said where the client says so: `asked` hears of it. */
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out) MUST_USE;
 
 #endif

@@ -220,7 +220,7 @@ enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
         ERR_clear_error();
         s->reads_left = READS_MOST;
         int ret = SSL_read_ex(s->ssl, p, n, got);
-        rc = ret == 1 ? RC_OK : tls_result(s, ret);
+        rc = s->asked ? fail(s, RC_DENIED) : ret == 1 ? RC_OK : tls_result(s, ret);
     } else {
         rc = read_plain(s, p, n, got);
     }

@@ -24,6 +24,11 @@ enum limits {
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
     LIM_UNTRUSTED_CACHED = 1000,    /* leaves for origins with allowed defects */
+    LIM_ORIGIN_SESSIONS = 4096,     /* places of which TLS sessions are kept, two each; some 12 KiB a place */
+    LIM_ORIGIN_SESSION_S = 43200,   /* after so long an origin shows its certificate again */
+    LIM_TICKET_KEY_S = 14400,       /* clients' tickets: a new key every so long; three of them open */
+    LIM_POOL_PLACES = 1024,         /* origins (of one client) with idle connections ... */
+    LIM_POOL_EACH = 6,              /* ... so many each, as browsers open */
     LIM_MINTS_OPEN = 8192,          /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,            /* leaves per second that the signer makes for one worker ... */
     LIM_MINT_BURST = 4000,          /* ... after this many at once */
@@ -92,6 +97,7 @@ enum limits {
     LIM_CLIENT_TLS_MS = 10000,
     LIM_HEAD_MS = 30000,          /* a request head, once its first byte is there */
     LIM_KEEPALIVE_MS = 120000,    /* between requests */
+    LIM_POOL_IDLE_MS = 30000,     /* an idle connection with an origin that nobody uses */
     LIM_ANSWER_MS = 120000,       /* from request to the head of its answer, or from a 1xx */
     LIM_BODY_STALL_MS = 60000,    /* no byte of a body moved in either direction */
     LIM_TUNNEL_IDLE_MS = 3600000, /* WebSocket and spliced flows without a byte */

@@ -2,26 +2,19 @@
  * log. */
 #include "gw/flow/engine.h"
 
-#include "certs/chaincache.h"
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/flow.h"
 #include "gw/flow/source.h"
-#include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-    HOLD_POLL_MS = 16,
-    BACKLOG_BYTES = 64 << 20,
-    CODES_LOW = 1 << 16,
-    CHAINS_CACHED = 10000,
-    BACKLOG_HEAD = 5
-};
+enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, BACKLOG_HEAD = 5 };
 
 static void on_hold_timer(struct ev_timer *t);
 
@@ -45,9 +38,11 @@ enum rc engine_init(struct engine *e, struct ev *ev)
         return RC_IO;
     TRY(record_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
-    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
-    return upstream_init(e);
+    e->tickets.belongs = client_belongs;
+    ticket_use(e->to_clients, &e->tickets);
+    return RC_OK;
 }
 
 void engine_fini(struct engine *e)
@@ -56,9 +51,8 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
-    upstream_fini(e);
     untrusted_free(e->untrusted);
-    chaincache_free(e->chains);
+    origins_fini(e);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     pipe_pool_fini(&e->pipes);
@@ -84,7 +78,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
-    upstream_reloaded(e);
+    origins_reloaded(e);
     again_start(e, false);
 }
 

@@ -16,11 +16,14 @@
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
+#include "gw/tls/ticket.h"
 #include "policy/snapshot.h"
 
 struct chaincache;
 struct untrusted;
 struct asking;
+struct sessions;
+struct pool;
 struct source_channel;
 struct flow;
 
@@ -48,7 +51,11 @@ struct engine {
     struct trust *trust;
     struct chaincache *chains;
     struct asking *asking;
+    struct sessions *sessions; /* of origins */
+    struct pool *pool;         /* idle connections with them */
+    uint64_t trust_generation;
     SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
+    struct tickets tickets;                     /* for clients */
     struct minter *minter;
     struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
@@ -101,6 +108,11 @@ enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
 
+/* origins.c: what is kept of origins */
+enum rc origins_init(struct engine *e) MUST_USE;
+void origins_fini(struct engine *e);
+void origins_reloaded(struct engine *e); /* e->snap is another */
+
 /* again.c */
 void again_init(struct engine *e);
 void again_fini(struct engine *e);
@@ -112,6 +124,12 @@ void again_due(struct engine *e, int64_t until_s);
 /* record.c */
 enum rc record_init(struct engine *e) MUST_USE;
 void record_fini(struct engine *e);
+
+/* Changes whenever the trust store or our own CA does: part of every key under which something is kept that
+ * follows from an origin's certificate. Revocation is no part of it: it is asked anew each time. */
+uint64_t engine_trust_generation(const struct engine *e);
+/* The trust store or our CA is another now: what was verified before is forgotten. */
+void engine_trust_changed(struct engine *e);
 
 /* This rule of the snapshot decided (RULE_NONE: none did). */
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);

@@ -10,8 +10,9 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/asking.h"
+#include "gw/base/sha256.h"
 #include "gw/flow/record.h"
+#include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
 
@@ -25,26 +26,16 @@ void step_origin(struct flow *f)
         SSL_free(ssl);
         rc = RC_TLS;
     }
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        upstream_offer(f, ssl);
         rc = stream_tls(&f->origin, ssl);
+    }
     if (rc != RC_OK) {
         step_refuse(f, REASON_UPSTREAM_TLS, span_str(rc_name(rc)));
         return;
     }
     flow_goto(f, ST_UPSTREAM);
     step_upstream(f);
-}
-
-static span name_text(struct flow *f, X509_NAME *name)
-{
-    char text[512];
-    BIO *mem = BIO_new(BIO_s_mem());
-    if (!mem)
-        return SPAN_NONE;
-    X509_NAME_print_ex(mem, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-    int n = BIO_read(mem, text, sizeof text);
-    BIO_free(mem);
-    return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
 }
 
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise)
@@ -61,11 +52,9 @@ span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwi
 /* The client has not been answered and its hello is kept whole: the origin is dialled once more. */
 static void dial_anew(struct flow *f)
 {
-    struct stream fresh;
     stream_abort(&f->origin);
     stream_fini(&f->origin);
-    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
-    f->origin = fresh;
+    stream_renew(&f->origin);
     buf_fini(&f->in_origin);
     step_resolve(f, f->name, &f->dst);
 }
@@ -79,7 +68,7 @@ static bool weak_could_pass(const struct flow *f)
 /* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
 static bool tries_weaker(struct flow *f, enum offer_failure why)
 {
-    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
+    if (f->weak || f->client.ssl || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
         return false;
     f->weak = true;
     f->cert = (struct cert_verdict){0};
@@ -129,15 +118,14 @@ void step_upstream(struct flow *f)
         upstream_failed(f);
         return;
     }
-    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     f->e->n.upstream_tls++;
     f->origin_cipher = SSL_get_current_cipher(f->origin.ssl);
+    if (upstream_known(f) != RC_OK) {
+        step_refuse(f, REASON_LIMIT, SPAN("memory"));
+        return;
+    }
     if (f->weak && offer_was_weak(f->origin.ssl))
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-    if (leaf) {
-        f->subject = name_text(f, X509_get_subject_name(leaf));
-        f->issuer = name_text(f, X509_get_issuer_name(leaf));
-    }
     step_certified(f);
 }
 
@@ -155,9 +143,9 @@ void step_certified(struct flow *f)
     if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
     judged_until(&f->verdict, &j);
-    if (j.does == ACT_EXEMPT) {
+    if (j.does == ACT_EXEMPT && !f->client.ssl) {
         record_of_flow(f);
-        asking_learn(f, &j);
+        upstream_exempted(f, &j);
         exempt_after_all(f, &j);
         return;
     }
@@ -174,7 +162,10 @@ void step_certified(struct flow *f)
         step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
         return;
     }
-    step_mint(f);
+    if (f->client.ssl)
+        reuse_certified(f);
+    else
+        step_mint(f);
 }
 
 /* ---- the leaf ---- */
@@ -319,6 +310,18 @@ static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf)
 
 /* ---- the client's TLS ---- */
 
+bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
+{
+    const struct flow *f = SSL_get_app_data(ssl);
+    uint16_t generation = minter_generation(f->e->minter);
+    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
+    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
+                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
+    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
+    const span parts[] = {span_of(head, sizeof head), zone, whom};
+    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
+}
+
 static void start_client(struct flow *f, X509 *leaf)
 {
     SSL *ssl = NULL;
@@ -331,6 +334,9 @@ static void start_client(struct flow *f, X509 *leaf)
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
     if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
+    /* A client that took a bad origin's leaf all the same is to be asked again each time. */
+    if (rc == RC_OK && !(trusted && e->tickets.k[0].have))
+        ticket_none(ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {
@@ -368,7 +374,9 @@ void step_client(struct flow *f)
     if (alpn_n < sizeof f->alpn && alpn_n > 0)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
-    step_forget_hello(f);
+    f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
+    if (!f->pooled)
+        step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);
     flow_goto(f, ST_HTTP);

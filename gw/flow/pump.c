@@ -341,6 +341,8 @@ static void origin_ended(struct flow *f, enum rc rc)
         origin_asks(f);
         return;
     }
+    if (reuse_again(f))
+        return;
     if (!t->open ||
         !t->sent) { /* between exchanges: a plain flow dials again, an inspected one ends with its origin */
         stream_fini(&f->origin);
@@ -369,6 +371,8 @@ static bool speaks_unasked(struct flow *f)
 {
     if (f->tx.open && f->tx.sent && f->tx.down != WAY_DONE)
         return false;
+    if (!f->tx.open && reuse_again(f))
+        return true;
     f->tx.origin_close = true;
     if (!f->tx.open) {
         stream_fini(&f->origin);
@@ -549,6 +553,7 @@ void pump_finish(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
+    reuse_give(f);
     txn_end(&f->tx, why, detail);
     f->reason = why;
     f->detail = detail;

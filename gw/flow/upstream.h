@@ -1,16 +1,33 @@
 /* The origin's certificate, judged inside the handshake: callbacks of the contexts towards origins. The app
  * data of the SSL is the flow; the verdict goes into flow->cert and the handshake always goes on, so that
- * policy decides and names the defect. An origin that asks for a certificate in the handshake is answered
- * without one; one that asks later, or wants to negotiate anew, is not answered at all. */
+ * policy decides and names the defect. A resumed handshake shows no certificate: then the facts kept with the
+ * session are the flow's, and policy decides by them. An origin that asks for a certificate in the handshake
+ * is answered without one; one that asks later, or wants to negotiate anew, is not answered at all. */
 #ifndef GW_FLOW_UPSTREAM_H
 #define GW_FLOW_UPSTREAM_H
 
-#include "gw/flow/engine.h"
+#include <openssl/ssl.h>
 
-/* What a worker has for origins: the contexts of first and second attempts, who asks for certificates. */
-enum rc upstream_init(struct engine *e) MUST_USE;
-void upstream_fini(struct engine *e);
-/* e->snap is another. */
-void upstream_reloaded(struct engine *e);
+#include "gw/base/err.h"
+
+struct flow;
+struct judged;
+struct origin_facts;
+
+int upstream_verify(X509_STORE_CTX *ctx, void *arg);
+int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key);
+/* Sees that an origin was refused to negotiate anew. */
+void upstream_info(const SSL *ssl, int where, int ret);
+/* The origin gave a session: it is kept for the next connection there. */
+int upstream_session(SSL *ssl, SSL_SESSION *session);
+
+/* Before the handshake: offers a session if there is one. */
+void upstream_offer(struct flow *f, SSL *ssl);
+/* The facts kept with a session or an idle connection become the flow's, for policy to decide by. NOMEM. */
+enum rc upstream_facts(struct flow *f, const struct origin_facts *facts) MUST_USE;
+/* After it: what the certificate says, shown now or when the session began. NOMEM. */
+enum rc upstream_known(struct flow *f) MUST_USE;
+/* The origin asked for a certificate, and `j` exempts it: that is remembered. */
+void upstream_exempted(struct flow *f, const struct judged *j);
 
 #endif

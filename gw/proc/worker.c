@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -153,6 +152,7 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
     enum rc rc = trust_load(span_of(pem, (size_t)st.st_size), &w->engine.trust, &n_roots, &err);
     if (rc != RC_OK)
         log_error("trust store: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+    engine_trust_changed(&w->engine);
     buf_fini(&err);
     munmap(pem, (size_t)st.st_size);
     return rc;
@@ -169,7 +169,7 @@ static enum rc take_ca(struct worker *w, span payload)
         if (!r.bad)
             TRY(trust_forbid(w->engine.trust, der));
     }
-    chaincache_clear(w->engine.chains); /* what was acceptable may be one of ours now */
+    engine_trust_changed(&w->engine); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
 }
@@ -232,6 +232,16 @@ static enum rc take_clicks(struct worker *w, span payload)
     return RC_OK;
 }
 
+static enum rc take_ticket_key(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    uint32_t number = rd_u32(&r);
+    span key = rd_bytes(&r, TICKET_KEY);
+    if (r.bad || rd_left(&r) > 0)
+        return RC_BAD;
+    return ticket_key(&w->engine.tickets, number, key.p);
+}
+
 static enum rc show(struct worker *w, span payload)
 {
     enum { PIECE = 30000 };
@@ -292,6 +302,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
     case MSG_CLICKKEY: return take_clicks(w, payload);
+    case MSG_TICKETKEY: return take_ticket_key(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
     }

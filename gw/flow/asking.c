@@ -112,13 +112,6 @@ bool asking_known(struct asking *a, span name, const struct addr *ip, uint16_t p
     return true;
 }
 
-void asking_drop(struct asking *a, span name, const struct addr *ip, uint16_t port)
-{
-    struct entry *e = find(a, name, ip, port);
-    if (e)
-        lru_drop(&a->lru, &e->item);
-}
-
 /* Entries come from few rules: the last one looked for is nearly always the next one too. */
 void asking_reloaded(struct asking *a, const struct snapshot *s)
 {
@@ -175,11 +168,8 @@ size_t asking_exempts(struct flow *f, struct addr *addrs, size_t n)
     }
     if (n_known == 0 || !engine_has_room(f->e)) /* without room the certificate's step waits for it */
         return n;
-    if (!exempted(f, &j)) {
-        for (size_t i = 0; i < n_known; i++)
-            asking_drop(a, f->name, &known[i], f->dst_port);
+    if (!exempted(f, &j)) /* others may be: it stays */
         return n;
-    }
     memcpy(addrs, known, n_known * sizeof *addrs);
     judged_until(&j, &f->verdict);
     f->verdict = j;

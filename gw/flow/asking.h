@@ -26,7 +26,6 @@ void asking_free(struct asking *a); /* NULL is fine */
 void asking_note(struct asking *a, span name, const struct addr *ip, uint16_t port, uint64_t rule,
                  int64_t now_s);
 bool asking_known(struct asking *a, span name, const struct addr *ip, uint16_t port, int64_t now_s);
-void asking_drop(struct asking *a, span name, const struct addr *ip, uint16_t port);
 /* Another snapshot is in force: what its rules no longer exempt goes. */
 void asking_reloaded(struct asking *a, const struct snapshot *s);
 /* For `perronctl show asking`: [{name, address, port, until}], NULL: no memory. */

@@ -79,6 +79,26 @@ def test_another_rule_decides_the_next_flow(lab, gw):
     assert ours(a) and a.status == 200, a
 
 
+def test_who_is_not_meant_is_inspected_and_changes_nothing(lab, own_gateway):
+    gw = own_gateway(exempting(lab, RULE.replace("\n", "  for pupils\n", 1), workers="1"))
+    assert not ours(lab.curl("pupil", URL))
+    a = lab.curl("agent", URL)
+    assert ours(a) and a.status == 200, a
+    syns = lab.syns(EID, 443)
+    assert not ours(lab.curl("pupil", URL)) and lab.syns(EID, 443) == syns + 1
+
+
+def test_what_the_rule_means_now_counts(lab, own_gateway):
+    """The rule is the same after the reload, its category is not."""
+    text = exempting(lab, "  exempt certificate asks-client-certificate category cards\n  inspect any", workers="1",
+                     settings=f'category cards domain "{EID}"')
+    gw = own_gateway(text)
+    assert not ours(lab.curl("agent", URL))
+    assert gw.reload(text.replace(f'cards domain "{EID}"', 'cards domain "other.example"'))[0] == 0
+    a = lab.curl("agent", URL)
+    assert ours(a) and a.status == 200, a
+
+
 def test_an_exemption_that_went_ends_what_runs(lab, gw):
     with lab.tls("agent", lab.connect("agent", SITES[EID].v4, 443), EID) as first:
         assert first.getpeercert()

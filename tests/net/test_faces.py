@@ -179,7 +179,7 @@ def test_an_origin_that_sends_byte_by_byte_meets_the_deadline(lab, gw):
             conn.sendall(bytes([byte]))
             time.sleep(0.05)
     with Origin(lab, handler, tls=False):
-        tls = tls_to(lab)
+        tls = tls_to(lab, sock=lab.connect("agent", ADDRESS, 443, timeout_s=20))
         port = tls.getsockname()[1]
         tls.sendall(f"GET / HTTP/1.1\r\nHost: {NAME}\r\n\r\n".encode())
         got, _ = read_all(tls, 15)

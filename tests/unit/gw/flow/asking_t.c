@@ -38,10 +38,6 @@ static void it_holds_for_its_name_address_and_port_alone(void **state)
     assert_false(asking_known(a, SPAN("eid.example"), &other, 443, NOW));
     assert_false(asking_known(a, SPAN("eid.example"), &v6, 443, NOW)); /* the same first bytes */
     assert_false(asking_known(a, SPAN("eid.example"), &v4, 444, NOW));
-    asking_drop(a, SPAN("eid.example"), &other, 443);
-    assert_true(asking_known(a, SPAN("eid.example"), &v4, 443, NOW));
-    asking_drop(a, SPAN("eid.example"), &v4, 443);
-    assert_false(asking_known(a, SPAN("eid.example"), &v4, 443, NOW));
     asking_free(a);
 }
 

@@ -83,10 +83,14 @@ static void upstream_failed(struct flow *f)
     if (tries_weaker(f, why))
         return;
     span detail = flow_tls_detail(f, &f->origin, "closed");
-    if (why == OFFER_WEAK && !weak_could_pass(f)) { /* named, and blocked by its rule */
+    if (why == OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
+        struct judged j;
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-        step_certified(f);
-        return;
+        judge_certificate(f, &j);
+        if (j.does == ACT_BLOCK) {
+            step_certified(f);
+            return;
+        }
     }
     step_refuse(f, REASON_UPSTREAM_TLS, detail);
 }

@@ -83,7 +83,8 @@ static void upstream_failed(struct flow *f)
     if (tries_weaker(f, why))
         return;
     span detail = flow_tls_detail(f, &f->origin, "closed");
-    if (why == OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
+    if (why ==
+        OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
         struct judged j;
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
         judge_certificate(f, &j);

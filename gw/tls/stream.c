@@ -188,6 +188,8 @@ static enum rc tls_result(struct stream *s, int ret)
 
 enum rc stream_handshake(struct stream *s)
 {
+    if (s->failed) /* OpenSSL 3.5 would wait for more from whoever is not speaking TLS */
+        return RC_IO;
     ERR_clear_error();
     s->want_write = false;
     s->reads_left = READS_MOST;

@@ -5,6 +5,7 @@
 #ifndef POLICY_SNAPSHOT_H
 #define POLICY_SNAPSHOT_H
 
+#include "gw/base/limits.h"
 #include "policy/decide.h"
 
 enum snap_part {
@@ -69,8 +70,11 @@ struct settings {
     uint16_t port[64];       /* TCP ports that the transparent way diverts (`divert`, default 80 and 443) */
     uint32_t workers;        /* 0: auto, one per core */
     bool private_block;      /* addresses that names from outside lead to may not be private */
-    span trust;              /* path of the PEM bundle upstream chains must end in */
-    span crl;                /* URL of our CRL as it stands in leaves */
+    struct prefix open[LIM_FENCE_NETWORKS];       /* private ranges they may lead to all the same */
+    struct prefix management[LIM_FENCE_NETWORKS]; /* never reached through the gateway */
+    uint16_t n_open, n_management;
+    span trust; /* path of the PEM bundle upstream chains must end in */
+    span crl;   /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span time_zone; /* of the policy, as the tz database names it */
     span node;

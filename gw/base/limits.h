@@ -66,6 +66,7 @@ enum limits {
     LIM_POLICY_TREE_BYTES = 1073741824,
     LIM_POLICY_RULES = 65536, /* in one kind of block */
     LIM_POLICY_SCHEDULES = 128,
+    LIM_FENCE_NETWORKS = 16,       /* of `management`, and of `private-destinations block except` */
     LIM_POLICY_SLOTS = 16384,      /* stretches of one schedule: a day of a dated one each */
     LIM_POLICY_TIME_ZONES = 16,    /* that schedules are told in */
     LIM_POLICY_STALE_GROUPS = 128, /* groups with `stale` */

@@ -32,7 +32,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
-    buf_init(&e->page, LIM_HEAD_BYTES);
+    buf_init(&e->page, 4 * LIM_PEND_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
     buf_init(&e->crl, LIM_MSG_BYTES);
     map_init(&e->minted, LIM_LEAVES_CACHED);

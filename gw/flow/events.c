@@ -148,9 +148,9 @@ static const char *txn_action(const struct txn *x)
     return x->answered && x->status >= 400 ? "block" : "allow";
 }
 
-void event_of_txn(struct flow *f, enum reason why, span detail)
+void event_of_txn(const struct txn *x, enum reason why, span detail)
 {
-    const struct txn *x = &f->tx;
+    struct flow *f = x->f;
     struct event_http ev = {0};
     struct texts t;
     fill_id(f, &ev.id);

@@ -238,7 +238,7 @@ void step_mint(struct flow *f)
         start_client(f, leaf);
         X509_free(leaf);
     } else if (rc == RC_AGAIN && !minter_attached(f->e->minter) &&
-               judge_event(f, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
+               judge_event(f, f->name, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
         flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
     } else if (rc == RC_AGAIN) {
         f->e->n.leaf_mints++;

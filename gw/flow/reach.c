@@ -90,7 +90,7 @@ static void judge_at(struct flow *f, const struct addr *a, struct judged *j)
     f->dst = *a;
     if (f->tx.open) {
         f->tx.ip = asked.family ? *a : asked;
-        judge_request(f, j);
+        judge_request(&f->tx, j);
         f->tx.ip = asked;
     } else {
         judge_connect(f, j);
@@ -120,7 +120,7 @@ static bool is_blocked_there(struct flow *f, const struct addr *a)
         return false;
     *kept = j;
     if (f->tx.open)
-        record_of_txn(f);
+        record_of_txn(&f->tx);
     else
         record_of_flow(f);
     return true;
@@ -283,7 +283,7 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
     } else {
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
-        txn_resume(f);
+        txn_resume(&f->tx);
     }
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));

@@ -45,7 +45,8 @@ static bool settings_ok(const struct image *m)
         if (!addr_ok(&s->resolver[i], false))
             return false;
     }
-    if (s->n_open > N_ELEMS(s->open) || s->n_management > N_ELEMS(s->management))
+    if (s->forwarded > SET_FORWARDED_ADD || s->n_open > N_ELEMS(s->open) ||
+        s->n_management > N_ELEMS(s->management))
         return false;
     for (unsigned i = 0; i < s->n_open; i++) {
         if (!addr_ok(&s->open[i], false))

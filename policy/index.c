@@ -37,6 +37,7 @@ static enum rc put_settings(const struct tree *t, struct part *p)
         o->resolver[i] = addr_of(&s->resolver[i], 0);
     memcpy(o->port, s->port, sizeof o->port);
     o->n_open = s->n_open;
+    o->forwarded = s->forwarded;
     o->n_management = s->n_management;
     for (unsigned i = 0; i < s->n_open; i++)
         o->open[i] = addr_of(&s->open[i].a, s->open[i].bits);

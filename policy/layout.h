@@ -86,7 +86,7 @@ struct img_settings {
     struct img_addr resolver[4];
     uint16_t port[64];
     struct img_addr open[LIM_FENCE_NETWORKS], management[LIM_FENCE_NETWORKS];
-    uint32_t n_open, n_management;
+    uint32_t n_open, n_management, forwarded;
     struct img_run trust, crl, telephone, mail, node, time_zone; /* of BYTES */
     uint32_t internet_zone;                                      /* or UINT32_MAX */
     struct img_run map_v4[MAP_N], map_v6[MAP_N];                 /* of RANGES */

@@ -142,6 +142,9 @@ static enum rc put_settings(const struct tree *t, struct buf *b)
     TRY(put_networks(b, " except ", s->open, s->n_open));
     TRY(put_networks(b, "\nmanagement ", s->management, s->n_management));
     TRY(buf_put_str(b, s->n_management ? "\n" : "\n# management: none\n"));
+    static const char *const forwarded[] = {
+        [SET_FORWARDED_REMOVE] = "remove", [SET_FORWARDED_KEEP] = "keep", [SET_FORWARDED_ADD] = "add"};
+    TRY(buf_printf(b, "forwarded %s\n", forwarded[s->forwarded]));
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));

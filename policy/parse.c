@@ -254,6 +254,7 @@ static const struct statement statements[] = {
     {"workers", p_workers},
     {"private-destinations", p_private},
     {"management", p_management},
+    {"forwarded", p_forwarded},
     {"divert", p_divert},
     {"crl", p_crl},
     {"lists", p_lists},

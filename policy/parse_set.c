@@ -1,5 +1,5 @@
-/* Settings: listen, resolver, trust, workers, private-destinations, management, divert, crl, lists, guard,
- * help. See parser.h.
+/* Settings: listen, resolver, trust, workers, private-destinations, management, forwarded, divert, crl,
+ * lists, guard, help. See parser.h.
  */
 #include "policy/parser.h"
 
@@ -205,6 +205,21 @@ bool p_management(struct parser *p, struct pos at)
 {
     struct settings_decl *s = &p->t->set;
     return p_once(p, &s->once_management, at) && networks(p, s->management, &s->n_management);
+}
+
+bool p_forwarded(struct parser *p, struct pos at)
+{
+    static const char *const words[] = {
+        [SET_FORWARDED_REMOVE] = "remove", [SET_FORWARDED_KEEP] = "keep", [SET_FORWARDED_ADD] = "add"};
+    if (!p_once(p, &p->t->set.once_forwarded, at))
+        return false;
+    for (unsigned i = 0; i < N_ELEMS(words); i++) {
+        if (p_take(p, words[i])) {
+            p->t->set.forwarded = (enum set_forwarded)i;
+            return true;
+        }
+    }
+    return p_expected(p, "`remove`, `keep` or `add`");
 }
 
 bool p_divert(struct parser *p, struct pos at)

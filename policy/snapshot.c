@@ -107,6 +107,7 @@ static void fill_settings(struct snapshot *s)
         o->resolver[k] = addr_from(&i->resolver[k]);
     memcpy(o->port, i->port, sizeof o->port);
     o->n_open = (uint16_t)i->n_open;
+    o->forwarded = (enum set_forwarded)i->forwarded;
     o->n_management = (uint16_t)i->n_management;
     for (unsigned k = 0; k < i->n_open; k++)
         o->open[k] = (struct prefix){addr_from(&i->open[k]), i->open[k].bits};

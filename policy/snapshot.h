@@ -63,6 +63,8 @@ struct set_zone {
     bool ca_none, internet, source_keep;
     uint16_t n_networks;
 };
+/* Via, X-Forwarded-For and their kin in requests, as origins see them. */
+enum set_forwarded { SET_FORWARDED_REMOVE, SET_FORWARDED_KEEP, SET_FORWARDED_ADD };
 struct settings {
     uint16_t n_listen, n_resolvers, n_zones, n_ports;
     struct set_listen listen[16];
@@ -73,6 +75,7 @@ struct settings {
     struct prefix open[LIM_FENCE_NETWORKS];       /* private ranges they may lead to all the same */
     struct prefix management[LIM_FENCE_NETWORKS]; /* never reached through the gateway */
     uint16_t n_open, n_management;
+    enum set_forwarded forwarded;
     span trust; /* path of the PEM bundle upstream chains must end in */
     span crl;   /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;

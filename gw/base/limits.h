@@ -7,6 +7,7 @@ enum limits {
     LIM_HELLO_BYTES = 65536,       /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
     LIM_HEAD_BYTES = 65536,        /* one HTTP/1 head: start line and all fields */
     LIM_HEAD_FIELDS = 200,         /* header fields in one head */
+    LIM_HEAD_OWN = 24,             /* ... and those that we may add to it */
     LIM_CONNECTION_OPTIONS = 32,   /* elements of Connection in one head; each is compared with each field */
     LIM_TARGET_BYTES = 16384,      /* request-target */
     LIM_TRAILER_BYTES = 16384,     /* trailer section of a chunked body */
@@ -30,7 +31,7 @@ enum limits {
     LIM_PIPES_POOLED = 256,               /* splice pipes kept for reuse */
     LIM_IO_BYTES = 16384,                 /* scratch for one read: a full TLS record */
     LIM_RING_BYTES = 16777216,            /* a worker's ring to the logger */
-    LIM_EVENT_BYTES = 16384,              /* one event line */
+    LIM_EVENT_BYTES = 17408,              /* one event line */
     LIM_LOG_BATCH_BYTES = 1048576,        /* lines that the logger writes and syncs at once */
     LIM_LOG_FILE_BYTES = 268435456,       /* then a new log file is begun */
     LIM_RECORD_BYTES = 15360,             /* one decision record (policy/record.h) */

@@ -5,6 +5,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/change.h"
 #include "gw/flow/record.h"
 
 /* ---- beginning ---- */
@@ -145,7 +146,8 @@ static enum rc send_request(struct txn *t, struct msg *m)
     char text[ADDR_TEXT];
     name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (!warn_strip(t, m) || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
+    if (!warn_strip(t, m) || change_request(t, m) != RC_OK ||
+        relay_request(&t->f->origin.out, m, &o) != RC_OK) {
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }

@@ -72,7 +72,7 @@ struct relay_opts {
     bool close;    /* say Connection: close */
     bool http10; /* response to an HTTP/1.0 client: no chunks (relay_response_body), keep-alive is said aloud
                   */
-    bool strip_alt_svc;        /* remove Alt-Svc from responses */
+    bool strip_alt_svc;        /* Alt-Svc of responses without HTTP/3 and QUIC (modify_alt_svc) */
     const struct field *extra; /* fields to add */
     size_t n_extra;
     const span *drop; /* names of fields to leave out */

@@ -2,6 +2,9 @@
  * from its bytes as a whole. Host, framing and connection fields are always ours. See h1.h. */
 #include "gw/http/field.h"
 #include "gw/http/h1.h"
+#include "gw/http/modify.h"
+
+#include <stdlib.h>
 
 /* A message on its way out. */
 struct way {
@@ -49,21 +52,39 @@ static bool is_dropped(const struct way *w, span name)
         if (span_ieq(name, w->o->drop[i]))
             return true;
     }
-    if (w->o->strip_alt_svc && !w->m->is_request && span_ieq(name, SPAN("alt-svc")))
-        return true;
     return w->body != BODY_CHUNKED && span_ieq(name, SPAN("trailer"));
+}
+
+/* What is left of it; nothing where nothing is. */
+static enum rc put_alt_svc(struct buf *out, const struct field *f)
+{
+    uint8_t small[512], *value = small;
+    if (f->value.n > sizeof small && !(value = malloc(f->value.n)))
+        return RC_NOMEM;
+    size_t n = modify_alt_svc(f->value, value);
+    enum rc rc = n > 0 ? put_field(out, f->name, span_of(value, n)) : RC_OK;
+    if (value != small)
+        free(value);
+    return rc;
+}
+
+static bool keeps(const struct way *w, const struct field *f)
+{
+    if (field_is_hop(f->name) || is_dropped(w, f->name))
+        return false;
+    return f->ours || !w->names_fields || !msg_has_token(w->m, SPAN("connection"), f->name) ||
+           field_is_end_to_end(f->name);
 }
 
 static enum rc put_fields(struct buf *out, const struct way *w)
 {
     const struct msg *m = w->m;
     for (size_t i = 0; i < m->n_fields; i++) {
-        span name = m->fields[i].name;
-        if (field_is_hop(name) || is_dropped(w, name))
+        const struct field *f = &m->fields[i];
+        if (!keeps(w, f))
             continue;
-        if (w->names_fields && msg_has_token(m, SPAN("connection"), name) && !field_is_end_to_end(name))
-            continue;
-        TRY(put_field(out, name, m->fields[i].value));
+        bool alt_svc = w->o->strip_alt_svc && !m->is_request && span_ieq(f->name, SPAN("alt-svc"));
+        TRY(alt_svc ? put_alt_svc(out, f) : put_field(out, f->name, f->value));
     }
     for (size_t i = 0; i < w->o->n_extra; i++)
         TRY(put_field(out, w->o->extra[i].name, w->o->extra[i].value));

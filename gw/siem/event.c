@@ -406,6 +406,7 @@ static void put_decision(struct out *o, const struct event_perron *p)
         PUT_LIT(o, "true");
     }
     put_span(o, EVENT_SET, p->set);
+    put_span(o, EVENT_CHANGED, p->changed);
     put_span(o, EVENT_LOG, p->log);
     put_span(o, EVENT_ZONE, p->zone);
     put_span(o, EVENT_USER, p->user);

@@ -39,6 +39,7 @@ struct event_perron {
     uint32_t grant;     /* number of the grant that let it through, or of the zone's exemption */
     const char *lifted; /* "clicked", "grant": what let through what the rule would have stopped, or NULL */
     bool observed;      /* decided as `action` says, but not enforced */
+    span changed;       /* those of `set` that did change the request */
     span set, log; /* modifiers that apply; purposes of `log` rules that match: words with ", " between */
     span zone;
     span user;            /* pseudonym */

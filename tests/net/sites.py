@@ -40,7 +40,9 @@ SITES = {
     "oldtls.example": Site(*at(28, "b"), tls="TLSv1 TLSv1.1"),
     "tls12.example": Site(*at(29, "b"), cert="rsa", tls="TLSv1.2"),
     "eid.example": Site(*at(30, "b"), asks=True),
-    "script.example": Site(*at(99, "b"), server="script"),
+    "script.example": Site(*at(99, "b"), server="script",
+                           extra=["www.google.com", "www.youtube.com", "www.bing.com", "login.microsoftonline.com",
+                                  "search.example"]),
     "closed.example": Site(*at(200, "b"), server="none"),
     "blackhole.example": Site(*at(250, "b"), server="none"),
 }

@@ -97,7 +97,7 @@ static void work(void)
         more = rc == RC_OK && drain_full(logger.drain);
         if (rc == RC_OK) {
             logger.busy_ms = ev_now_ms(logger.ctx->ev);
-            logger.idle_once = false;
+            logger.idle_once = !more; /* the next look comes late enough to be trusted */
         }
     }
     if (rc == RC_OK) { /* heartbeats are answered in between */

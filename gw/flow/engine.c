@@ -6,8 +6,10 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/breaks.h"
 #include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
+#include "gw/ipc/broken.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
@@ -43,6 +45,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     if (getrandom(&e->next_flow_id, sizeof e->next_flow_id, 0) != (ssize_t)sizeof e->next_flow_id)
         return RC_IO;
     TRY(record_init(e));
+    TRY(breaks_new(&e->breaks));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
@@ -70,6 +73,8 @@ void engine_fini(struct engine *e)
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
+    breaks_free(e->breaks);
+    broken_unmap(e->broken);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

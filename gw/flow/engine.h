@@ -18,6 +18,8 @@
 #include "gw/net/splice.h"
 #include "policy/snapshot.h"
 
+struct breaks;
+struct broken;
 struct chaincache;
 struct source_channel;
 struct flow;
@@ -67,6 +69,8 @@ struct engine {
     uint32_t node, worker;
     uint64_t boot;
     struct hits *hits; /* NULL: rules are not counted */
+    struct breaks *breaks;
+    struct broken *broken; /* shared by all workers; NULL: nothing is exempt for being broken */
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;

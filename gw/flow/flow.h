@@ -144,6 +144,8 @@ void judge_certificate(struct flow *f, struct judged *out);
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */
+/* The line `on broken exempt for` that holds for the flow's name, which must be in a category; RULE_NONE. */
+uint32_t judge_broken(const struct flow *f);
 enum on_answer judge_event(const struct flow *f, span name, enum on_event what);
 enum on_answer judge_room(struct flow *f,
                           span name); /* room for its log lines, or what policy says without; counted */

@@ -597,7 +597,7 @@ enum rc event_note_json(struct buf *out, const struct event_note *e)
     put_span(&o, EVENT_HOST, e->perron.node);
     OPEN(&o, "engine");
     put_str(&o, EVENT_MESSAGE, e->message);
-    put_str(&o, EVENT_MODULE, "logger");
+    put_str(&o, EVENT_MODULE, e->module ? e->module : "logger");
     shut(&o);
     OPEN(&o, "perron");
     put_decision(&o, &e->perron);

@@ -102,6 +102,7 @@ enum rc event_policy_json(struct buf *out, const struct event_policy *e) MUST_US
 struct event_note {
     int64_t wall_us;
     const char *message; /* one English sentence */
+    const char *module;  /* NULL: "logger" */
     const char *process; /* "logger"; then there is no worker and no seq. NULL: in a worker's place */
     struct event_perron perron;
 };

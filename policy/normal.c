@@ -126,6 +126,7 @@ static enum rc put_networks(struct buf *b, const char *before, const struct pref
 
 static enum rc put_settings(const struct tree *t, struct buf *b)
 {
+    static const char *const pools[] = {"own", "shared", "none"};
     const struct settings_decl *s = &t->set;
     char text[ADDR_TEXT];
     for (unsigned i = 0; i < s->n_listen; i++)
@@ -145,6 +146,7 @@ static enum rc put_settings(const struct tree *t, struct buf *b)
     static const char *const forwarded[] = {
         [SET_FORWARDED_REMOVE] = "remove", [SET_FORWARDED_KEEP] = "keep", [SET_FORWARDED_ADD] = "add"};
     TRY(buf_printf(b, "forwarded %s\n", forwarded[s->forwarded]));
+    TRY(buf_printf(b, "pool %s\n", pools[s->pool]));
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));

@@ -255,6 +255,7 @@ static const struct statement statements[] = {
     {"private-destinations", p_private},
     {"management", p_management},
     {"forwarded", p_forwarded},
+    {"pool", p_pool},
     {"divert", p_divert},
     {"crl", p_crl},
     {"lists", p_lists},

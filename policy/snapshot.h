@@ -55,6 +55,12 @@ struct set_prefix {
     struct addr addr;
     uint8_t bits;
 };
+/* Whose requests may go over an idle connection with an origin. */
+enum pool_sharing {
+    POOL_OWN,    /* those of the client (user, or else address) in the zone that opened it */
+    POOL_SHARED, /* everybody's */
+    POOL_NONE,   /* nobody's: no connection is kept */
+};
 struct set_zone {
     span name;
     span interface;  /* empty: by network alone */
@@ -76,8 +82,9 @@ struct settings {
     struct prefix management[LIM_FENCE_NETWORKS]; /* never reached through the gateway */
     uint16_t n_open, n_management;
     enum set_forwarded forwarded;
-    span trust; /* path of the PEM bundle upstream chains must end in */
-    span crl;   /* URL of our CRL as it stands in leaves */
+    enum pool_sharing pool;
+    span trust;         /* path of the PEM bundle upstream chains must end in */
+    span crl;           /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span time_zone; /* of the policy, as the tz database names it */
     span node;
@@ -97,9 +104,12 @@ uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src);
 uint16_t snapshot_zone_of_vpn(const struct snapshot *s, span vpn);
 /* User whom the policy itself ties to an address (`user NAME address A`); empty: unidentified. */
 span snapshot_user_of(const struct snapshot *s, const struct addr *src);
-/* Fills f->cats, n_cats and cats_open from f->name (every parent domain counts) or f->dst for an address
- * literal, and from f->path where that is known. */
+/* Fills f->cats and n_cats from f->name (every parent domain counts) or f->dst for an address literal, and
+ * from f->path where that is known; where it is not, f->may with what it could add: the categories of lists
+ * that have URLs of this host, and of those that have expressions. */
 void snapshot_categories(const struct snapshot *s, struct facts *f);
+/* Which categories a path can add to some host at all, a bit each. Slow: goes through the lists' sets. */
+void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS]);
 /* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:
  * for verdicts that would harm if they were wrong. Slower (microseconds). Whether f->cats is another now. */
 bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f);

@@ -64,23 +64,31 @@ static void device_gone(struct lru_item *item)
     free(CONTAINER_OF(item, struct device, item));
 }
 
-enum rc breaks_new(struct breaks **out)
+enum rc breaks_init(struct engine *e)
 {
-    *out = calloc(1, sizeof **out);
-    if (!*out)
+    e->breaks = calloc(1, sizeof *e->breaks);
+    if (!e->breaks)
         return RC_NOMEM;
-    lru_init(&(*out)->rows, LIM_BREAKS, row_gone);
-    lru_init(&(*out)->devices, LIM_BREAKS, device_gone);
+    lru_init(&e->breaks->rows, LIM_BREAKS, row_gone);
+    lru_init(&e->breaks->devices, LIM_BREAKS, device_gone);
     return RC_OK;
 }
 
-void breaks_free(struct breaks *b)
+void breaks_fini(struct engine *e)
 {
-    if (!b)
-        return;
-    lru_fini(&b->rows);
-    lru_fini(&b->devices);
-    free(b);
+    if (e->breaks) {
+        lru_fini(&e->breaks->rows);
+        lru_fini(&e->breaks->devices);
+    }
+    free(e->breaks);
+    broken_unmap(e->broken);
+    e->breaks = NULL;
+    e->broken = NULL;
+}
+
+enum rc engine_broken(struct engine *e, int fd)
+{
+    return e->broken ? RC_BAD : broken_map(fd, &e->broken);
 }
 
 /* ---- rows ---- */

@@ -21,8 +21,9 @@ enum break_kind {
     BREAK_N
 };
 
-enum rc breaks_new(struct breaks **out) MUST_USE;
-void breaks_free(struct breaks *b);
+/* e->breaks; and the end of it and of e->broken. */
+enum rc breaks_init(struct engine *e) MUST_USE;
+void breaks_fini(struct engine *e);
 
 /* The origin's side failed; called once, when the flow is refused for it. */
 void breaks_origin(struct flow *f, enum reason why, span detail);
@@ -30,6 +31,9 @@ void breaks_origin(struct flow *f, enum reason why, span detail);
 void breaks_end(struct flow *f, enum reason why);
 /* Is this flow's name exempt for its kind of client? The line of policy that says so, and until when. */
 bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s);
+
+/* judge.c: the line `on broken exempt for` that holds for the flow's name, which must be in a category; RULE_NONE. */
+uint32_t judge_broken(const struct flow *f);
 
 /* Rows for `show breaks`. */
 json_t *breaks_show(struct engine *e);

@@ -2,27 +2,20 @@
  * log. */
 #include "gw/flow/engine.h"
 
-#include "certs/chaincache.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/flow/breaks.h"
+#include "gw/flow/flow.h"
 #include "gw/flow/source.h"
-#include "gw/flow/upstream.h"
-#include "gw/ipc/broken.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-    HOLD_POLL_MS = 16,
-    BACKLOG_BYTES = 64 << 20,
-    CODES_LOW = 1 << 16,
-    CHAINS_CACHED = 10000,
-    BACKLOG_HEAD = 5
-};
+enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, BACKLOG_HEAD = 5 };
 
 static void on_hold_timer(struct ev_timer *t);
 
@@ -45,11 +38,13 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     if (getrandom(&e->next_flow_id, sizeof e->next_flow_id, 0) != (ssize_t)sizeof e->next_flow_id)
         return RC_IO;
     TRY(record_init(e));
-    TRY(breaks_new(&e->breaks));
+    TRY(breaks_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
-    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
-    return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
+    e->tickets.belongs = client_belongs;
+    ticket_use(e->to_clients, &e->tickets);
+    return RC_OK;
 }
 
 void engine_fini(struct engine *e)
@@ -58,10 +53,10 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
-    chaincache_free(e->chains);
+    untrusted_free(e->untrusted);
+    origins_fini(e);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
-    SSL_CTX_free(e->to_origins);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
@@ -73,8 +68,12 @@ void engine_fini(struct engine *e)
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
-    breaks_free(e->breaks);
-    broken_unmap(e->broken);
+    breaks_fini(e);
+}
+
+enum rc engine_second_ca(struct engine *e, span pem)
+{
+    return e->untrusted ? RC_BAD : untrusted_load(pem, LIM_UNTRUSTED_CACHED, &e->untrusted);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

@@ -16,11 +16,15 @@
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
+#include "gw/tls/ticket.h"
 #include "policy/snapshot.h"
 
 struct breaks;
 struct broken;
 struct chaincache;
+struct untrusted;
+struct sessions;
+struct pool;
 struct source_channel;
 struct flow;
 
@@ -47,8 +51,13 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
-    SSL_CTX *to_clients, *to_origins;
+    struct sessions *sessions; /* of origins */
+    struct pool *pool;         /* idle connections with them */
+    uint64_t trust_generation;
+    SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
+    struct tickets tickets;                     /* for clients */
     struct minter *minter;
+    struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
     struct pipe_pool pipes;
     struct ring *ring;
@@ -95,9 +104,18 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
+/* The untrusted CA, once: MSG_UNTRUSTED. */
+enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* origins.c: what is kept of origins */
+enum rc origins_init(struct engine *e) MUST_USE;
+void origins_fini(struct engine *e);
+
+/* breaks.c: the table that all workers share; the caller closes fd. */
+enum rc engine_broken(struct engine *e, int fd) MUST_USE;
 
 /* again.c */
 void again_init(struct engine *e);
@@ -110,6 +128,12 @@ void again_due(struct engine *e, int64_t until_s);
 /* record.c */
 enum rc record_init(struct engine *e) MUST_USE;
 void record_fini(struct engine *e);
+
+/* Changes whenever the trust store or our own CA does: part of every key under which something is kept that
+ * follows from an origin's certificate. Revocation is no part of it: it is asked anew each time. */
+uint64_t engine_trust_generation(const struct engine *e);
+/* The trust store or our CA is another now: what was verified before is forgotten. */
+void engine_trust_changed(struct engine *e);
 
 /* This rule of the snapshot decided (RULE_NONE: none did). */
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);

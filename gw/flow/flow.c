@@ -304,6 +304,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     if (f->ended)
         return;
     break_off(f);
+    reuse_give(f);
     f->ended = true;
     if (f->refused && is_clients_end(why)) { /* the refusal is why it got nothing */
         f->detail = f->detail.n ? f->detail : detail;

@@ -199,6 +199,19 @@ void judge_certificate(struct flow *f, struct judged *out)
     run(f, NULL, f->snap, &x, out);
 }
 
+bool judge_would_allow(const struct flow *f, uint32_t defects)
+{
+    struct facts x;
+    struct verdict v;
+    base_facts(f, f->snap, STEP_CERTIFICATE, &x);
+    x.name = f->name;
+    x.known |= FACT_BIT(DEFECTS);
+    x.defects = defects;
+    snapshot_categories(f->snap, &x);
+    decide(f->snap, &x, &v);
+    return v.action == ACT_ALLOW;
+}
+
 void judge_request(struct txn *t, struct judged *out)
 {
     const struct flow *f = t->f;

@@ -323,6 +323,8 @@ static size_t take_answers(struct flow *f, span s)
 static void origin_ended(struct flow *f, enum rc rc)
 {
     struct txn *t = &f->tx;
+    if (reuse_again(f))
+        return;
     if (!t->open ||
         !t->sent) { /* between exchanges: a plain flow dials again, an inspected one ends with its origin */
         stream_fini(&f->origin);
@@ -351,6 +353,8 @@ static bool speaks_unasked(struct flow *f)
 {
     if (f->tx.open && f->tx.sent && f->tx.down != WAY_DONE)
         return false;
+    if (!f->tx.open && reuse_again(f))
+        return true;
     f->tx.origin_close = true;
     if (!f->tx.open) {
         stream_fini(&f->origin);
@@ -528,6 +532,7 @@ void pump_finish(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
+    reuse_give(f);
     txn_end(&f->tx, why, detail);
     f->reason = why;
     f->detail = detail;

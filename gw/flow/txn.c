@@ -7,6 +7,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/change.h"
 #include "gw/flow/record.h"
+#include "gw/http/bound.h"
 
 /* ---- beginning ---- */
 
@@ -65,6 +66,7 @@ static void open_with(struct txn *t, const struct msg *m)
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
     t->upload = m->body != BODY_NONE;
+    t->f->bound |= bound_to_connection(m);
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -114,11 +116,10 @@ static bool origin_fits(const struct txn *t)
 static enum rc go_upstream(struct txn *t)
 {
     struct flow *f = t->f;
+    reuse_give(f);
     stream_fini(&f->origin);
+    stream_renew(&f->origin);
     buf_fini(&f->in_origin);
-    struct stream fresh;
-    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
-    f->origin = fresh;
     gw_assert(t->host.n <= sizeof f->origin_name);
     if (t->host.n)
         memcpy(f->origin_name, t->host.p, t->host.n);
@@ -128,7 +129,7 @@ static enum rc go_upstream(struct txn *t)
     t->waiting = true;
     f->client.paused = true;
     flow_stamp(f);
-    step_resolve(f, t->host, t->ip.family ? &t->ip : NULL);
+    reuse_dial(f);
     return RC_AGAIN;
 }
 
@@ -151,6 +152,7 @@ static enum rc send_request(struct txn *t, struct msg *m)
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
+    reuse_remember(t->f, m);
     h1_body_init(&t->body_up, m);
     t->up = m->body == BODY_NONE ? WAY_DONE : WAY_BODY;
     t->sent = true;
@@ -233,8 +235,10 @@ enum rc txn_begin(struct txn *t, struct msg *m)
     if (hold_for_room(t))
         return t->waiting ? RC_AGAIN : RC_DENIED;
     TRY(warn_own_path(t, m));
-    bool fits = f->mode == MODE_INSPECTED || origin_fits(t);
-    if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
+    bool inspected = f->mode == MODE_INSPECTED;
+    bool fits = inspected ? stream_open(&f->origin) : origin_fits(t);
+    if (!fits &&
+        !inspected) { /* where it goes is known only when it is looked up, and is judged again then */
         struct addr unknown = {0};
         const struct addr *own = f->explicit_proxy ? &unknown : &f->local;
         f->dst = t->ip.family ? t->ip : *own;
@@ -247,15 +251,33 @@ enum rc txn_begin(struct txn *t, struct msg *m)
     return go_upstream(t);
 }
 
+/* The origin is there again: it is asked what the dead connection was. */
+static void repeat(struct txn *t)
+{
+    struct flow *f = t->f;
+    t->repeating = t->waiting = false;
+    t->answer_since_ms = 0;
+    if (stream_queue(&f->origin, t->repeat) != RC_OK)
+        answer_page(t, REASON_LIMIT, SPAN("memory"));
+    pump(f);
+}
+
 void txn_resume(struct txn *t)
 {
     struct flow *f = t->f;
     if (!t->open || f->ended)
         return;
+    if (t->repeating) {
+        repeat(t);
+        return;
+    }
     t->again = true;
     t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
     f->in_short = false;
-    pump(f);
+    if (f->pooled) /* at once, within txn_begin(): the head's bytes are not back in f->in yet */
+        ev_defer(f->e->ev, &f->again);
+    else
+        pump(f);
 }
 
 /* ---- the answer ---- */
@@ -304,6 +326,8 @@ enum rc txn_response(struct txn *t, const struct msg *m)
         return bad_answer(t,
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
+    reuse_proved(f);
+    f->bound |= bound_to_connection(m);
     t->status = m->status;
     t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;

@@ -1,11 +1,14 @@
-/* Verification of origins; see upstream.h. A chain seen before costs one hash instead of its signatures. */
+/* Verification of origins and the sessions they give; see upstream.h. A chain seen before costs one hash
+ * instead of its signatures, a resumed session no certificate at all. */
 #include "gw/flow/upstream.h"
 
 #include <openssl/asn1.h>
 
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
+#include "gw/base/obj.h"
 #include "gw/flow/flow.h"
+#include "gw/flow/sessions.h"
 
 static int64_t earliest_end(STACK_OF(X509) * chain)
 {
@@ -26,7 +29,10 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
     int64_t now = clock_wall_s();
     bool named = f->name.n > 0 || f->connected_by_connect;
     const struct addr *ip = f->name.n == 0 && named ? &f->dst : NULL;
-    bool keyed = named && chaincache_key(chain, f->name, ip, key) == RC_OK;
+    bool keyed = f->placed && chaincache_key(chain, f->place, key) == RC_OK;
+    int64_t end = earliest_end(chain);
+    f->cert_since_s = now;
+    f->cert_until_s = end < now + LIM_ORIGIN_SESSION_S ? end : now + LIM_ORIGIN_SESSION_S;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
         return;
@@ -35,8 +41,7 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
         f->cert.defects |= DEFECT_BIT(MALFORMED);
     if (!named)
         f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
-    if (keyed && f->cert.defects == 0 &&
-        chaincache_put(f->e->chains, key, now, earliest_end(chain), &f->cert) != RC_OK)
+    if (keyed && f->cert.defects == 0 && chaincache_put(f->e->chains, key, now, end, &f->cert) != RC_OK)
         return; /* not kept: the next connection verifies again */
 }
 
@@ -52,6 +57,8 @@ int upstream_verify(X509_STORE_CTX *ctx, void *arg)
     else
         f->cert.defects = DEFECT_BIT(MALFORMED);
     f->cert.asked_client_cert = asked;
+    if (f->cert.defects && f->placed)
+        sessions_drop(f->e->sessions, f->place); /* good before, bad now */
     X509_STORE_CTX_set_error(ctx, X509_V_OK);
     return 1;
 }
@@ -63,4 +70,80 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
     (void)key;
     f->cert.asked_client_cert = true;
     return 0; /* go on without one */
+}
+
+/* ---- names, for the log ---- */
+
+static span name_text(struct flow *f, X509_NAME *name)
+{
+    char text[512];
+    BIO *mem = BIO_new(BIO_s_mem());
+    if (!mem)
+        return SPAN_NONE;
+    X509_NAME_print_ex(mem, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+    int n = BIO_read(mem, text, sizeof text);
+    BIO_free(mem);
+    return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
+}
+
+static void know_names(struct flow *f, SSL *ssl)
+{
+    X509 *leaf = SSL_get0_peer_certificate(ssl);
+    if (f->subject.n > 0 || !leaf)
+        return;
+    f->subject = name_text(f, X509_get_subject_name(leaf));
+    f->issuer = name_text(f, X509_get_issuer_name(leaf));
+}
+
+/* ---- sessions ---- */
+
+int upstream_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct flow *f = SSL_get_app_data(ssl);
+    struct origin_facts facts;
+    if (!f || !f->placed || f->cert.defects)
+        return 0;
+    know_names(f, ssl); /* with TLS 1.2 it comes within the handshake */
+    facts_of(f, &facts);
+    sessions_put(f->e->sessions, f->place, clock_wall_s(), session, &facts);
+    return 1;
+}
+
+void upstream_offer(struct flow *f, SSL *ssl)
+{
+    struct origin_facts facts;
+    f->offered = NULL;
+    f->subject = f->issuer = SPAN_NONE;
+    /* What a weak offer agreed is kept for nobody. */
+    f->placed = !f->weak && place_of(f, &f->dst, f->place) == RC_OK;
+    SSL_SESSION *session = f->placed ? sessions_take(f->e->sessions, f->place, clock_wall_s(), &facts) : NULL;
+    struct origin_facts *kept = session ? arena_alloc(&f->arena, sizeof *kept) : NULL;
+    if (kept) {
+        *kept = facts;
+        kept->subject = arena_dup(&f->arena, facts.subject);
+        kept->issuer = arena_dup(&f->arena, facts.issuer);
+        if (SSL_set_session(ssl, session) == 1)
+            f->offered = kept;
+    }
+    SSL_SESSION_free(session);
+}
+
+enum rc upstream_facts(struct flow *f, const struct origin_facts *facts)
+{
+    if (f->origin.ssl) {
+        SSL_set_app_data(f->origin.ssl, f);
+        f->origin_cipher = SSL_get_current_cipher(f->origin.ssl);
+    }
+    return facts_give(f, facts);
+}
+
+enum rc upstream_known(struct flow *f)
+{
+    if (!SSL_session_reused(f->origin.ssl)) {
+        know_names(f, f->origin.ssl);
+        return RC_OK;
+    }
+    gw_assert(f->offered != NULL); /* nothing else could have been resumed */
+    f->e->n.upstream_resumed++;
+    return upstream_facts(f, f->offered);
 }

@@ -17,7 +17,7 @@ struct engine {
 };
 
 static const struct engine engines[] = {
-#define S(host, how, paths, name, value) {host, how, paths, name, value},
+#define S(id, host, how, paths, name, value) {host, how, paths, name, value},
 #include "gw/http/search.tbl"
 #undef S
 };

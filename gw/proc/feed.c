@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "certs/ca.h"
+#include "certs/untrusted.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/master_int.h"
 #include "gw/proc/sandbox.h"
 #include "gw/siem/event.h"
 
-enum { TRUST_MAX = 16 << 20, DAY_S = 86400 };
+enum { TRUST_MAX = 16 << 20, DAY_S = 86400, TICKET_EARLY_MS = 60000 };
 static const char log_file[] = "eve.json";
 
 static enum rc out_of(struct buf *err, const char *what)
@@ -59,13 +60,24 @@ static bool new_click_key(struct master *m)
     return ok;
 }
 
+static bool new_ticket_key(struct master *m)
+{
+    uint8_t key[TICKET_KEY];
+    bool ok = getrandom(key, sizeof key, 0) == sizeof key &&
+              ticket_key(&m->tickets, m->tickets.k[0].number + 1, key) == RC_OK;
+    explicit_bzero(key, sizeof key);
+    m->tickets_ms = clock_mono_ms();
+    return ok;
+}
+
 enum rc feed_open(struct master *m, struct buf *err)
 {
     AUTO_CLOSE int key = -1;
     TRY(open_ca(m, &key, err));
+    TRY(untrusted_open(m->o->state, clock_wall_s(), &m->untrusted, err));
     TRY(state_secret(&m->state, m->secret, err));
     uint64_t random;
-    if (!new_click_key(m))
+    if (!new_click_key(m) || !new_ticket_key(m))
         return out_of(err, "random numbers");
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return out_of(err, "random numbers");
@@ -189,6 +201,20 @@ static void feed_clicks(struct child *c)
     }
 }
 
+static void feed_tickets(struct child *c)
+{
+    for (size_t i = TICKET_KEYS; i-- > 0;) {
+        uint32_t n = c->m->tickets.k[i].number;
+        uint8_t payload[4 + TICKET_KEY] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+                                           (uint8_t)n};
+        if (!c->m->tickets.k[i].have)
+            continue;
+        memcpy(payload + 4, c->m->tickets.k[i].key, TICKET_KEY);
+        child_send(c, MSG_TICKETKEY, span_of(payload, sizeof payload), NULL, 0);
+        explicit_bzero(payload, sizeof payload);
+    }
+}
+
 static uint32_t today(void)
 {
     return (uint32_t)(clock_wall_s() / DAY_S);
@@ -297,6 +323,7 @@ static enum rc feed_worker(struct child *c)
     feed_snapshot(c);
     child_send(c, MSG_TRUST, SPAN_NONE, &m->trust_fd, 1);
     TRY(feed_ca(c));
+    child_send(c, MSG_UNTRUSTED, buf_span(&m->untrusted), NULL, 0);
     if (buf_len(&m->crl))
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);
@@ -306,6 +333,7 @@ static enum rc feed_worker(struct child *c)
     feed_day(c, today());
     feed_day(c, today() + 1);
     feed_clicks(c);
+    feed_tickets(c);
     join(c, MSG_SIGNER, &m->single[ROLE_SIGNER], MSG_PEER);
     join(c, MSG_OPENER, &m->single[ROLE_OPENER], MSG_OPENER_PEER);
     feed_doors(c, NULL);
@@ -351,8 +379,20 @@ void feed_crl(struct master *m, span crl)
         child_send(&m->worker[w], MSG_CRL, crl, NULL, 0);
 }
 
+/* Keys are replaced by the monotonic clock: setting the other one neither hurries nor stops it. */
+static void replace_ticket_key(struct master *m)
+{
+    if (clock_mono_ms() - m->tickets_ms < LIM_TICKET_KEY_S * INT64_C(1000) - TICKET_EARLY_MS)
+        return;
+    if (!new_ticket_key(m))
+        log_error("no random numbers for a new key: session tickets go on with the old one");
+    for (uint32_t w = 0; w < m->n_workers; w++)
+        feed_tickets(&m->worker[w]);
+}
+
 void feed_hourly(struct master *m)
 {
+    replace_ticket_key(m);
     if (today() == m->day)
         return;
     if (m->day)

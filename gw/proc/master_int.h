@@ -12,6 +12,7 @@
 #include "gw/proc/master.h"
 #include "gw/proc/policy_int.h"
 #include "gw/proc/state.h"
+#include "gw/tls/ticket.h"
 
 struct master;
 struct control;
@@ -79,11 +80,14 @@ struct master {
     int trust_fd, log_fd, journal_fd, seen_fd;
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
-    struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
-    struct buf crl_url; /* the pointer that the signer writes into leaves */
+    struct buf ca, crl;   /* as in MSG_CA without its generation; MSG_CRL */
+    struct buf untrusted; /* MSG_UNTRUSTED */
+    struct buf crl_url;   /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
     uint8_t secret[STATE_SECRET];
     struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
+    struct tickets tickets; /* keys of the last hours, the same for all workers; they die with the gateway */
+    int64_t tickets_ms;     /* when the newest was made (monotonic) */
     uint32_t day;
     uint64_t log_events, log_bytes;
     uint32_t log_errno;

@@ -9,14 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/panic.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/source.h"
-#include "gw/ipc/broken.h"
 #include "gw/siem/event.h"
 #include "policy/manifest.h"
 
@@ -95,7 +93,7 @@ static enum rc start(struct role_ctx *ctx)
 static void maybe_ready(struct worker *w)
 {
     struct engine *e = &w->engine;
-    if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->ring || !e->code_end)
+    if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->untrusted || !e->ring || !e->code_end)
         return;
     const struct settings *set = snapshot_settings(e->snap);
     const struct role_config *own = &w->ctx->config; /* the system's resolvers, where policy names none */
@@ -154,6 +152,7 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
     enum rc rc = trust_load(span_of(pem, (size_t)st.st_size), &w->engine.trust, &n_roots, &err);
     if (rc != RC_OK)
         log_error("trust store: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+    engine_trust_changed(&w->engine);
     buf_fini(&err);
     munmap(pem, (size_t)st.st_size);
     return rc;
@@ -170,7 +169,7 @@ static enum rc take_ca(struct worker *w, span payload)
         if (!r.bad)
             TRY(trust_forbid(w->engine.trust, der));
     }
-    chaincache_clear(w->engine.chains); /* what was acceptable may be one of ours now */
+    engine_trust_changed(&w->engine); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
 }
@@ -233,6 +232,16 @@ static enum rc take_clicks(struct worker *w, span payload)
     return RC_OK;
 }
 
+static enum rc take_ticket_key(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    uint32_t number = rd_u32(&r);
+    span key = rd_bytes(&r, TICKET_KEY);
+    if (r.bad || rd_left(&r) > 0)
+        return RC_BAD;
+    return ticket_key(&w->engine.tickets, number, key.p);
+}
+
 static enum rc show(struct worker *w, span payload)
 {
     enum { PIECE = 30000 };
@@ -278,6 +287,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_SNAPSHOT: return take_snapshot(w, payload, fds, n_fds);
     case MSG_TRUST: return take_trust(w, fds, n_fds);
     case MSG_CA: return take_ca(w, payload);
+    case MSG_UNTRUSTED: return engine_second_ca(e, payload);
     case MSG_CRL: buf_clear(&e->crl); return buf_put(&e->crl, payload);
     case MSG_RING:
         if (n_fds != 2 || e->ring)
@@ -285,7 +295,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
         e->ring_wake = take_fd(fds, 1);
         return ring_map(fds[0], &e->ring);
     case MSG_HITS: return take_hits(w, fds, n_fds);
-    case MSG_BROKEN: return n_fds == 1 && !e->broken ? broken_map(fds[0], &e->broken) : RC_BAD;
+    case MSG_BROKEN: return n_fds == 1 ? engine_broken(e, fds[0]) : RC_BAD;
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
@@ -293,6 +303,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
     case MSG_CLICKKEY: return take_clicks(w, payload);
+    case MSG_TICKETKEY: return take_ticket_key(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
     }

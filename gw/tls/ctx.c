@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 
 #include "gw/base/limits.h"
+#include "gw/base/obj.h"
+#include "gw/tls/offer.h"
 
 static const char ciphers12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -85,6 +87,20 @@ enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL
     return RC_OK;
 }
 
+enum rc ctx_weak_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
+                     SSL_CTX **out)
+{
+    TRY(ctx_client_new(verify, asked, out));
+    return offer_weak_client(*out);
+}
+
+void ctx_keep_sessions(SSL_CTX *ctx, int (*fresh)(SSL *, SSL_SESSION *))
+{
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, fresh);
+}
+
 enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data, SSL **out)
 {
     SSL *ssl = SSL_new(ctx);
@@ -100,14 +116,13 @@ enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * cha
     return RC_OK;
 }
 
-static uint16_t lowest_version(const struct hello *h)
+uint16_t ctx_min_version(const struct hello *client)
 {
-    uint16_t low = 0xffff;
-    for (size_t i = 0; i < h->n_versions; i++) {
-        if (h->versions[i] < low)
-            low = h->versions[i];
+    for (size_t i = 0; client && i < client->n_versions; i++) {
+        if (client->versions[i] < TLS1_3_VERSION)
+            return TLS1_2_VERSION;
     }
-    return low;
+    return client && client->n_versions > 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
 }
 
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out)
@@ -122,10 +137,9 @@ enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *d
         host[name.n] = '\0';
         ok = SSL_set_tlsext_host_name(ssl, host) == 1;
     }
-    if (ok && client && client->n_versions > 0 && lowest_version(client) >= TLS1_3_VERSION &&
-        lowest_version(client) != 0xffff)
+    if (ok && ctx_min_version(client) == TLS1_3_VERSION)
         ok = SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1;
-    if (!ok) {
+    if (!ok || !offer_no_weaker(ssl, client)) {
         SSL_free(ssl);
         return RC_TLS;
     }

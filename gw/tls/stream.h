@@ -45,10 +45,16 @@ void stream_init(struct stream *s, struct ev *ev, int fd, void (*cb)(struct ev_i
 void stream_attach(struct stream *s, int fd);
 /* Closes; safe on an initialised stream in any state. */
 void stream_fini(struct stream *s);
+/* Ready for another connection, with the same callback, after stream_fini(). */
+void stream_renew(struct stream *s);
 static inline bool stream_open(const struct stream *s)
 {
     return s->io.fd >= 0;
 }
+
+/* The connection of `from`, on which nothing waits to be written or read again, moves to `to`, which has
+ * none; nobody watches it then. */
+void stream_move(struct stream *to, struct stream *from);
 
 /* Puts TLS on the socket: `ssl` is taken. The side (connect or accept) is set on it. */
 enum rc stream_tls(struct stream *s, SSL *ssl) MUST_USE;

@@ -28,11 +28,17 @@ def changing(lab):
     lab.open_again()
 
 
+def news(lab, before):
+    """What came to the origin since, on new connections and on those that were open."""
+    now = lab.script_bytes()
+    return b"".join(data[len(before[i]) if i < len(before) else 0:] for i, data in enumerate(now))
+
+
 def arrived(lab, who, url, *options, **kw):
     """(request line, [fields]) of the one request that reached the origin, and curl's answer."""
-    before = len(lab.script_bytes())
+    before = lab.script_bytes()
     a = lab.curl(who, url, *options, **kw)
-    got = b"".join(lab.script_bytes()[before:])
+    got = news(lab, before)
     head, _, _ = got.partition(b"\r\n\r\n")
     assert got.count(b" HTTP/1.1\r\n") == 1, (a, got)
     line, *fields = head.decode("latin-1").split("\r\n")

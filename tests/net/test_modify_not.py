@@ -2,7 +2,7 @@
 import pytest
 
 from gateway import policy
-from test_modify import PROXY, RULES, arrived, told, values
+from test_modify import PROXY, RULES, arrived, news, told, values
 
 
 def test_what_is_observed_changes_nothing(lab, own_gateway):
@@ -26,9 +26,9 @@ def test_what_cannot_be_changed_is_told(lab, own_gateway):
 
 
 def arrived_plainly(lab, who, url):
-    before = len(lab.script_bytes())
+    before = lab.script_bytes()
     a = lab.curl(who, url)
-    got = b"".join(lab.script_bytes()[before:])
+    got = news(lab, before)
     return got.decode("latin-1").split("\r\n")[0], got, a
 
 

@@ -19,16 +19,16 @@ static const char HAPROXY_CONF[] =
     "  ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384\n"
     "defaults\n"
     "  mode http\n"
-    "  http-reuse never\n"
+    "  http-reuse %s\n"
     "  timeout connect 10s\n"
     "  timeout client 1h\n"
     "  timeout server 1h\n"
     "  timeout http-keep-alive 1h\n"
     "frontend clients\n"
-    "  bind :%d transparent ssl crt %s/haproxy.pem alpn http/1.1 curves X25519:P-256 backlog 16384\n"
+    "  bind :%d transparent ssl crt %s/haproxy.pem alpn %s curves X25519:P-256 backlog 16384\n"
     "  default_backend origins\n"
     "backend origins\n"
-    "  server origin 0.0.0.0:0 ssl verify required ca-file %s/root.pem sni ssl_fc_sni no-ssl-reuse\n";
+    "  server origin 0.0.0.0:0 ssl verify required ca-file %s/root.pem sni ssl_fc_sni no-ssl-reuse alpn %s\n";
 
 static const char PERRON_POLICY[] = "listen    transparent  port %d\n"
                                     "listen    explicit     %s:%d\n"
@@ -55,7 +55,10 @@ static enum rc haproxy_start(struct lab *lab, pid_t *pid)
     lab_path(lab, "haproxy.cfg", conf);
     buf_init(&text, 0);
     unsigned long conns = (unsigned long)sysconf(_SC_OPEN_MAX) / 2 - 100;
-    enum rc rc = buf_printf(&text, HAPROXY_CONF, conns, NET_TPROXY_PORT, lab->dir, lab->dir);
+    bool h2 = lab->knobs->streams > 0; /* each request is a session to it: without reuse, a connection too */
+    const char *alpn = h2 ? "h2" : "http/1.1";
+    enum rc rc =
+        buf_printf(&text, HAPROXY_CONF, conns, "never", NET_TPROXY_PORT, lab->dir, alpn, lab->dir, alpn);
     if (rc == RC_OK)
         rc = write_file(lab, "haproxy.cfg", &text);
     buf_fini(&text);

@@ -83,8 +83,8 @@ struct settings {
     uint16_t n_open, n_management;
     enum set_forwarded forwarded;
     enum pool_sharing pool;
-    span trust;         /* path of the PEM bundle upstream chains must end in */
-    span crl;           /* URL of our CRL as it stands in leaves */
+    span trust; /* path of the PEM bundle upstream chains must end in */
+    span crl;   /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span time_zone; /* of the policy, as the tz database names it */
     span node;

@@ -32,7 +32,8 @@ void breaks_end(struct flow *f, enum reason why);
 /* Is this flow's name exempt for its kind of client? The line of policy that says so, and until when. */
 bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s);
 
-/* judge.c: the line `on broken exempt for` that holds for the flow's name, which must be in a category; RULE_NONE. */
+/* judge.c: the line `on broken exempt for` that holds for the flow's name, which must be in a category;
+ * RULE_NONE. */
 uint32_t judge_broken(const struct flow *f);
 
 /* Rows for `show breaks`. */

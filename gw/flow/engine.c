@@ -8,6 +8,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/breaks.h"
 #include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 #include "gw/flow/source.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
@@ -24,6 +25,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     e->ev = ev;
     list_init(&e->flows);
     list_init(&e->holding);
+    list_init(&e->h2_spare);
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
@@ -63,8 +65,12 @@ void engine_fini(struct engine *e)
     buf_fini(&e->page);
     buf_fini(&e->backlog);
     buf_fini(&e->crl);
+    for (size_t i = 0; i < N_ELEMS(e->old_crl); i++)
+        buf_fini(&e->old_crl[i].der);
     map_fini(&e->minted);
     share_fini(&e->share);
+    exchange_spare_free(e);
+    h2_pool_fini(&e->h2_heads);
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);

@@ -73,7 +73,7 @@ struct flow {
     struct source_wait source;
     struct dial *dial;
     struct minter_wait mint;
-    X509 *leaf;
+    struct leaf *leaf; /* lent for the handshake with the client */
     struct splice *splice;
     struct cert_verdict cert;
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
@@ -96,7 +96,8 @@ struct flow {
     bool in_short, in_origin_short; /* ... because they are not enough */
     int64_t head_since_ms;          /* when the first byte of a request head came that is not whole yet */
     struct h1_head head_up, head_down;
-    struct txn tx;
+    struct txn tx;     /* HTTP/1 */
+    struct h2flow *h2; /* HTTP/2 on both sides; else NULL */
     uint32_t n_tx;
 
     int64_t start_wall_us, start_us;

@@ -74,7 +74,9 @@ bool reuse_take(struct flow *f, const struct addr *addrs, size_t n)
     uint8_t key[PLACE_KEY];
     struct origin_facts facts;
     bool may = f->mode == MODE_PLAIN || (f->mode == MODE_INSPECTED && f->name.n > 0);
-    if (!may || f->tx.repeating || f->fresh_only || f->weak || snapshot_settings(f->snap)->pool == POOL_NONE)
+    bool only_h2 = f->hello && f->hello->alpn_h2 && !f->hello->alpn_http11; /* what is here is HTTP/1.1 */
+    if (!may || only_h2 || f->tx.repeating || f->fresh_only || f->weak ||
+        snapshot_settings(f->snap)->pool == POOL_NONE)
         return false;
     for (size_t i = 0; i < n; i++) {
         bool found = place_of(f, &addrs[i], f->place) == RC_OK && key_of(f, f->place, key) == RC_OK &&

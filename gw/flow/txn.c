@@ -6,6 +6,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/change.h"
+#include "gw/flow/h2.h"
 #include "gw/flow/record.h"
 #include "gw/http/bound.h"
 
@@ -100,7 +101,8 @@ static bool hold_for_room(struct txn *t)
         return true;
     }
     t->waiting = true;
-    flow_deadline(f, LIM_HOLD_MS);
+    if (!f->h2)
+        flow_deadline(f, LIM_HOLD_MS);
     engine_hold(f->e, t->hold);
     return true;
 }
@@ -147,8 +149,10 @@ static enum rc send_request(struct txn *t, struct msg *m)
     char text[ADDR_TEXT];
     name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (!warn_strip(t, m) || change_request(t, m) != RC_OK ||
-        relay_request(&t->f->origin.out, m, &o) != RC_OK) {
+    bool clean = warn_strip(t, m) && change_request(t, m) == RC_OK;
+    if (clean && t->f->h2)
+        return exchange_send(t, m);
+    if (!clean || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }

@@ -198,7 +198,7 @@ static enum rc put_in(struct msg *m, span name, span value)
     take_out(m, name);
     if (m->n_fields == N_ELEMS(m->fields))
         return RC_NOMEM;
-    m->fields[m->n_fields++] = (struct field){.name = name, .value = value, .ours = true};
+    m->fields[m->n_fields++] = (struct field){.name = name, .value = value, .ours = true, .secret = true};
     return RC_OK;
 }
 
@@ -337,7 +337,7 @@ size_t modify_alt_svc(span in, uint8_t *out)
             continue;
         if (n > 0)
             out[n++] = ',';
-        memcpy(out + n, one.p, one.n);
+        memmove(out + n, one.p, one.n);
         n += one.n;
     }
     return n;

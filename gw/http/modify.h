@@ -37,7 +37,7 @@ struct modified {
 enum rc modify_request(struct msg *m, span host, const struct modify *how, struct arena *mem,
                        struct modified *did) MUST_USE;
 /* Alt-Svc without what leads past TCP: HTTP/3 and QUIC alternatives (RFC 7838). Writes at most in.n bytes to
- * `out` and returns the length, 0 when nothing is left or the value is not understood. */
+ * `out` (which may be in.p) and returns the length, 0 when nothing is left or the value is not understood. */
 size_t modify_alt_svc(span in, uint8_t *out);
 
 #endif

@@ -10,6 +10,7 @@
 struct field {
     span name, value; /* value without surrounding white space */
     bool ours;        /* set by us: nothing that came with the message takes it out */
+    bool secret;      /* HTTP/2: stays out of every compression table (RFC 7541 section 7.1.3) */
 };
 
 enum body_kind {

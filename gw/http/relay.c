@@ -46,13 +46,20 @@ static bool connection_names_fields(const struct msg *m)
     return false;
 }
 
-static bool is_dropped(const struct way *w, span name)
+bool relay_keeps(const struct relay_opts *o, span name)
 {
-    for (size_t i = 0; i < w->o->n_drop; i++) {
-        if (span_ieq(name, w->o->drop[i]))
-            return true;
+    if (field_is_hop(name))
+        return false;
+    for (size_t i = 0; i < o->n_drop; i++) {
+        if (span_ieq(name, o->drop[i]))
+            return false;
     }
-    return w->body != BODY_CHUNKED && span_ieq(name, SPAN("trailer"));
+    return true;
+}
+
+bool relay_filters(const struct msg *m, const struct relay_opts *o, span name)
+{
+    return o->strip_alt_svc && !m->is_request && span_ieq(name, SPAN("alt-svc"));
 }
 
 /* What is left of it; nothing where nothing is. */
@@ -68,9 +75,10 @@ static enum rc put_alt_svc(struct buf *out, const struct field *f)
     return rc;
 }
 
+/* What HTTP/1 alone knows: Connection, and a trailer section that chunks alone can have. */
 static bool keeps(const struct way *w, const struct field *f)
 {
-    if (field_is_hop(f->name) || is_dropped(w, f->name))
+    if (!relay_keeps(w->o, f->name) || (w->body != BODY_CHUNKED && span_ieq(f->name, SPAN("trailer"))))
         return false;
     return f->ours || !w->names_fields || !msg_has_token(w->m, SPAN("connection"), f->name) ||
            field_is_end_to_end(f->name);
@@ -81,10 +89,8 @@ static enum rc put_fields(struct buf *out, const struct way *w)
     const struct msg *m = w->m;
     for (size_t i = 0; i < m->n_fields; i++) {
         const struct field *f = &m->fields[i];
-        if (!keeps(w, f))
-            continue;
-        bool alt_svc = w->o->strip_alt_svc && !m->is_request && span_ieq(f->name, SPAN("alt-svc"));
-        TRY(alt_svc ? put_alt_svc(out, f) : put_field(out, f->name, f->value));
+        if (keeps(w, f))
+            TRY(relay_filters(m, w->o, f->name) ? put_alt_svc(out, f) : put_field(out, f->name, f->value));
     }
     for (size_t i = 0; i < w->o->n_extra; i++)
         TRY(put_field(out, w->o->extra[i].name, w->o->extra[i].value));

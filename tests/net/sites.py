@@ -25,7 +25,7 @@ SITES = {
     "video.example": Site(*at(20), extra=["www.video.example"]),
     "social.example": Site(*at(25)),
     "cdn.example": Site(*at(30), extra=["casino.example"]),
-    "files.example": Site(*at(40), cert="rsa"),
+    "files.example": Site(*at(40), cert="rsa", extra=["www.google.be"]),
     "many.example": Site(*at(60), extra=["*.many.example"]),
     "plain.example": Site(*at(70), cert=None),
     "www.bank.example": Site(*at(10, "b"), cert="bank"),

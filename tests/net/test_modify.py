@@ -130,3 +130,15 @@ def test_requests_that_changed_are_counted(lab, changing):
     had = changing.show("counters")[0]["changed"]
     arrived(lab, "agent", "https://search.example/")
     assert changing.show("counters")[0]["changed"] == had + 1
+
+
+def test_http2_is_changed_by_the_same_code(lab, changing):
+    """h2 on both sides, as nginx tells: the query that we force, and nothing of who is inside."""
+    had = len(lab.requests("files.example"))
+    a = lab.curl("pupil", "https://www.google.be/search?safe=off&q=a", "--http2", "-H", "X-Forwarded-For: 10.0.0.7",
+                 "-H", "Via: 1.1 school")
+    assert a.exit_code == 0, a
+    request = lab.requests("files.example")[had:][0]
+    assert request["proto"] == "HTTP/2.0" and request["uri"] == "/search?q=a&safe=active", request
+    assert request["forwarded"] == request["via"] == ""
+    assert told(changing, "www.google.be")["changed"] == "safe-search, header X-House"

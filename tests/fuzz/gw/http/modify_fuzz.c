@@ -1,7 +1,8 @@
-/* A request as a client sends it, changed as policy wants it: whatever came, method, host and path are those that were
- * judged, no more fields leave than we add, a field of ours stands there once and what it replaces is gone, and what
- * leaves is read again as the same message. The first line is the name that was judged; a second go with the result
- * changes nothing more. Alt-Svc: nothing over QUIC is left, and a second filter finds nothing. */
+/* A request as a client sends it, changed as policy wants it: whatever came, method, host and path are those
+ * that were judged, no more fields leave than we add, a field of ours stands there once and what it replaces
+ * is gone, and what leaves is read again as the same message. The first line is the name that was judged; a
+ * second go with the result changes nothing more. Alt-Svc: nothing over QUIC is left, and a second filter
+ * finds nothing. */
 #include "gw/base/obj.h"
 #include "gw/http/h1.h"
 #include "gw/http/modify.h"

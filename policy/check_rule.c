@@ -100,8 +100,29 @@ static bool only_unidentified(const struct rule *r)
     return who != NULL;
 }
 
+/* An exemption that nobody looked at first must at least be one of a kind that somebody did. */
+static void check_broken(struct diag *d, const struct rule *r)
+{
+    const struct cond *category = check_find(r, NOUN_CATEGORY, false),
+                      *domain = check_find(r, NOUN_DOMAIN, false);
+    if (r->event != ON_BROKEN || r->answer != ANSWER_EXEMPT)
+        return;
+    if (!category && !domain)
+        diag_error(d, r->pos, "write `exempt for 12h category ...`",
+                   "what breaks is exempt only where a category says what it is");
+    for (const struct value *v = category ? category->vals : NULL; v; v = v->next) {
+        if (v->kind == VALUE_NONE)
+            diag_error(d, r->pos, NULL, "a name in no list is never exempt for being broken");
+    }
+    if (r->exempt_s > LIM_BROKEN_EXEMPT_S)
+        diag_error(d, r->pos, NULL, "an exemption of more than %d days is a rule of `tls`",
+                   LIM_BROKEN_EXEMPT_S / 86400);
+}
+
 static void check_verb(struct diag *d, const struct rule *r)
 {
+    if (r->verb == VERB_ON)
+        check_broken(d, r);
     for (const struct set_part *s = r->sets; s; s = s->next) {
         if (s->kind == MOD_QUOTA && only_unidentified(r))
             diag_error(d, s->value.pos, "name a group, or take `for` out",

@@ -46,6 +46,17 @@ static bool settings_ok(const struct image *m)
         if (!addr_ok(&s->resolver[i], false))
             return false;
     }
+    if (s->forwarded > SET_FORWARDED_ADD || s->n_open > N_ELEMS(s->open) ||
+        s->n_management > N_ELEMS(s->management))
+        return false;
+    for (unsigned i = 0; i < s->n_open; i++) {
+        if (!addr_ok(&s->open[i], false))
+            return false;
+    }
+    for (unsigned i = 0; i < s->n_management; i++) {
+        if (!addr_ok(&s->management[i], false))
+            return false;
+    }
     return (s->internet_zone == UINT32_MAX || s->internet_zone < m->n_ZONES) && s->n_categories == m->n_CATS;
 }
 

@@ -37,6 +37,13 @@ static enum rc put_settings(const struct tree *t, struct part *p)
     for (unsigned i = 0; i < s->n_resolvers; i++)
         o->resolver[i] = addr_of(&s->resolver[i], 0);
     memcpy(o->port, s->port, sizeof o->port);
+    o->n_open = s->n_open;
+    o->forwarded = s->forwarded;
+    o->n_management = s->n_management;
+    for (unsigned i = 0; i < s->n_open; i++)
+        o->open[i] = addr_of(&s->open[i].a, s->open[i].bits);
+    for (unsigned i = 0; i < s->n_management; i++)
+        o->management[i] = addr_of(&s->management[i].a, s->management[i].bits);
     TRY(part_text(p, s->trust.text, &o->trust));
     TRY(part_text(p, s->crl.text, &o->crl));
     TRY(part_text(p, s->telephone.text, &o->telephone));

@@ -5,7 +5,7 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 4
+#define IMG_VERSION 5
 
 enum { IMG_CATEGORIES = 1024 };
 
@@ -86,6 +86,8 @@ struct img_settings {
     } listen[16];
     struct img_addr resolver[4];
     uint16_t port[64];
+    struct img_addr open[LIM_FENCE_NETWORKS], management[LIM_FENCE_NETWORKS];
+    uint32_t n_open, n_management, forwarded;
     struct img_run trust, crl, telephone, mail, node, time_zone; /* of BYTES */
     uint32_t internet_zone;                                      /* or UINT32_MAX */
     struct img_run map_v4[MAP_N], map_v6[MAP_N];                 /* of RANGES */

@@ -114,6 +114,16 @@ static enum rc put_trust(const struct tree *t, struct buf *b)
     return put_quoted(b, span_has_prefix(path, main) ? span_cut(path, main.n, path.n) : path);
 }
 
+static enum rc put_networks(struct buf *b, const char *before, const struct prefix *p, unsigned n)
+{
+    char text[ADDR_TEXT];
+    for (unsigned i = 0; i < n; i++) {
+        TRY(buf_printf(b, "%s%s", i ? ", " : before, addr_text(&p[i].a, text)));
+        TRY(p[i].bits < (p[i].a.family == 4 ? 32 : 128) ? buf_printf(b, "/%u", p[i].bits) : RC_OK);
+    }
+    return RC_OK;
+}
+
 static enum rc put_settings(const struct tree *t, struct buf *b)
 {
     static const char *const pools[] = {"own", "shared", "none"};
@@ -129,7 +139,13 @@ static enum rc put_settings(const struct tree *t, struct buf *b)
     else
         TRY(buf_put_str(b, "# trust: the system's bundle"));
     TRY(s->workers ? buf_printf(b, "\nworkers %u\n", s->workers) : buf_put_str(b, "\nworkers auto\n"));
-    TRY(buf_printf(b, "private-destinations %s\n", s->private_block ? "block" : "allow"));
+    TRY(buf_printf(b, "private-destinations %s", s->private_block ? "block" : "allow"));
+    TRY(put_networks(b, " except ", s->open, s->n_open));
+    TRY(put_networks(b, "\nmanagement ", s->management, s->n_management));
+    TRY(buf_put_str(b, s->n_management ? "\n" : "\n# management: none\n"));
+    static const char *const forwarded[] = {
+        [SET_FORWARDED_REMOVE] = "remove", [SET_FORWARDED_KEEP] = "keep", [SET_FORWARDED_ADD] = "add"};
+    TRY(buf_printf(b, "forwarded %s\n", forwarded[s->forwarded]));
     TRY(buf_printf(b, "pool %s\n", pools[s->pool]));
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));

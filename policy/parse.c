@@ -253,6 +253,8 @@ static const struct statement statements[] = {
     {"trust", p_trust},
     {"workers", p_workers},
     {"private-destinations", p_private},
+    {"management", p_management},
+    {"forwarded", p_forwarded},
     {"pool", p_pool},
     {"divert", p_divert},
     {"crl", p_crl},

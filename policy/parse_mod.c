@@ -33,6 +33,15 @@ static bool quota(struct parser *p, struct set_part *s)
     return true;
 }
 
+static bool is_header_value(span s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if ((s.p[i] < 0x20 && s.p[i] != '\t') || s.p[i] > 0x7e)
+            return false;
+    }
+    return s.n > 0;
+}
+
 static bool is_header_name(span s)
 {
     for (size_t i = 0; i < s.n; i++) {
@@ -43,12 +52,26 @@ static bool is_header_name(span s)
     return s.n > 0 && s.n <= 64;
 }
 
-/* Names whose value decides where a request goes or ends: not ours to set. */
+/* Names whose value decides where a request goes or ends, or that are for the next hop alone (HOP in
+ * gw/http/field.tbl): not ours to set, or never passed on. */
 static bool is_framing(span name)
 {
-    static const char *const names[] = {"host",       "content-length", "transfer-encoding",
-                                        "connection", "upgrade",        "te",
-                                        "trailer",    "keep-alive",     "proxy-connection"};
+    static const char *const names[] = {"host",
+                                        "content-length",
+                                        "content-encoding",
+                                        "transfer-encoding",
+                                        "connection",
+                                        "upgrade",
+                                        "te",
+                                        "trailer",
+                                        "expect",
+                                        "keep-alive",
+                                        "http2-settings",
+                                        "proxy",
+                                        "proxy-connection",
+                                        "proxy-authorization",
+                                        "proxy-authenticate",
+                                        "proxy-authentication-info"};
     for (size_t i = 0; i < N_ELEMS(names); i++) {
         if (span_ieq(name, span_str(names[i])))
             return true;
@@ -65,7 +88,7 @@ static bool header(struct parser *p, struct set_part *s)
     size_t colon = span_find(text, ':', 0);
     span name = span_cut(text, 0, colon);
     span value = colon == SIZE_MAX ? SPAN_NONE : span_trim(span_cut(text, colon + 1, text.n));
-    if (!is_header_name(name) || value.n == 0 || text.n > 4096) {
+    if (!is_header_name(name) || !is_header_value(value) || text.n > 4096) {
         diag_error(p->d, s->value.pos, "write \"Name: text\"", "this is not a request header");
         return false;
     }

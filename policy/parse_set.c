@@ -1,5 +1,5 @@
-/* Settings: listen, resolver, trust, workers, private-destinations, divert, crl, lists, guard, help. See
- * parser.h.
+/* Settings: listen, resolver, trust, workers, private-destinations, management, forwarded, divert, crl,
+ * lists, guard, help. See parser.h.
  */
 #include "policy/parser.h"
 
@@ -162,15 +162,64 @@ bool p_workers(struct parser *p, struct pos at)
     return true;
 }
 
+/* Networks or addresses, with commas between. */
+static bool networks(struct parser *p, struct prefix to[LIM_FENCE_NETWORKS], uint16_t *n)
+{
+    do {
+        if (*n == LIM_FENCE_NETWORKS)
+            return too_many(p, p->lx.word.pos, LIM_FENCE_NETWORKS);
+        if (p->lx.tok != TOK_WORD || !prefix_parse(p->lx.word.text, &to[*n]))
+            return p_expected(p, "a network such as 10.32.0.0/16, or an address");
+        (*n)++;
+        lex_next(&p->lx);
+    } while (p_take_comma(p));
+    return true;
+}
+
+static bool all_private(struct parser *p, const struct settings_decl *s, struct pos at)
+{
+    char text[ADDR_TEXT];
+    for (unsigned i = 0; i < s->n_open; i++) {
+        if (addr_is_private(&s->open[i].a))
+            continue;
+        diag_error(p->d, at, NULL, "%s/%u is not private: nothing is closed there",
+                   addr_text(&s->open[i].a, text), s->open[i].bits);
+        return false;
+    }
+    return true;
+}
+
 bool p_private(struct parser *p, struct pos at)
 {
     if (!p_once(p, &p->t->set.once_private, at))
         return false;
+    struct settings_decl *s = &p->t->set;
     bool block = p_take(p, "block");
     if (!block && !p_take(p, "allow"))
         return p_expected(p, "`block` or `allow`");
-    p->t->set.private_block = block;
-    return true;
+    s->private_block = block;
+    return !block || !p_take(p, "except") || (networks(p, s->open, &s->n_open) && all_private(p, s, at));
+}
+
+bool p_management(struct parser *p, struct pos at)
+{
+    struct settings_decl *s = &p->t->set;
+    return p_once(p, &s->once_management, at) && networks(p, s->management, &s->n_management);
+}
+
+bool p_forwarded(struct parser *p, struct pos at)
+{
+    static const char *const words[] = {
+        [SET_FORWARDED_REMOVE] = "remove", [SET_FORWARDED_KEEP] = "keep", [SET_FORWARDED_ADD] = "add"};
+    if (!p_once(p, &p->t->set.once_forwarded, at))
+        return false;
+    for (unsigned i = 0; i < N_ELEMS(words); i++) {
+        if (p_take(p, words[i])) {
+            p->t->set.forwarded = (enum set_forwarded)i;
+            return true;
+        }
+    }
+    return p_expected(p, "`remove`, `keep` or `add`");
 }
 
 bool p_pool(struct parser *p, struct pos at)

@@ -71,6 +71,8 @@ struct statement {
 };
 bool p_listen(struct parser *p, struct pos at);
 bool p_resolver(struct parser *p, struct pos at);
+bool p_forwarded(struct parser *p, struct pos at);
+bool p_management(struct parser *p, struct pos at);
 bool p_trust(struct parser *p, struct pos at);
 bool p_workers(struct parser *p, struct pos at);
 bool p_private(struct parser *p, struct pos at);

@@ -107,6 +107,13 @@ static void fill_settings(struct snapshot *s)
     for (unsigned k = 0; k < i->n_resolvers; k++)
         o->resolver[k] = addr_from(&i->resolver[k]);
     memcpy(o->port, i->port, sizeof o->port);
+    o->n_open = (uint16_t)i->n_open;
+    o->forwarded = (enum set_forwarded)i->forwarded;
+    o->n_management = (uint16_t)i->n_management;
+    for (unsigned k = 0; k < i->n_open; k++)
+        o->open[k] = (struct prefix){addr_from(&i->open[k]), i->open[k].bits};
+    for (unsigned k = 0; k < i->n_management; k++)
+        o->management[k] = (struct prefix){addr_from(&i->management[k]), i->management[k].bits};
 }
 
 static enum rc fill_zones(struct snapshot *s)

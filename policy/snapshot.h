@@ -5,6 +5,7 @@
 #ifndef POLICY_SNAPSHOT_H
 #define POLICY_SNAPSHOT_H
 
+#include "gw/base/limits.h"
 #include "policy/decide.h"
 
 enum snap_part {
@@ -68,16 +69,22 @@ struct set_zone {
     bool ca_none, internet, source_keep;
     uint16_t n_networks;
 };
+/* Via, X-Forwarded-For and their kin in requests, as origins see them. */
+enum set_forwarded { SET_FORWARDED_REMOVE, SET_FORWARDED_KEEP, SET_FORWARDED_ADD };
 struct settings {
     uint16_t n_listen, n_resolvers, n_zones, n_ports;
     struct set_listen listen[16];
     struct addr resolver[4]; /* none: the system's resolver file is read by the master at start */
     uint16_t port[64];       /* TCP ports that the transparent way diverts (`divert`, default 80 and 443) */
     uint32_t workers;        /* 0: auto, one per core */
+    bool private_block;      /* addresses that names from outside lead to may not be private */
+    struct prefix open[LIM_FENCE_NETWORKS];       /* private ranges they may lead to all the same */
+    struct prefix management[LIM_FENCE_NETWORKS]; /* never reached through the gateway */
+    uint16_t n_open, n_management;
+    enum set_forwarded forwarded;
     enum pool_sharing pool;
-    bool private_block; /* addresses that names from outside lead to may not be private */
-    span trust;         /* path of the PEM bundle upstream chains must end in */
-    span crl;           /* URL of our CRL as it stands in leaves */
+    span trust; /* path of the PEM bundle upstream chains must end in */
+    span crl;   /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span time_zone; /* of the policy, as the tz database names it */
     span node;

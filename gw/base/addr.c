@@ -137,19 +137,44 @@ static bool in_blocks(const char *const *blocks, struct prefix *parsed, size_t n
     return false;
 }
 
-/* The IPv4 address at the other end of a translator: 64:ff9b::/96 (RFC 6052), 2002::/16 (RFC 3056). */
-static bool embedded_v4(const struct addr *a, struct addr *v4)
+/* Where an IPv6 address of one of these forms carries an IPv4 address. */
+struct v4_inside {
+    const char *prefix;
+    uint8_t at;      /* byte that it begins at */
+    uint8_t flipped; /* every bit inverted */
+};
+
+bool addr_embedded_v4(const struct addr *a, struct addr *v4)
 {
-    static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b}, sixto4[2] = {0x20, 0x02};
+    static const struct v4_inside forms[] = {
+        {"64:ff9b::/96", 12, 0},    /* NAT64, RFC 6052 */
+        {"64:ff9b:1::/48", 12, 0},  /* NAT64 of a site, RFC 8215; with the usual /96 in it */
+        {"2002::/16", 2, 0},        /* 6to4, RFC 3056 */
+        {"2001::/32", 12, 0xff},    /* Teredo: the client, RFC 4380 */
+        {"::ffff:0:0:0/96", 12, 0}, /* SIIT, RFC 2765 */
+        {"::/96", 12, 0},           /* "compatible", RFC 4291 section 2.5.5.1 */
+    };
+    static const uint8_t isatap[3] = {0, 0x5e, 0xfe}; /* RFC 5214: the interface part of any prefix */
+    static struct prefix parsed[N_ELEMS(forms)];
     const uint8_t *at = NULL;
-    if (a->family == 6 && memcmp(a->b, nat64, sizeof nat64) == 0)
+    uint8_t flipped = 0;
+    if (a->family != 6)
+        return false;
+    for (size_t i = 0; i < N_ELEMS(forms) && !at; i++) {
+        if (parsed[i].a.family == 0 && !prefix_parse(span_str(forms[i].prefix), &parsed[i]))
+            return false;
+        at = prefix_has(&parsed[i], a) ? a->b + forms[i].at : NULL;
+        flipped = forms[i].flipped;
+    }
+    if (!at && (a->b[8] & 0xfc) == 0 && memcmp(a->b + 9, isatap, sizeof isatap) == 0) {
         at = a->b + 12;
-    else if (a->family == 6 && memcmp(a->b, sixto4, sizeof sixto4) == 0)
-        at = a->b + 2;
+        flipped = 0;
+    }
     if (!at)
         return false;
     *v4 = (struct addr){.family = 4};
-    memcpy(v4->b, at, 4);
+    for (size_t i = 0; i < 4; i++)
+        v4->b[i] = at[i] ^ flipped;
     return true;
 }
 
@@ -162,9 +187,8 @@ bool addr_is_private(const struct addr *a)
         "100::/64",     "fc00::/7",       "fe80::/10",     "fec0::/10",   "ff00::/8",
     };
     static struct prefix parsed[N_ELEMS(blocks)];
-    if (embedded_v4(a, &v4))
-        return addr_is_private(&v4);
-    return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
+    return in_blocks(blocks, parsed, N_ELEMS(blocks), a) ||
+           (addr_embedded_v4(a, &v4) && addr_is_private(&v4));
 }
 
 bool addr_is_local(const struct addr *a)
@@ -173,9 +197,7 @@ bool addr_is_local(const struct addr *a)
     static const char *const blocks[] = {"0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3",
                                          "::/127",    "fe80::/10",   "ff00::/8"};
     static struct prefix parsed[N_ELEMS(blocks)];
-    if (embedded_v4(a, &v4))
-        return addr_is_local(&v4);
-    return in_blocks(blocks, parsed, N_ELEMS(blocks), a);
+    return in_blocks(blocks, parsed, N_ELEMS(blocks), a) || (addr_embedded_v4(a, &v4) && addr_is_local(&v4));
 }
 
 static bool name_byte_ok(uint8_t c)

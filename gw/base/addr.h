@@ -31,6 +31,10 @@ socklen_t addr_to_sockaddr(const struct addr *a, uint16_t port, struct sockaddr_
 /* "10.0.0.0/8", or an address alone (full length). Host bits must be zero. */
 bool prefix_parse(span text, struct prefix *out);
 bool prefix_has(const struct prefix *p, const struct addr *a);
+/* The IPv4 address that an IPv6 address carries for a translator or a tunnel: NAT64 (RFC 6052, 8215), 6to4,
+ * Teredo, ISATAP, SIIT and "compatible" forms. false: it carries none (mapped ones are IPv4 already). */
+bool addr_embedded_v4(const struct addr *a, struct addr *v4);
+
 /* Loopback, private, link-local, CGNAT, documentation-free list of IANA special-purpose blocks that a public
  * name must not lead to (RFC 6890; documentation prefixes count as public for laboratories). */
 bool addr_is_private(const struct addr *a);

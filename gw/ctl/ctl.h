@@ -26,6 +26,7 @@ int ctl_usage(const struct ctl_command *c);
 /* Sends `request` (taken) to the gateway and hands every answer line but the last to `line`. 0 when the last
  * says ok. */
 int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *answer, void *arg), void *arg);
+int ctl_show_breaks(const struct ctl *ctl);
 /* `show rules [--unused [DAYS]]`, without its first two words. */
 int ctl_show_rules(const struct ctl *ctl, int argc, char **argv);
 /* Text from elsewhere on its way to a terminal: control characters become '?', newlines stay where `lines`.

@@ -192,8 +192,10 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return flow(ctl, argv[1]);
     if (strcmp(what, "rules") == 0)
         return ctl_show_rules(ctl, argc - 1, argv + 1);
+    if (strcmp(what, "breaks") == 0 && argc == 1)
+        return ctl_show_breaks(ctl);
     if (argc != 1)
-        return ctl_fail("show: processes, counters, rules, snapshots, asking, flows or flow ID");
+        return ctl_fail("show: processes, counters, rules, snapshots, breaks, asking, flows or flow ID");
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", what);
     if (strcmp(what, "counters") == 0)
         return counters(ctl, request);
@@ -206,22 +208,24 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     if (strcmp(what, "asking") == 0)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_asking, &headed);
     json_decref(request);
-    return ctl_fail(
-        "show: %s is unknown; there are processes, counters, rules, snapshots, asking, flows and flow ID",
-        what);
+    return ctl_fail("show: %s is unknown; there are processes, counters, rules, snapshots, breaks, asking, "
+                    "flows and flow ID",
+                    what);
 }
 
 const struct ctl_command ctl_show = {
     .name = "show",
-    .usage = "  show processes             every process: pid, user, state, restarts\n"
-             "  show counters              what the workers counted, added up\n"
-             "  show rules [--unused [DAYS]]\n"
-             "                             rules with hits, last hit, owner, end; those never hit (for so "
-             "many days)\n"
-             "  show snapshots             policies that were in force, to go back to with reload --to\n"
-             "  show asking                origins exempt because they ask for a client certificate, and "
-             "until when\n"
-             "  show flows                 open flows\n"
-             "  show flow ID               one flow: its facts and the states it went through\n",
+    .usage =
+        "  show processes             every process: pid, user, state, restarts\n"
+        "  show counters              what the workers counted, added up\n"
+        "  show rules [--unused [DAYS]]\n"
+        "                             rules with hits, last hit, owner, end; those never hit (for so "
+        "many days)\n"
+        "  show snapshots             policies that were in force, to go back to with reload --to\n"
+        "  show breaks                names and devices whose connections break: why, how often, what to do\n"
+        "  show asking                origins exempt because they ask for a client certificate, and "
+        "until when\n"
+        "  show flows                 open flows\n"
+        "  show flow ID               one flow: its facts and the states it went through\n",
     .run = run,
 };

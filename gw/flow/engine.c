@@ -7,6 +7,7 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
+#include "gw/flow/breaks.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/source.h"
@@ -53,6 +54,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     if (getrandom(&e->next_flow_id, sizeof e->next_flow_id, 0) != (ssize_t)sizeof e->next_flow_id)
         return RC_IO;
     TRY(record_init(e));
+    TRY(breaks_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
@@ -86,6 +88,7 @@ void engine_fini(struct engine *e)
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
+    breaks_fini(e);
 }
 
 enum rc engine_second_ca(struct engine *e, span pem)

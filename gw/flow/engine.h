@@ -20,6 +20,8 @@
 #include "gw/tls/ticket.h"
 #include "policy/snapshot.h"
 
+struct breaks;
+struct broken;
 struct chaincache;
 struct untrusted;
 struct asking;
@@ -85,6 +87,8 @@ struct engine {
     uint32_t node, worker;
     uint64_t boot;
     struct hits *hits; /* NULL: rules are not counted */
+    struct breaks *breaks;
+    struct broken *broken; /* shared by all workers; NULL: nothing is exempt for being broken */
     bool draining, logger_away;
     uint64_t next_flow_id;
     struct list flows;
@@ -122,6 +126,9 @@ void engine_snapshot(struct engine *e, struct snapshot *s);
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
 void origins_reloaded(struct engine *e); /* e->snap is another */
+
+/* breaks.c: the table that all workers share; the caller closes fd. */
+enum rc engine_broken(struct engine *e, int fd) MUST_USE;
 
 /* again.c */
 void again_init(struct engine *e);

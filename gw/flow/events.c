@@ -12,7 +12,7 @@ static const char *const modes[] = {
 struct texts { /* what event_perron borrows while a line is written */
     char rule_at[300];
     char user[PSEUDO_TEXT];
-    char set[640], log[640];
+    char set[640], changed[640], log[640];
     char origin_tls[64], client_tls[64];
     char defects[256];
 };
@@ -46,6 +46,17 @@ static void fill_words(const struct snapshot *snap, const struct judged *j, stru
     }
     p->set = span_str(t->set);
     p->log = span_str(t->log);
+}
+
+/* A verdict's modifiers are what policy wants; which of them found something to change is the exchange's. */
+static void fill_changed(const struct txn *x, struct event_perron *p, struct texts *t)
+{
+    t->changed[0] = '\0';
+    for (unsigned i = 0; i < x->verdict.n_mods; i++) {
+        if (x->changed >> i & 1)
+            put_mod(t->changed, sizeof t->changed, &x->verdict.mods[i]);
+    }
+    p->changed = span_str(t->changed);
 }
 
 static void fill_rule(const struct snapshot *snap, const struct judged *j, struct event_perron *p,
@@ -183,6 +194,8 @@ void event_of_txn(const struct txn *x, enum reason why, span detail)
     struct texts t;
     fill_id(f, &ev.id);
     fill_perron(f, x->snap, &x->verdict, &ev.perron, &t);
+    if (x->changed)
+        fill_changed(x, &ev.perron, &t);
     if (ev.id.dst_port == 0)
         ev.id.dst_port = x->port; /* by proxy each exchange has its own */
     ev.tx_id = x->id - 1;

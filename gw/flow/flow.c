@@ -7,6 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/breaks.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/reuse.h"
 #include "policy/grants_ask.h"
@@ -55,6 +56,8 @@ static void on_client(struct ev_io *io, uint32_t events)
     f->e->current = f;
     stream_event(&f->client, events);
     if (is_gone(&f->client, events)) {
+        if (f->state == ST_CLIENT) /* before it went it may have said why */
+            step_client(f);
         stream_abort(&f->origin);
         if (f->state == ST_LINGER) /* it ended before, and why is known */
             flow_end(f, f->reason, f->detail);
@@ -317,6 +320,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
         f->reason = why;
         f->detail = detail;
     }
+    breaks_end(f, why);
     if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
     txn_end(&f->tx, why, detail);

@@ -5,6 +5,7 @@
 #include <openssl/x509v3.h>
 
 #include "gw/base/clock.h"
+#include "gw/flow/breaks.h"
 #include "gw/flow/record.h"
 #include "policy/decide.h"
 
@@ -108,6 +109,32 @@ static void run(struct flow *f, struct arena *keep, const struct snapshot *snap,
     record_made(f, snap, x, &as_decided, took_ns);
 }
 
+uint32_t judge_broken(const struct flow *f)
+{
+    struct facts x;
+    base_facts(f, f->snap, STEP_CONNECT, &x);
+    x.name = f->name;
+    snapshot_categories(f->snap, &x);
+    if (x.n_cats == 0 || snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
+        return RULE_NONE;
+    return snapshot_on_rule(f->snap, ON_BROKEN, &x);
+}
+
+/* To be decrypted by policy, but for a while that line of it counts which knows that it cannot be. */
+static void pass_broken(struct flow *f, struct judged *out)
+{
+    uint32_t rule;
+    int64_t until_s;
+    if (out->does != ACT_INSPECT || !f->tls || !breaks_exempt(f, &rule, &until_s))
+        return;
+    out->action = out->does = ACT_EXEMPT;
+    out->why = WHY_RULE;
+    out->rule = rule;
+    out->category = CATEGORY_NONE;
+    out->valid_until = earlier(out->valid_until, until_s);
+    again_due(f->e, until_s);
+}
+
 void judge_connect(struct flow *f, struct judged *out)
 {
     struct facts x;
@@ -119,6 +146,7 @@ void judge_connect(struct flow *f, struct judged *out)
         x.name = f->connect_name;
         run(f, NULL, f->snap, &x, out);
     }
+    pass_broken(f, out);
 }
 
 enum on_answer judge_event(const struct flow *f, span name, enum on_event what)

@@ -10,7 +10,7 @@
 #include "gw/flow/asking.h"
 #include "gw/flow/record.h"
 #include "gw/flow/reuse.h"
-#include "gw/net/own.h"
+#include "gw/net/fence.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
 
@@ -75,26 +75,46 @@ static void start_dial(struct flow *f, const struct addr *addrs, size_t n)
         dial_with(f, -1);
 }
 
-/* Never the gateway itself, its loopback or a link's own addresses, whatever name led there. */
-static bool is_forbidden(const struct addr *a)
+/* Whatever led there: a name, a Host or CONNECT with an address, the client's own packet. Private ranges are
+ * closed to all but the last of these, where no name is in play: that packet the client's network has brought
+ * here by itself, and rules judge it; anything else would lend the gateway's place in the network to a
+ * client.
+ */
+static enum fence fenced(const struct flow *f, const struct addr *a, bool named)
 {
-    return addr_is_local(a) || own_addr(a);
+    const struct settings *set = snapshot_settings(f->snap);
+    bool brought = !named && !f->explicit_proxy && addr_eq(a, &f->local);
+    struct fence_rules r = {.private_block = set->private_block && !brought,
+                            .open = set->open,
+                            .n_open = set->n_open,
+                            .management = set->management,
+                            .n_management = set->n_management};
+    return fence_dial(&r, a);
+}
+
+/* What policy says of the flow at this address. */
+static void judge_at(struct flow *f, const struct addr *a, struct judged *j)
+{
+    struct addr was = f->dst, asked = f->tx.ip;
+    f->dst = *a;
+    if (f->tx.open) {
+        f->tx.ip = asked.family ? *a : asked;
+        judge_request(&f->tx, j);
+        f->tx.ip = asked;
+    } else {
+        judge_connect(f, j);
+    }
+    f->dst = was;
 }
 
 /* Rules may name networks: an address that was not a fact of the decision before is judged before it is
  * dialled. */
-static bool is_blocked_at(struct flow *f, const struct addr *a)
+static bool is_blocked_there(struct flow *f, const struct addr *a)
 {
-    struct addr was = f->dst;
     struct judged j;
-    if (addr_eq(&was, a))
+    if (addr_eq(&f->dst, a))
         return false;
-    f->dst = *a;
-    if (f->tx.open)
-        judge_request(&f->tx, &j);
-    else
-        judge_connect(f, &j);
-    f->dst = was;
+    judge_at(f, a, &j);
     if (f->mode == MODE_EXEMPT &&
         j.does == ACT_INSPECT) { /* exempt at the address it claimed, not at this one */
         f->mode = MODE_INSPECTED;
@@ -115,19 +135,35 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
     return true;
 }
 
+/* Behind a translator it is the IPv4 address within that answers. */
+static bool is_blocked_at(struct flow *f, const struct addr *a)
+{
+    struct addr inside;
+    return (addr_embedded_v4(a, &inside) && is_blocked_there(f, &inside)) || is_blocked_there(f, a);
+}
+
+struct refusal {
+    enum reason why;
+    span detail;
+};
+
 /* The addresses that may be dialled, best first; 0 and a reason when there is none. `named`: they come from
  * our look-up. */
 static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n, bool named, struct addr *out,
-                                enum reason *why)
+                                struct refusal *no)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
-        if (is_forbidden(&in[i])) {
-            *why = REASON_FORBIDDEN_DST;
-        } else if (named && snapshot_settings(f->snap)->private_block && addr_is_private(&in[i])) {
-            *why = REASON_PRIVATE;
+        enum fence g = fenced(f, &in[i], named);
+        f->e->n.fenced += g != FENCE_OK;
+        if (g != FENCE_OK && no->why != REASON_CONNECT) { /* one reason is told: the best address's */
+            continue;
+        } else if (g != FENCE_OK) {
+            no->why = g == FENCE_PRIVATE ? REASON_PRIVATE : REASON_FORBIDDEN_DST;
+            no->detail = span_str(fence_name(g));
         } else if (is_blocked_at(f, &in[i])) {
-            *why = f->tx.open && f->tx.verdict.does == ACT_WARN ? REASON_WARNED : REASON_POLICY;
+            no->why = f->tx.open && f->tx.verdict.does == ACT_WARN ? REASON_WARNED : REASON_POLICY;
+            no->detail = SPAN_NONE;
         } else {
             out[kept++] = in[i];
         }
@@ -145,10 +181,10 @@ enum word {
 static void dial_allowed(struct flow *f, const struct addr *in, size_t n, enum word word)
 {
     struct addr ok[RESOLVE_MAX];
-    enum reason why = REASON_CONNECT;
-    size_t kept = allowed_addresses(f, in, n, word != WORD_CLIENTS, ok, &why);
+    struct refusal no = {REASON_CONNECT, SPAN_NONE};
+    size_t kept = allowed_addresses(f, in, n, word != WORD_CLIENTS, ok, &no);
     if (kept == 0) {
-        step_refuse(f, why, SPAN_NONE);
+        step_refuse(f, no.why, no.detail);
         return;
     }
     if (f->mode == MODE_INSPECTED && word != WORD_UNPROVEN && !f->dialled_twice && !f->weak && !f->client.ssl)

@@ -8,6 +8,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
+#include "gw/flow/breaks.h"
 #include "gw/siem/event.h"
 
 enum { SHOW_FLOWS_MAX = 1000 };
@@ -142,6 +143,8 @@ enum rc engine_show(struct engine *e, span what, struct buf *out)
         o = asking_json(e->asking, clock_wall_s());
     else if (span_eq(what, SPAN("counters")))
         o = counters(e);
+    else if (span_eq(what, SPAN("breaks")))
+        o = breaks_show(e);
     else if (span_has_prefix(what, SPAN("flow ")))
         o = one_flow(e, span_cut(what, 5, what.n));
     if (!o)

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#include "gw/flow/breaks.h"
 #include "gw/flow/record.h"
 
 /* ---- first bytes ---- */
@@ -237,6 +238,8 @@ static void refuse_plain(struct flow *f, enum reason why, span detail)
 
 void step_refuse(struct flow *f, enum reason why, span detail)
 {
+    if (!f->refused)
+        breaks_origin(f, why, detail);
     f->refused = true;
     f->reason = why;
     f->detail = detail;

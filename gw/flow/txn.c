@@ -5,6 +5,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/change.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/record.h"
 #include "gw/flow/reuse.h"
@@ -149,7 +150,7 @@ static enum rc send_request(struct txn *t, struct msg *m)
     char text[ADDR_TEXT];
     name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    bool clean = warn_strip(t, m);
+    bool clean = warn_strip(t, m) && change_request(t, m) == RC_OK;
     if (clean && t->f->h2)
         return exchange_send(t, m);
     if (!clean || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
@@ -278,7 +279,10 @@ void txn_resume(struct txn *t)
     t->again = true;
     t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
     f->in_short = false;
-    pump(f);
+    if (f->via.pooled) /* at once, within txn_begin(): the head's bytes are not back in f->in yet */
+        ev_defer(f->e->ev, &f->again);
+    else
+        pump(f);
 }
 
 /* ---- the answer ---- */

@@ -67,6 +67,7 @@ struct txn {
     struct addr ip; /* host as an address literal */
     uint16_t port, status;
     bool had_query, upload;
+    uint32_t changed;                    /* bit i: verdict.mods[i] changed the request; change.c */
     span repeat;                         /* the head as it left, where it may be asked twice */
     span target;                         /* path and query that a click past a warning leads back to */
     uint64_t clicked[FACTS_MAX_CLICKED]; /* keys of the warnings that this client may pass by */

@@ -31,9 +31,10 @@ static const uint32_t hop_lengths = 0
 #undef F
     ;
 
-/* Families whose members all are END | HEAD. */
-static const char *const families[] = {"accept", "access-control-", "content-", "if-",
-                                       "sec-",   "x-forwarded-"};
+/* Families whose members all are END | HEAD; the last ones belong to `set` rules (tenant.tbl). */
+static const char *const families[] = {"accept",   "access-control-", "content-",         "if-",
+                                       "sec-",     "x-forwarded-",    "restrict-access-", "x-googapps-",
+                                       "x-slack-", "youtube-restrict"};
 
 static const struct row *row_of(span name, size_t n_rows)
 {

@@ -72,7 +72,7 @@ struct relay_opts {
     bool close;    /* say Connection: close */
     bool http10; /* response to an HTTP/1.0 client: no chunks (relay_response_body), keep-alive is said aloud
                   */
-    bool strip_alt_svc;        /* remove Alt-Svc from responses */
+    bool strip_alt_svc;        /* Alt-Svc of responses without HTTP/3 and QUIC (modify_alt_svc) */
     const struct field *extra; /* fields to add */
     size_t n_extra;
     const span *drop; /* names of fields to leave out */
@@ -85,8 +85,10 @@ struct relay_opts {
  * Host the caller fills m->host in. */
 enum rc relay_request(struct buf *out, const struct msg *m, const struct relay_opts *o) MUST_USE;
 enum rc relay_response(struct buf *out, const struct msg *m, const struct relay_opts *o) MUST_USE;
-/* Does a field of that message go on to the other side, in whatever version? */
-bool relay_keeps(const struct msg *m, const struct relay_opts *o, span name);
+/* Does a field of this name go on to the other side, in whatever version? */
+bool relay_keeps(const struct relay_opts *o, span name);
+/* ... and this one with what modify_alt_svc() leaves of it. */
+bool relay_filters(const struct msg *m, const struct relay_opts *o, span name);
 /* How the body of that response leaves: as m->body says, but BODY_CLOSE (content bytes bare, then the end of
  * the connection; trailers are lost) where an HTTP/1.0 client would get chunks. 1xx are not for HTTP/1.0
  * clients at all. */

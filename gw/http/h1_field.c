@@ -66,6 +66,7 @@ enum h1_why h1_field_line(span in, size_t *at, struct field *f)
     size_t v = h1_value_run(rest);
     if (rest.n - v < 2 || rest.p[v] != '\r' || rest.p[v + 1] != '\n')
         return v < rest.n ? h1_byte_why(rest.p[v], H1_VALUE_BYTE) : H1_BARE_CR;
+    f->ours = false;
     f->name = (span){line.p, n};
     f->value = span_trim((span){rest.p, v});
     f->secret = false;

@@ -3,11 +3,12 @@
  * the session's. */
 #include "gw/base/obj.h"
 #include "gw/http/h2_int.h"
+#include "gw/http/modify.h"
 
 enum {
     FRAME_HEAD = 9,
     CONTENT_MOST = LIM_IO_BYTES - FRAME_HEAD, /* so that frame and TLS record end together */
-    OWN_FIELDS = 10,
+    OWN_FIELDS = 10 + LIM_HEAD_OWN,
     KEPT_BUF = 32768, /* a leg's buffer of more than this is given back when it is empty */
     FRAMES_A_CONTENT = 8,
 };
@@ -50,10 +51,24 @@ static void put_field(struct fields *f, const struct field *one)
     put(f, one->name, one->value, flags);
 }
 
+/* What is left of it is written over it. */
+static void put_alt_svc(struct fields *f, struct field one)
+{
+    if (!h2_head_holds(f->h, one.value))
+        return;
+    one.value.n = modify_alt_svc(one.value, f->h->bytes + (one.value.p - f->h->bytes));
+    if (one.value.n > 0)
+        put_field(f, &one);
+}
+
 static void put_fields(struct fields *f, const struct msg *m, const struct relay_opts *o)
 {
     for (size_t i = 0; i < m->n_fields; i++) {
-        if (relay_keeps(m, o, m->fields[i].name))
+        if (!relay_keeps(o, m->fields[i].name))
+            continue;
+        if (relay_filters(m, o, m->fields[i].name))
+            put_alt_svc(f, m->fields[i]);
+        else
             put_field(f, &m->fields[i]);
     }
     for (size_t i = 0; i < o->n_extra; i++)

@@ -9,6 +9,7 @@
 
 struct field {
     span name, value; /* value without surrounding white space */
+    bool ours;        /* set by us: nothing that came with the message takes it out */
     bool secret;      /* HTTP/2: stays out of every compression table (RFC 7541 section 7.1.3) */
 };
 
@@ -38,7 +39,7 @@ struct msg {
     uint16_t status;
     span reason;
     /* both */
-    struct field fields[LIM_HEAD_FIELDS];
+    struct field fields[LIM_HEAD_FIELDS + LIM_HEAD_OWN]; /* what was read, and what we add */
     uint16_t n_fields;
     enum body_kind body;
     uint64_t length; /* of BODY_LENGTH; with has_length and BODY_NONE (HEAD, 304) the length a GET would have

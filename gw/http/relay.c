@@ -2,6 +2,9 @@
  * from its bytes as a whole. Host, framing and connection fields are always ours. See h1.h. */
 #include "gw/http/field.h"
 #include "gw/http/h1.h"
+#include "gw/http/modify.h"
+
+#include <stdlib.h>
 
 /* A message on its way out. */
 struct way {
@@ -43,7 +46,7 @@ static bool connection_names_fields(const struct msg *m)
     return false;
 }
 
-bool relay_keeps(const struct msg *m, const struct relay_opts *o, span name)
+bool relay_keeps(const struct relay_opts *o, span name)
 {
     if (field_is_hop(name))
         return false;
@@ -51,19 +54,43 @@ bool relay_keeps(const struct msg *m, const struct relay_opts *o, span name)
         if (span_ieq(name, o->drop[i]))
             return false;
     }
-    return !o->strip_alt_svc || m->is_request || !span_ieq(name, SPAN("alt-svc"));
+    return true;
+}
+
+bool relay_filters(const struct msg *m, const struct relay_opts *o, span name)
+{
+    return o->strip_alt_svc && !m->is_request && span_ieq(name, SPAN("alt-svc"));
+}
+
+/* What is left of it; nothing where nothing is. */
+static enum rc put_alt_svc(struct buf *out, const struct field *f)
+{
+    uint8_t small[512], *value = small;
+    if (f->value.n > sizeof small && !(value = malloc(f->value.n)))
+        return RC_NOMEM;
+    size_t n = modify_alt_svc(f->value, value);
+    enum rc rc = n > 0 ? put_field(out, f->name, span_of(value, n)) : RC_OK;
+    if (value != small)
+        free(value);
+    return rc;
+}
+
+/* What HTTP/1 alone knows: Connection, and a trailer section that chunks alone can have. */
+static bool keeps(const struct way *w, const struct field *f)
+{
+    if (!relay_keeps(w->o, f->name) || (w->body != BODY_CHUNKED && span_ieq(f->name, SPAN("trailer"))))
+        return false;
+    return f->ours || !w->names_fields || !msg_has_token(w->m, SPAN("connection"), f->name) ||
+           field_is_end_to_end(f->name);
 }
 
 static enum rc put_fields(struct buf *out, const struct way *w)
 {
     const struct msg *m = w->m;
     for (size_t i = 0; i < m->n_fields; i++) {
-        span name = m->fields[i].name;
-        if (!relay_keeps(m, w->o, name) || (w->body != BODY_CHUNKED && span_ieq(name, SPAN("trailer"))))
-            continue;
-        if (w->names_fields && msg_has_token(m, SPAN("connection"), name) && !field_is_end_to_end(name))
-            continue;
-        TRY(put_field(out, name, m->fields[i].value));
+        const struct field *f = &m->fields[i];
+        if (keeps(w, f))
+            TRY(relay_filters(m, w->o, f->name) ? put_alt_svc(out, f) : put_field(out, f->name, f->value));
     }
     for (size_t i = 0; i < w->o->n_extra; i++)
         TRY(put_field(out, w->o->extra[i].name, w->o->extra[i].value));

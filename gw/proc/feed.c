@@ -405,6 +405,7 @@ static enum rc feed_worker(struct child *c)
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);
     feed_hits(c);
+    child_send(c, MSG_BROKEN, SPAN_NONE, &m->broken_fd, 1);
     feed_codes(c);
     feed_day(c, today());
     feed_day(c, today() + 1);

@@ -16,6 +16,7 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/panic.h"
+#include "gw/ipc/broken.h"
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
 #include "gw/proc/sandbox.h"
@@ -343,6 +344,7 @@ static enum rc prepare(struct master *m, struct buf *err)
     TRY(state_open(&m->state, m->o->state, err));
     TRY(kept_open(&m->kept, m->state.dir, err));
     TRY(open_counts(m));
+    TRY(broken_create(&m->broken_fd));
     TRY(part_seal("perron-grants", SPAN_NONE, &m->grants.fd));
     TRY(part_identify(m->grants.fd, &m->grants.id));
     TRY(feed_open(m, err));
@@ -375,6 +377,7 @@ static void init(struct master *m, const struct master_opts *o)
         m->ring_fd[i] = m->ring_wake[i] = -1;
     policy_init(&m->policy);
     counts_init(&m->counts);
+    m->broken_fd = -1;
     m->grants.fd = -1;
     m->kept = (struct kept){-1, -1, -1};
     m->state.dir = m->state.lock = -1;

@@ -80,6 +80,7 @@ struct master {
     unsigned n_exempt; /* zones' exemptions that held when it was last looked at */
     struct kept kept;
     struct counts counts;
+    int broken_fd; /* gw/ipc/broken.h, given to every worker */
     int64_t counts_written_ms;
     struct reload reload;
     struct doors doors;

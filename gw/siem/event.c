@@ -406,6 +406,7 @@ static void put_decision(struct out *o, const struct event_perron *p)
         PUT_LIT(o, "true");
     }
     put_span(o, EVENT_SET, p->set);
+    put_span(o, EVENT_CHANGED, p->changed);
     put_span(o, EVENT_LOG, p->log);
     put_span(o, EVENT_ZONE, p->zone);
     put_span(o, EVENT_USER, p->user);
@@ -599,7 +600,7 @@ enum rc event_note_json(struct buf *out, const struct event_note *e)
     put_span(&o, EVENT_HOST, e->perron.node);
     OPEN(&o, "engine");
     put_str(&o, EVENT_MESSAGE, e->message);
-    put_str(&o, EVENT_MODULE, "logger");
+    put_str(&o, EVENT_MODULE, e->module ? e->module : "logger");
     shut(&o);
     OPEN(&o, "perron");
     put_decision(&o, &e->perron);

@@ -39,6 +39,7 @@ struct event_perron {
     uint32_t grant;     /* number of the grant that let it through, or of the zone's exemption */
     const char *lifted; /* "clicked", "grant": what let through what the rule would have stopped, or NULL */
     bool observed;      /* decided as `action` says, but not enforced */
+    span changed;       /* those of `set` that did change the request */
     span set, log; /* modifiers that apply; purposes of `log` rules that match: words with ", " between */
     span zone;
     span user;            /* pseudonym */
@@ -102,6 +103,7 @@ enum rc event_policy_json(struct buf *out, const struct event_policy *e) MUST_US
 struct event_note {
     int64_t wall_us;
     const char *message; /* one English sentence */
+    const char *module;  /* NULL: "logger" */
     const char *process; /* "logger"; then there is no worker and no seq. NULL: in a worker's place */
     struct event_perron perron;
 };

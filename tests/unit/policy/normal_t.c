@@ -7,7 +7,8 @@
 static const char WRITTEN[] =
     "listen transparent port 3129\nlisten explicit 10.0.0.1:3128\nlisten explicit [fd00::1]:3128\nlisten "
     "explicit :8080\n"
-    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations allow\npool shared\ndivert tcp 80, "
+    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations block except 10.1.0.0/16, "
+    "fd00::7\nforwarded add\nmanagement 10.9.0.0/24,\n fd00:9::/64, 10.9.1.1\npool shared\ndivert tcp 80, "
     "8443\ncrl "
     "\"http://crl.test/x\"\n"
     "help telephone \"04/1\" mail \"a@b.test\"\ntrust \"/etc/ssl/certs/ca-certificates.crt\"\n" ZONES
@@ -59,6 +60,15 @@ static void the_normal_form_means_the_same(void **state)
     assert_memory_equal(x->port, y->port, sizeof x->port);
     assert_int_equal(x->workers, y->workers);
     assert_int_equal(x->private_block, y->private_block);
+    assert_int_equal(x->n_open, 2);
+    assert_int_equal(y->n_open, 2);
+    assert_memory_equal(x->open, y->open, sizeof x->open);
+    assert_int_equal(x->forwarded, SET_FORWARDED_ADD);
+    assert_int_equal(y->forwarded, SET_FORWARDED_ADD);
+    assert_int_equal(x->n_management, 3);
+    assert_int_equal(y->n_management, 3);
+    assert_memory_equal(x->management, y->management, sizeof x->management);
+    assert_int_equal(y->management[2].bits, 32);
     assert_int_equal(snapshot_n_rules(s), snapshot_n_rules(t));
     for (uint32_t i = 0; i < snapshot_n_rules(s); i++)
         assert_true(span_eq(snapshot_rule(s, i).reason, snapshot_rule(t, i).reason));

@@ -205,10 +205,10 @@ static void local_addresses_are_no_destination(void **state)
 {
     (void)state;
     static const char *const local[] = {
-        "0.0.0.0", "127.0.0.1", "169.254.1.1", "224.0.0.1", "255.255.255.255",
-        "::",      "::1",       "fe80::1",     "ff02::1",   "64:ff9b::7f00:1"};
+        "0.0.0.0", "127.0.0.1",       "169.254.1.1", "224.0.0.1", "255.255.255.255", "::", "::1", "fe80::1",
+        "ff02::1", "64:ff9b::7f00:1", "::2",         "::7f00:1",  "2001::80ff:fffe"};
     static const char *const other[] = {"10.0.0.1", "192.168.1.1", "8.8.8.8",
-                                        "fd00::1",  "2001:db8::1", "::2"};
+                                        "fd00::1",  "2001:db8::1", "64:ff9b::808:808"};
     EACH(local, i)
     {
         struct addr a = addr_of(local[i]);

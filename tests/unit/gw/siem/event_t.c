@@ -28,6 +28,7 @@ static struct event_perron decision(void)
         .lifted = "clicked",
         .observed = true,
         .set = SPAN("safe-search, youtube strict"),
+        .changed = SPAN("safe-search"),
         .log = SPAN("security"),
         .zone = SPAN("lan"),
         .user = SPAN("u-0123456789"),
@@ -196,7 +197,7 @@ static void each_byte_is_spelled_as_json_wants_it(void **state)
 static void check_all_texts(span s, struct buf *b)
 {
     struct event_perron p = decision();
-    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = p.set = p.log = s;
+    p.detail = p.rule = p.rule_at = p.category = p.zone = p.user = p.node = p.set = p.changed = p.log = s;
     struct event_http h = http_event();
     h.perron = p;
     h.hostname = h.path = h.method = h.protocol = h.user_agent = h.referer_host = h.content_type = s;

@@ -1,0 +1,42 @@
+/* Why connections break, for people: evidence by name, kind of client and cause, in bounded tables of this
+ * worker; `perronctl show breaks` lists it. What all workers decide together is in gw/ipc/broken.h: which
+ * devices accept our CA, and the exemptions that policy's `on broken exempt for` line gives a name for one
+ * kind of client (JA4), after failures of BROKEN_DEVICES devices that accept our CA elsewhere, at an origin
+ * that was verified. */
+#ifndef GW_FLOW_BREAKS_H
+#define GW_FLOW_BREAKS_H
+
+#include <jansson.h>
+
+#include "gw/flow/txn.h"
+
+struct engine;
+struct flow;
+struct breaks;
+
+enum break_kind {
+#define B(id, name, text, advice) BREAK_##id,
+#include "gw/flow/break.tbl"
+#undef B
+    BREAK_N
+};
+
+/* e->breaks; and the end of it and of e->broken. */
+enum rc breaks_init(struct engine *e) MUST_USE;
+void breaks_fini(struct engine *e);
+
+/* The origin's side failed; called once, when the flow is refused for it. */
+void breaks_origin(struct flow *f, enum reason why, span detail);
+/* The flow ends: was our CA accepted, or did the client break it off? Called once, before it lets go. */
+void breaks_end(struct flow *f, enum reason why);
+/* Is this flow's name exempt for its kind of client? The line of policy that says so, and until when. */
+bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s);
+
+/* judge.c: the line `on broken exempt for` that holds for the flow's name, which must be in a category;
+ * RULE_NONE. */
+uint32_t judge_broken(const struct flow *f);
+
+/* Rows for `show breaks`. */
+json_t *breaks_show(struct engine *e);
+
+#endif

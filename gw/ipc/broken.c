@@ -1,0 +1,222 @@
+/* The table of broken places; see broken.h. Open addressing with few probes: where no slot is free the one
+ * that was of use longest ago is taken. A slot that is being filled anew has the key BUSY. */
+#include "gw/ipc/broken.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gw/base/limits.h"
+#include "gw/base/obj.h"
+#include "gw/base/sha256.h"
+
+enum {
+    PROBES = 16,
+    SECRET = 32,
+    KEY_LEAST = 2, /* 0: free, 1: busy */
+    BUSY = 1,
+    SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
+};
+#define BROKEN_MAGIC UINT64_C(0x7065727262726f6b)
+
+struct device {
+    _Atomic uint64_t key;
+    _Atomic int64_t seen_s;
+};
+
+struct place {
+    _Atomic uint64_t key;
+    _Atomic int64_t seen_s, since_s, until_s;
+    _Atomic uint64_t device[BROKEN_DEVICES];
+};
+
+struct broken {
+    uint64_t magic;
+    uint8_t secret[SECRET];
+    _Atomic uint64_t n_exempt;
+    struct device device[LIM_BROKEN_DEVICES];
+    struct place place[LIM_BROKEN_PLACES];
+};
+
+enum rc broken_create(int *fd)
+{
+    AUTO_CLOSE int mem = memfd_create("perron-broken", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    const uint64_t magic = BROKEN_MAGIC;
+    uint8_t secret[SECRET];
+    if (mem < 0 || ftruncate(mem, sizeof(struct broken)) < 0 ||
+        getrandom(secret, sizeof secret, 0) != sizeof secret ||
+        pwrite(mem, secret, sizeof secret, offsetof(struct broken, secret)) != sizeof secret ||
+        pwrite(mem, &magic, sizeof magic, 0) != sizeof magic || fcntl(mem, F_ADD_SEALS, SEALS) < 0)
+        return RC_IO;
+    *fd = mem;
+    mem = -1;
+    return RC_OK;
+}
+
+enum rc broken_map(int fd, struct broken **out)
+{
+    struct stat st;
+    int seals = fcntl(fd, F_GET_SEALS);
+    *out = NULL;
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0 || st.st_size != sizeof(struct broken))
+        return RC_BAD;
+    struct broken *b = mmap(NULL, sizeof *b, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (b == MAP_FAILED)
+        return RC_NOMEM;
+    if (b->magic == BROKEN_MAGIC) {
+        *out = b;
+        return RC_OK;
+    }
+    munmap(b, sizeof *b);
+    return RC_BAD;
+}
+
+void broken_unmap(struct broken *b)
+{
+    if (b)
+        munmap(b, sizeof *b);
+}
+
+/* ---- numbers ---- */
+
+static uint64_t number_of(const struct broken *b, const char *kind, span x, span y)
+{
+    uint8_t digest[SHA256_BYTES];
+    uint64_t n;
+    const span parts[] = {span_of(b->secret, SECRET), span_str(kind), x, SPAN(" "), y};
+    if (sha256(parts, N_ELEMS(parts), digest) != RC_OK)
+        return 0;
+    memcpy(&n, digest, sizeof n);
+    return n < KEY_LEAST ? n + KEY_LEAST : n;
+}
+
+uint64_t broken_device(const struct broken *b, const struct addr *client)
+{
+    return number_of(b, "device ", span_of(client->b, client->family == 4 ? 4 : 16), SPAN_NONE);
+}
+
+uint64_t broken_place(const struct broken *b, span name, span ja4)
+{
+    return number_of(b, "place ", name, ja4);
+}
+
+/* ---- devices ---- */
+
+static struct device *device_of(const struct broken *b, uint64_t key, bool make)
+{
+    struct device *oldest = NULL;
+    for (uint64_t i = 0; i < PROBES; i++) {
+        struct device *d = (struct device *)&b->device[(key + i) % LIM_BROKEN_DEVICES];
+        uint64_t there = atomic_load(&d->key);
+        if (there == key)
+            return d;
+        if (!oldest || there == 0 || atomic_load(&d->seen_s) < atomic_load(&oldest->seen_s))
+            oldest = d;
+        if (there == 0)
+            break;
+    }
+    if (!make)
+        return NULL;
+    atomic_store(&oldest->seen_s, 0);
+    atomic_store(&oldest->key, key);
+    return oldest;
+}
+
+void broken_accepts(struct broken *b, uint64_t device, int64_t now_s)
+{
+    if (device >= KEY_LEAST)
+        atomic_store(&device_of(b, device, true)->seen_s, now_s);
+}
+
+bool broken_trusts(const struct broken *b, uint64_t device, int64_t now_s)
+{
+    const struct device *d = device < KEY_LEAST ? NULL : device_of(b, device, false);
+    return d && atomic_load(&d->seen_s) > now_s - LIM_BROKEN_TRUST_S;
+}
+
+/* ---- places ---- */
+
+/* Empties a slot for another place; NULL when somebody else is at it. */
+static struct place *take_over(struct place *p, uint64_t key)
+{
+    uint64_t there = atomic_load(&p->key);
+    if (there == BUSY || !atomic_compare_exchange_strong(&p->key, &there, BUSY))
+        return NULL;
+    atomic_store(&p->seen_s, 0);
+    atomic_store(&p->since_s, 0);
+    atomic_store(&p->until_s, 0);
+    for (unsigned i = 0; i < BROKEN_DEVICES; i++)
+        atomic_store(&p->device[i], 0);
+    atomic_store(&p->key, key);
+    return p;
+}
+
+static struct place *place_of(const struct broken *b, uint64_t key, bool make)
+{
+    struct place *oldest = NULL;
+    for (uint64_t i = 0; i < PROBES; i++) {
+        struct place *p = (struct place *)&b->place[(key + i) % LIM_BROKEN_PLACES];
+        uint64_t there = atomic_load(&p->key);
+        if (there == key)
+            return p;
+        if (!oldest || there == 0 || atomic_load(&p->seen_s) < atomic_load(&oldest->seen_s))
+            oldest = p;
+        if (there == 0)
+            break;
+    }
+    return make ? take_over(oldest, key) : NULL;
+}
+
+static void begin_window(struct place *p, int64_t now_s)
+{
+    for (unsigned i = 0; i < BROKEN_DEVICES; i++)
+        atomic_store(&p->device[i], 0);
+    atomic_store(&p->since_s, now_s);
+}
+
+unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t now_s)
+{
+    unsigned n = 0;
+    bool known = false;
+    struct place *p = place < KEY_LEAST || device < KEY_LEAST ? NULL : place_of(b, place, true);
+    if (!p)
+        return 0;
+    if (atomic_load(&p->since_s) <= now_s - LIM_BROKEN_WINDOW_S)
+        begin_window(p, now_s);
+    atomic_store(&p->seen_s, now_s);
+    for (unsigned i = 0; i < BROKEN_DEVICES; i++) {
+        uint64_t free_slot = 0;
+        if (!known)
+            atomic_compare_exchange_strong(&p->device[i], &free_slot, device);
+        uint64_t there = atomic_load(&p->device[i]);
+        known |= there == device;
+        n += there != 0;
+    }
+    return n;
+}
+
+void broken_exempt(struct broken *b, uint64_t place, int64_t until_s, int64_t now_s)
+{
+    struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, true);
+    if (!p)
+        return;
+    begin_window(p, now_s);
+    atomic_store(&p->seen_s, until_s); /* it stays as long as it is exempt */
+    atomic_store(&p->until_s, until_s);
+    atomic_fetch_add(&b->n_exempt, 1);
+}
+
+bool broken_any(const struct broken *b)
+{
+    return atomic_load_explicit(&b->n_exempt, memory_order_relaxed) > 0;
+}
+
+int64_t broken_until(const struct broken *b, uint64_t place, int64_t now_s)
+{
+    const struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, false);
+    int64_t until = p ? atomic_load(&p->until_s) : 0;
+    return until > now_s ? until : 0;
+}

@@ -1,0 +1,169 @@
+/* What workers know together of broken places: three different devices and no fewer, within a day, and an
+ * end. */
+#include "gw/ipc/broken.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "gw/base/limits.h"
+
+enum { NOW = 1000000000 };
+
+static struct broken *b, *other;
+
+static int open_table(void **state)
+{
+    int fd;
+    (void)state;
+    assert_int_equal(broken_create(&fd), RC_OK);
+    assert_int_equal(broken_map(fd, &b), RC_OK);
+    assert_int_equal(broken_map(fd, &other), RC_OK); /* another worker */
+    close(fd);
+    return 0;
+}
+
+static int close_table(void **state)
+{
+    (void)state;
+    broken_unmap(b);
+    broken_unmap(other);
+    return 0;
+}
+
+static uint64_t device(unsigned n)
+{
+    struct addr a = {.family = 4, .b = {10, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n}};
+    return broken_device(b, &a);
+}
+
+static uint64_t place(const char *name, const char *ja4)
+{
+    return broken_place(b, span_str(name), span_str(ja4));
+}
+
+static void what_is_no_table_is_refused(void **state)
+{
+    int fd = memfd_create("x", MFD_ALLOW_SEALING);
+    struct broken *none;
+    (void)state;
+    assert_int_equal(broken_map(fd, &none), RC_BAD);
+    assert_null(none);
+    assert_int_equal(ftruncate(fd, 4096), 0);
+    assert_int_equal(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+    assert_int_equal(broken_map(fd, &none), RC_BAD);
+    close(fd);
+}
+
+static void nothing_is_known_at_first(void **state)
+{
+    (void)state;
+    assert_false(broken_trusts(b, device(1), NOW));
+    assert_int_equal(broken_until(b, place("a.example", "t13"), NOW), 0);
+    assert_false(broken_any(b));
+    /* numbers that could not be made know nothing and change nothing */
+    broken_accepts(b, 0, NOW);
+    assert_false(broken_trusts(b, 0, NOW));
+    assert_int_equal(broken_fails(b, 0, device(1), NOW), 0);
+    assert_int_equal(broken_fails(b, place("a", "b"), 0, NOW), 0);
+    broken_exempt(b, 0, NOW + 10, NOW);
+    assert_false(broken_any(b));
+}
+
+static void trust_is_each_devices_own_and_ends(void **state)
+{
+    (void)state;
+    broken_accepts(b, device(1), NOW);
+    assert_true(broken_trusts(other, device(1), NOW + LIM_BROKEN_TRUST_S - 1));
+    assert_false(broken_trusts(other, device(1), NOW + LIM_BROKEN_TRUST_S));
+    assert_false(broken_trusts(other, device(2), NOW));
+    broken_accepts(other, device(1), NOW + LIM_BROKEN_TRUST_S);
+    assert_true(broken_trusts(b, device(1), NOW + LIM_BROKEN_TRUST_S));
+}
+
+static void three_different_devices_count(void **state)
+{
+    uint64_t p = place("app.example", "t12d"), q = place("app.example", "t13d");
+    (void)state;
+    assert_int_equal(broken_fails(b, p, device(1), NOW), 1);
+    assert_int_equal(broken_fails(b, p, device(1), NOW), 1);
+    assert_int_equal(broken_fails(other, p, device(2), NOW), 2);
+    assert_int_equal(broken_fails(b, p, device(1), NOW), 2);
+    assert_int_equal(broken_fails(b, q, device(3), NOW), 1); /* another kind of client */
+    assert_int_equal(broken_fails(b, p, device(3), NOW + LIM_BROKEN_WINDOW_S - 1), 3);
+    assert_int_equal(broken_fails(b, p, device(4), NOW + 5), 3);
+}
+
+static void failures_of_another_day_do_not_count(void **state)
+{
+    uint64_t p = place("app.example", "t12d");
+    (void)state;
+    assert_int_equal(broken_fails(b, p, device(1), NOW), 1);
+    assert_int_equal(broken_fails(b, p, device(2), NOW), 2);
+    assert_int_equal(broken_fails(b, p, device(3), NOW + LIM_BROKEN_WINDOW_S), 1);
+}
+
+static void an_exemption_is_of_one_place_and_ends(void **state)
+{
+    uint64_t p = place("app.example", "t12d");
+    (void)state;
+    for (unsigned i = 1; i <= 3; i++)
+        broken_fails(b, p, device(i), NOW);
+    broken_exempt(b, p, NOW + 60, NOW);
+    assert_true(broken_any(other));
+    assert_int_equal(broken_until(other, p, NOW + 59), NOW + 60);
+    assert_int_equal(broken_until(other, p, NOW + 60), 0);
+    assert_int_equal(broken_until(other, place("app.example", "t13d"), NOW), 0);
+    assert_int_equal(broken_until(other, place("x.example", "t12d"), NOW), 0);
+    /* when it is over three devices have to fail again */
+    assert_int_equal(broken_fails(b, p, device(1), NOW + 61), 1);
+}
+
+static void names_and_fingerprints_do_not_run_together(void **state)
+{
+    (void)state;
+    assert_true(place("ab", "c") != place("a", "bc"));
+    assert_true(place("a b", "c") == place("a b", "c"));
+    assert_true(device(1) != device(2) && device(1) > 1);
+}
+
+static void a_full_table_forgets_the_oldest(void **state)
+{
+    char name[32];
+    (void)state;
+    for (unsigned i = 0; i < 4 * LIM_BROKEN_DEVICES; i++)
+        broken_accepts(b, device(i), NOW + i);
+    unsigned known = 0;
+    for (unsigned i = 3 * LIM_BROKEN_DEVICES; i < 4 * LIM_BROKEN_DEVICES; i++)
+        known += broken_trusts(b, device(i), NOW + i);
+    assert_true(known > LIM_BROKEN_DEVICES / 2);
+    uint64_t kept = place("kept.example", "t12d");
+    broken_exempt(b, kept, NOW + 10 * LIM_BROKEN_PLACES, NOW); /* the last to go */
+    for (unsigned i = 0; i < 2 * LIM_BROKEN_PLACES; i++) {
+        snprintf(name, sizeof name, "%u.example", i);
+        broken_fails(b, place(name, "t12d"), device(1), NOW + i);
+    }
+    assert_int_equal(broken_until(b, kept, NOW + 9 * LIM_BROKEN_PLACES), NOW + 10 * LIM_BROKEN_PLACES);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
+    const struct CMUnitTest tests[] = {
+        T(what_is_no_table_is_refused),
+        T(nothing_is_known_at_first),
+        T(trust_is_each_devices_own_and_ends),
+        T(three_different_devices_count),
+        T(failures_of_another_day_do_not_count),
+        T(an_exemption_is_of_one_place_and_ends),
+        T(names_and_fingerprints_do_not_run_together),
+        T(a_full_table_forgets_the_oldest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

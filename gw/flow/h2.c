@@ -1,8 +1,9 @@
 /* Bytes of a flow that speaks HTTP/2: from the sockets into the sessions and back; see h2.h.
  *
  * Each round reads what either side has (many small records, or one full of content), lets the sessions write
- * what they have, and sends that: frames of many streams leave in one TLS record. Reading never waits for the other side's socket: flow control says
- * how much content may come, and the rest is small. Only here, outside of all callbacks, does the flow end.
+ * what they have, and sends that: frames of many streams leave in one TLS record. Reading never waits for the
+ * other side's socket: flow control says how much content may come, and the rest is small. Only here, outside
+ * of all callbacks, does the flow end.
  */
 #include "gw/flow/h2.h"
 

@@ -337,10 +337,10 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     }
     default: break;
     }
-    /* the answer is whole and what the client still sends is for nobody (RFC 9113 section 8.1) */
-    if (s->server && l && !l->end_in && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-        (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
-        h2_reset(l, l->broken ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR);
+    /* malformed, and answered: that is what its sender gets before the stream ends */
+    if (s->server && l && l->broken && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+        (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) && !l->end_in)
+        h2_reset(l, NGHTTP2_PROTOCOL_ERROR);
     return 0;
 }
 

@@ -274,7 +274,7 @@ def test_page_to_head_and_to_a_body_that_still_comes(lab, gw):
     c.data(s, b"x" * 1000)
     a = c.answer(s)
     assert a.status == 403 and a.ended and a.body
-    rst = c.until(lambda f: f.kind == RST and f.stream == s, 3)
+    rst = c.until(lambda f: f.kind == RST and f.stream == s, 6)
     assert rst and rst.code == 0
     assert c.answer(c.request(host="cdn.example")).status == 200
 

@@ -288,15 +288,26 @@ static ssize_t on_pull(PULL_ARGS)
     return (ssize_t)n;
 }
 
+/* The library goes from frame to frame by itself here, and would empty a window of any size into `write`: it
+ * is told when that is enough, and asks again. The head it gives may by then be another session's (h2_mem.c),
+ * so we make it. */
 static int on_content(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
                       nghttp2_data_source *source, void *arg)
 {
     struct h2 *s = arg;
     struct h2_leg *l = source->ptr;
+    uint32_t id = (uint32_t)frame->hd.stream_id;
+    const uint8_t ours[FRAME_HEAD] = {(uint8_t)(n >> 16),  (uint8_t)(n >> 8),  (uint8_t)n,
+                                      NGHTTP2_DATA,        frame->hd.flags,    (uint8_t)(id >> 24),
+                                      (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
     (void)ng;
-    (void)frame; /* no padding: nothing of ours asks for any */
+    (void)head;
+    if (buf_len(s->write) >= s->most)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (buf_len(&l->out) < n)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it has been taken back meanwhile */
     if (buf_reserve(s->write, FRAME_HEAD + n) != RC_OK ||
-        buf_put(s->write, span_of(head, FRAME_HEAD)) != RC_OK ||
+        buf_put(s->write, span_of(ours, FRAME_HEAD)) != RC_OK ||
         (n > 0 && buf_put(s->write, span_cut(buf_span(&l->out), 0, n)) != RC_OK))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (n > 0)
@@ -373,6 +384,7 @@ static enum rc preface(struct h2 *s, struct buf *out)
 enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 {
     TRY(preface(s, out));
+    s->most = most;
     while (!s->stopped && !s->busy && buf_len(out) < most) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(s->ng, &p);
@@ -388,6 +400,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out)
 {
     TRY(preface(s, out));
+    s->most = buf_len(out) + 2 * LIM_IO_BYTES; /* content that is half out may be in the way */
     s->until = l;
     while (!s->stopped && !s->busy && s->until) {
         const uint8_t *p;

@@ -10,6 +10,7 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
 #include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"
@@ -62,6 +63,12 @@ struct engine {
     int ring_wake; /* eventfd of the logger */
     span crl_der;  /* answered at the CRL pointer */
     struct buf crl;
+    struct old_crl { /* of CAs that were in force; by the query of their pointer */
+        uint8_t n_query;
+        uint8_t query[16];
+        struct buf der;
+    } old_crl[LIM_OLD_CAS];
+    size_t n_old_crl;
     span ca_der; /* root certificate, DER */
 
     uint64_t code_next, code_end;

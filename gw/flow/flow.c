@@ -8,6 +8,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/h2.h"
+#include "gw/flow/reuse.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -236,7 +237,7 @@ static void on_deadline(struct ev_timer *t)
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))
-            flow_end(f, REASON_MINT, SPAN("rate")); /* it is there and has more to do than it may */
+            flow_end(f, REASON_MINT, SPAN("signer-rate")); /* it is there and has more to do than it may */
         else
             flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
         break;
@@ -279,7 +280,7 @@ static void let_go(struct flow *f)
     stream_fini(&f->origin);
     txn_fini(&f->tx);
     snapshot_put(f->snap);
-    X509_free(f->leaf);
+    leaf_put(f->leaf);
     if (f->reader) {
         hello_fini(f->reader);
         free(f->reader);
@@ -322,9 +323,9 @@ void flow_end(struct flow *f, enum reason why, span detail)
     if (f->h2)
         h2flow_finish(f, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
-        stream_shut(&f->client, true);
+        stream_bye(&f->client);
     if (f->origin.ssl && !f->origin.failed)
-        stream_shut(&f->origin, true);
+        stream_bye(&f->origin);
     if (f->splice) {
         f->client.n_in = f->splice->way[0].bytes;
         f->client.n_out = f->splice->way[1].bytes;

@@ -9,6 +9,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/reuse.h"
 
 enum { ROUNDS = 16, TRIM_MS = 1000 };
 

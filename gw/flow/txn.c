@@ -7,6 +7,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/http/bound.h"
 
 /* ---- beginning ---- */
@@ -66,7 +67,7 @@ static void open_with(struct txn *t, const struct msg *m)
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
     t->upload = m->body != BODY_NONE;
-    t->f->bound |= bound_to_connection(m);
+    t->f->via.bound |= bound_to_connection(m);
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -327,7 +328,7 @@ enum rc txn_response(struct txn *t, const struct msg *m)
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
     reuse_proved(f);
-    f->bound |= bound_to_connection(m);
+    f->via.bound |= bound_to_connection(m);
     t->status = m->status;
     t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;

@@ -22,6 +22,7 @@
 
 struct chaincache;
 struct untrusted;
+struct asking;
 struct sessions;
 struct pool;
 struct source_channel;
@@ -50,6 +51,7 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
+    struct asking *asking;
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;
@@ -119,6 +121,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s);
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
+void origins_reloaded(struct engine *e); /* e->snap is another */
 
 /* again.c */
 void again_init(struct engine *e);

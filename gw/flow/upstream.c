@@ -7,6 +7,7 @@
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/sessions.h"
 
@@ -51,12 +52,12 @@ int upstream_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct flow *f = SSL_get_app_data(ssl);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(ctx);
-    bool asked = f->cert.asked_client_cert;
+    bool asks = f->cert.asked_client_cert;
     if (chain && sk_X509_num(chain) > 0)
         judge_chain(f, chain);
     else
         f->cert.defects = DEFECT_BIT(MALFORMED);
-    f->cert.asked_client_cert = asked;
+    f->cert.asked_client_cert = asks;
     if (f->cert.defects && f->via.placed)
         sessions_drop(f->e->sessions, f->via.place); /* good before, bad now */
     X509_STORE_CTX_set_error(ctx, X509_V_OK);
@@ -68,8 +69,26 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
     struct flow *f = SSL_get_app_data(ssl);
     (void)cert;
     (void)key;
-    f->cert.asked_client_cert = true;
-    return 0; /* go on without one */
+    if (!f) /* nobody's: it waits to be used again, and is of no use now */
+        return -1;
+    if (f->origin.handshaking) {
+        f->cert.asked_client_cert = true;
+        return 0; /* go on without one */
+    }
+    f->origin.asked = true;
+    return -1;
+}
+
+void upstream_info(const SSL *ssl, int where, int ret)
+{
+    struct flow *f = SSL_get_app_data(ssl);
+    if (f && where == SSL_CB_WRITE_ALERT && (ret & 0xff) == SSL_AD_NO_RENEGOTIATION)
+        f->origin.asked = true;
+}
+
+void upstream_exempted(struct flow *f, const struct judged *j)
+{
+    asking_learn(f, j);
 }
 
 /* ---- names, for the log ---- */

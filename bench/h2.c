@@ -20,7 +20,7 @@ enum { POLL_MS = 50, SAID_BYTES = 8192, WORDS = 16 };
 static double number_before(const char *said, const char *word)
 {
     const char *at = strstr(said, word);
-    double value = NAN;
+    char *end = NULL;
     while (at && at > said && at[-1] != ' ' && at[-1] != ',')
         at--;
     if (!at)
@@ -28,7 +28,8 @@ static double number_before(const char *said, const char *word)
     const char *from = at - 1;
     while (from > said && from[-1] >= '0' && from[-1] <= '9')
         from--;
-    return sscanf(from, "%lf", &value) == 1 ? value : NAN;
+    double value = strtod(from, &end);
+    return end != from ? value : NAN;
 }
 
 static enum rc run_h2load(struct turn *t, struct lab *lab, const char *out)

@@ -17,6 +17,7 @@ struct exchange {
     struct h2_leg client, origin;
     struct h2_head *req; /* the request's head, until it has been sent */
     int64_t due_ms;      /* when something must have moved */
+    size_t wasted;       /* of the request, come when nobody wanted it any more */
     bool patient;        /* gRPC: either side may be silent for long before the answer begins */
     bool own_answer;     /* what waits for the client is ours */
     bool over;           /* both streams are; its memory goes at the end of the turn */

@@ -22,9 +22,18 @@ static struct exchange *of_origin(struct h2_leg *l)
 
 /* ---- deadlines ---- */
 
+/* The answer is whole, and nobody takes the rest of the request. Some clients lose an answer when their
+ * stream is reset while they send (RFC 9113 section 8.1 allows it), so they may go on for a moment. */
+static bool is_answered(const struct exchange *x)
+{
+    return x->client.end_out && !x->client.end_in && !x->origin.s;
+}
+
 static int64_t patience_ms(const struct exchange *x)
 {
     const struct txn *t = &x->t;
+    if (is_answered(x) && buf_len(&x->client.out) == 0)
+        return LIM_LINGER_MS;
     if (!t->open)
         return x->client.head_in ? LIM_BODY_STALL_MS : LIM_HEAD_MS;
     if (t->waiting)
@@ -71,6 +80,7 @@ static struct h2_leg *on_begin(void *owner)
     h2_leg_init(&x->client);
     h2_leg_init(&x->origin);
     x->req = NULL;
+    x->wasted = 0;
     x->patient = x->own_answer = x->over = false;
     list_push(&f->h2->open, &x->link);
     f->h2->n++;
@@ -203,6 +213,9 @@ static void client_data(struct h2_leg *l, span data)
     t->bytes_up += data.n;
     if (!t->open || t->answered || x->origin.reset || (t->sent && !x->origin.s)) {
         h2_took(l->s, l, data.n);
+        x->wasted += data.n;
+        if (is_answered(x) && x->wasted > LIM_H2_SESSION_BYTES)
+            h2_reset(l, H2E_NO_ERROR);
         return;
     }
     if (h2_content(&x->origin, data) != RC_OK)
@@ -352,6 +365,7 @@ static void origin_closed(struct h2_leg *l, uint32_t code)
     if (x->t.open && !x->t.answered && x->t.down != WAY_DONE)
         cut(x, code);
     end_leg(x);
+    exchange_touch(x);
 }
 
 /* ---- both ---- */
@@ -475,6 +489,8 @@ void exchange_due(struct exchange *x)
         f->e->n.journal_full++;
         engine_unhold(&x->hold);
         answer_page(t, REASON_JOURNAL_FULL, SPAN_NONE);
+    } else if (is_answered(x) && buf_len(&x->client.out) == 0) {
+        h2_reset(&x->client, H2E_NO_ERROR);
     } else if (t->open && !t->began && t->up == WAY_DONE) {
         answer_page(t, REASON_TIMEOUT, SPAN("no-answer"));
     } else {

@@ -1,6 +1,6 @@
 /* What `perronctl show flows | flow ID | counters` gets from a worker: JSON. Users appear by pseudonym only.
  */
-#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -71,6 +71,32 @@ static json_t *verdict_of(const struct snapshot *snap, const struct judged *j)
     return o;
 }
 
+static void put_exchange(json_t *o, const struct txn *t)
+{
+    if (t->verdict.made && !t->answered)
+        json_object_set_new(o, "exchange_verdict", verdict_of(t->snap, &t->verdict));
+    set_span(o, "method", t->method);
+    set_span(o, "host", t->host);
+    json_object_set_new(o, "code", json_string(t->code));
+}
+
+/* The exchanges that run, each as one of HTTP/1 is shown; those that are answered and not yet read are empty.
+ */
+static json_t *streams_of(const struct h2flow *h)
+{
+    json_t *list = json_array();
+    for (const struct list *l = h->open.next; l != &h->open; l = l->next) {
+        const struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        json_t *one = json_pack("{s:i, s:I, s:I}", "stream", (int)x->client.id, "pending_up",
+                                (json_int_t)buf_len(&x->origin.out), "pending_down",
+                                (json_int_t)buf_len(&x->client.out));
+        if (one && x->t.open)
+            put_exchange(one, &x->t);
+        json_array_append_new(list, one);
+    }
+    return list;
+}
+
 static json_t *whole(struct flow *f)
 {
     json_t *o = brief(f);
@@ -88,13 +114,10 @@ static json_t *whole(struct flow *f)
     set_span(o, "subject", f->subject);
     if (f->verdict.made)
         json_object_set_new(o, "verdict", verdict_of(f->snap, &f->verdict));
-    if (f->tx.open && f->tx.verdict.made && !f->tx.answered)
-        json_object_set_new(o, "exchange_verdict", verdict_of(f->tx.snap, &f->tx.verdict));
-    if (f->tx.open) {
-        set_span(o, "method", f->tx.method);
-        set_span(o, "host", f->tx.host);
-        json_object_set_new(o, "code", json_string(f->tx.code));
-    }
+    if (f->tx.open)
+        put_exchange(o, &f->tx);
+    if (f->h2)
+        json_object_set_new(o, "streams", streams_of(f->h2));
     return o;
 }
 

@@ -303,15 +303,26 @@ static ssize_t on_pull(PULL_ARGS)
     return (ssize_t)n;
 }
 
+/* The library goes from frame to frame by itself here, and would empty a window of any size into `write`: it
+ * is told when that is enough, and asks again. The head it gives may by then be another session's (h2_mem.c),
+ * so we make it. */
 static int on_content(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *head, size_t n,
                       nghttp2_data_source *source, void *arg)
 {
     struct h2 *s = arg;
     struct h2_leg *l = source->ptr;
+    uint32_t id = (uint32_t)frame->hd.stream_id;
+    const uint8_t ours[FRAME_HEAD] = {(uint8_t)(n >> 16),  (uint8_t)(n >> 8),  (uint8_t)n,
+                                      NGHTTP2_DATA,        frame->hd.flags,    (uint8_t)(id >> 24),
+                                      (uint8_t)(id >> 16), (uint8_t)(id >> 8), (uint8_t)id};
     (void)ng;
-    (void)frame; /* no padding: nothing of ours asks for any */
+    (void)head;
+    if (buf_len(s->write) >= s->most)
+        return NGHTTP2_ERR_WOULDBLOCK;
+    if (buf_len(&l->out) < n)
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it has been taken back meanwhile */
     if (buf_reserve(s->write, FRAME_HEAD + n) != RC_OK ||
-        buf_put(s->write, span_of(head, FRAME_HEAD)) != RC_OK ||
+        buf_put(s->write, span_of(ours, FRAME_HEAD)) != RC_OK ||
         (n > 0 && buf_put(s->write, span_cut(buf_span(&l->out), 0, n)) != RC_OK))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (n > 0)
@@ -352,10 +363,10 @@ static int on_frame_send(nghttp2_session *ng, const nghttp2_frame *frame, void *
     }
     default: break;
     }
-    /* the answer is whole and what the client still sends is for nobody (RFC 9113 section 8.1) */
-    if (s->server && l && !l->end_in && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
-        (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA))
-        h2_reset(l, l->broken ? NGHTTP2_PROTOCOL_ERROR : NGHTTP2_NO_ERROR);
+    /* malformed, and answered: that is what its sender gets before the stream ends */
+    if (s->server && l && l->broken && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) &&
+        (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) && !l->end_in)
+        h2_reset(l, NGHTTP2_PROTOCOL_ERROR);
     return 0;
 }
 
@@ -388,6 +399,7 @@ static enum rc preface(struct h2 *s, struct buf *out)
 enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 {
     TRY(preface(s, out));
+    s->most = most;
     while (!s->stopped && !s->busy && buf_len(out) < most) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(s->ng, &p);
@@ -403,6 +415,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out)
 {
     TRY(preface(s, out));
+    s->most = buf_len(out) + 2 * LIM_IO_BYTES; /* content that is half out may be in the way */
     s->until = l;
     while (!s->stopped && !s->busy && s->until) {
         const uint8_t *p;

@@ -7,6 +7,7 @@ import pytest
 
 from gateway import CODE, policy
 from h2_peer import h2_client
+from test_load import fill_the_log, stop_the_logger
 from test_warn import BROWSER, WARNING, click, fields_of
 from test_way import WAYS, ours
 
@@ -119,3 +120,26 @@ def test_observed_block_over_h2(lab, own_gateway):
     assert a.status == 200
     event = g.event(http__hostname="casino.example")
     assert event["perron"]["observed"] is True and event["perron"]["action"] == "block"
+
+
+@pytest.mark.parametrize("answer", ["hold", "block", "healed"])
+def test_streams_wait_for_room_in_the_log(lab, own_gateway, answer):
+    """Each stream waits, or is refused, by itself; the others and the connection live on."""
+    policy_says = "block" if answer == "block" else "hold"
+    gw = own_gateway(policy(lab, settings=f"on journal-full {policy_says}\non logger-down {policy_says}", workers="1"))
+    c = h2_client(lab, "www.school.example")
+    assert c.answer(c.request("/hello", host="www.school.example")).status == 200
+    begun = time.monotonic()
+    stop_the_logger(gw, 15 if answer == "healed" else 30)
+    sock, _ = fill_the_log(lab, 40000)
+    if answer == "healed":
+        time.sleep(max(0, begun + 9 - time.monotonic()))
+    begun = time.monotonic()
+    streams = [c.request("/hello", host="www.school.example") for _ in range(3)]
+    answers = [c.answer(s, 20) for s in streams]
+    waited = time.monotonic() - begun
+    sock.close()
+    assert [a.status for a in answers] == [200 if answer == "healed" else 503] * 3, (answers, waited)
+    assert 9 < waited < 14 if answer == "hold" else waited < 3 if answer == "block" else waited < 10, waited
+    if answer != "healed":
+        assert gw.by_code(answers[0].fields["perron-code"], 60)[-1]["perron"]["reason"] == "journal-full"

@@ -1,6 +1,7 @@
 """HTTP/2 with peers that do exactly what a test says: what passes, what does not, and how it ends. Row numbers are those
 of the list of threats: 60 ALPN, 77 floods and malformed heads, 83 and 84 names on one connection, 93 WebSocket, 112 origins that
 die."""
+import json
 import ssl
 import struct
 import threading
@@ -12,7 +13,7 @@ from gateway import CODE, policy
 from h2_peer import (CANCEL, CONNECT_PROTOCOL, CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, H2, HEADERS, INTERNAL_ERROR,
                      MAX_STREAMS, NAME, PING, PRIORITY, PROTOCOL_ERROR, REFUSED, RST, SETTINGS, WINDOW, WINDOW_SIZE, CALM, H2Origin,
                      h2_client, plain_answer, serving)
-from hostile import Tail
+from hostile import Tail, shown_flow
 from sites import SITES
 from space import wait_for
 
@@ -239,14 +240,15 @@ def test_other_host_on_an_allowed_connection(lab, gw):
     good, bad = c.request(host="cdn.example"), c.request(host="casino.example")
     upper, port = c.request(host="CASINO.example"), c.request(host="casino.example:443")
     after = c.request(host="cdn.example")
+    dot = c.request(host="casino.example.")
     assert c.answer(good).status == 200 and c.answer(after).status == 200
-    for s in (bad, upper, port):
+    for s in (bad, upper, port, dot):
         a = c.answer(s)
         assert a.status == 403 and CODE.match(a.fields["perron-code"]) and a.ended, a
         assert gw.by_code(a.fields["perron-code"])[-1]["perron"]["reason"] == "policy"
     assert len(lab.requests("cdn.example")) == before + 2
-    events = http_events(tail, c.port, 5)
-    assert sorted(e["http"]["hostname"] for e in events) == ["casino.example"] * 3 + ["cdn.example"] * 2
+    events = http_events(tail, c.port, 6)
+    assert sorted(e["http"]["hostname"] for e in events) == ["casino.example"] * 4 + ["cdn.example"] * 2
 
 
 def test_blocked_origin_is_not_reached_by_an_allowed_name(lab, gw):
@@ -274,7 +276,7 @@ def test_page_to_head_and_to_a_body_that_still_comes(lab, gw):
     c.data(s, b"x" * 1000)
     a = c.answer(s)
     assert a.status == 403 and a.ended and a.body
-    rst = c.until(lambda f: f.kind == RST and f.stream == s, 3)
+    rst = c.until(lambda f: f.kind == RST and f.stream == s, 6)
     assert rst and rst.code == 0
     assert c.answer(c.request(host="cdn.example")).status == 200
 
@@ -749,6 +751,9 @@ def test_reload_breaks_off_one_stream_and_leaves_the_other(lab, own_gateway):
         bad, good = c.request("/bad"), c.request("/good")
         for _ in range(2):
             assert c.until(lambda f: f.kind == DATA)
+        said = g.ctl("--json", "show", "flow", str(shown_flow(g, c.port)["id"]))
+        shown = [line["data"] for line in map(json.loads, said.splitlines()) if "streams" in (line.get("data") or {})][0]
+        assert {(s["stream"], s["method"], s["host"]) for s in shown["streams"]} == {(bad, "GET", NAME), (good, "GET", NAME)}
         status, said = g.reload(policy(lab, web=f'  block  domain "{NAME}"  path "/bad"\n'))
         assert status == 0, said
         rst = c.until(lambda f: f.kind == RST, 5)

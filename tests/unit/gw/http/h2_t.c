@@ -209,6 +209,30 @@ static void test_window_is_the_readers(void **state)
     assert_int_equal(server.n_ends, 1);
 }
 
+/* However wide a window is, no more is written at a time than there is room for; what was put off comes
+ * whole. */
+static void test_writes_as_much_as_told(void **state)
+{
+    (void)state;
+    static uint8_t block[250000];
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = (uint8_t)(i * 7 >> 3);
+    ask(false);
+    answer("200", true);
+    assert_int_equal(h2_content(&server.leg, span_of(block, sizeof block)), RC_OK);
+    h2_finish(&server.leg, NULL);
+    for (unsigned rounds = 0; client.n_ends == 0 && rounds < 100; rounds++) {
+        assert_int_equal(h2_write(server.s, &server.out, 20000), RC_OK);
+        assert_true(buf_len(&server.out) < 20000 + 2 * LIM_IO_BYTES);
+        assert_int_equal(h2_feed(client.s, buf_span(&server.out), 1), RC_OK);
+        buf_clear(&server.out);
+        /* the other session writes in between */
+        assert_int_equal(h2_write(client.s, &client.out, SIZE_MAX), RC_OK);
+    }
+    assert_int_equal(client.n_ends, 1);
+    assert_true(span_eq(buf_span(&client.got), span_of(block, sizeof block)));
+}
+
 static void test_reset(void **state)
 {
     (void)state;
@@ -245,12 +269,15 @@ static void test_shut(void **state)
     assert_int_equal(client.status, 200); /* what runs may end */
 }
 
-/* The answer ends before the request: the rest of that is asked for no more. */
+/* The answer ends before the request: that may still come to its end. */
 static void test_early_answer(void **state)
 {
     (void)state;
     ask(true);
     answer("200", false);
+    talk();
+    assert_int_equal(client.n_closed, 0);
+    h2_finish(&client.leg, NULL);
     talk();
     assert_int_equal(client.n_closed, 1);
     assert_int_equal(client.code, H2E_NO_ERROR);
@@ -296,6 +323,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_exchange),
         T(test_window_is_the_readers),
+        T(test_writes_as_much_as_told),
         T(test_reset),
         T(test_refused),
         T(test_shut),

@@ -186,6 +186,26 @@ def test_known_hosts_get_leaves_of_the_new_one(gw, lab, tmp_path):
     assert [o["where"].split("/")[0] for o in shown["others"]] == ["ca.old"]
 
 
+def test_no_session_of_the_old_one_is_resumed(gw, lab):
+    """A ticket is for one CA: after a switch every client sees the new leaf."""
+    prepare(gw)
+    context = ssl.create_default_context(cafile=str(both_roots(gw)))
+
+    def connect(session=None):
+        with lab.connect("agent", CDN, 443) as raw, \
+                context.wrap_socket(raw, server_hostname="cdn.example", session=session) as s:
+            s.sendall(b"GET /hello HTTP/1.1\r\nHost: cdn.example\r\nConnection: close\r\n\r\n")
+            while s.recv(4096):
+                pass
+            return s.session, s.session_reused
+    session, reused = connect()
+    assert not reused
+    session, _ = connect(session)
+    gw.ctl("ca", "switch")
+    wait_for("the new CA", lambda: "?ca=" in leaf(lab, gw.folder, "any"), 5)
+    assert not connect(session)[1]
+
+
 def test_both_crls_are_answered(gw, lab, tmp_path):
     """A client that was just given a leaf of the old CA still asks for that CA's CRL (threats.md row 54); also after a new
     start."""

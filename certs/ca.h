@@ -32,9 +32,9 @@ struct ca_plan {
     int64_t now_s;
     const span *exclude;
     size_t n_exclude;
-    span token;     /* content of issuing.token (certs/ca_token.h): the issuing key is there already; empty: a
-                       fresh key */
-    bool next;      /* into STATE/ca.next: prepared beside the one in force (certs/ca_switch.h) */
+    span token; /* content of issuing.token (certs/ca_token.h): the issuing key is there already; empty: a
+                   fresh key */
+    bool next;  /* into STATE/ca.next: prepared beside the one in force, whose exclusions hold for it too */
     bool keep_root; /* with `next`: a new issuing CA below the root in force, whose key must be here */
 };
 enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct buf *err) MUST_USE;

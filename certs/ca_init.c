@@ -94,24 +94,45 @@ static bool make_root(struct pair *root, const struct ca_plan *plan, const char 
            X509_sign(root->cert, root->key, EVP_sha256()) > 0;
 }
 
+static bool put_exclusion(struct buf *b, span name)
+{
+    uint8_t norm[LIM_NAME_BYTES];
+    size_t n = name_normalise(name, norm);
+    return n && buf_put_str(b, ",excluded;DNS:") == RC_OK && buf_put(b, span_of(norm, n)) == RC_OK;
+}
+
+/* What the CA in force may not vouch for, the next one may not either. */
+static bool put_inherited(struct buf *b, X509 *before)
+{
+    NAME_CONSTRAINTS *nc = before ? X509_get_ext_d2i(before, NID_name_constraints, NULL, NULL) : NULL;
+    bool ok = true;
+    for (int i = 0; nc && ok && i < sk_GENERAL_SUBTREE_num(nc->excludedSubtrees); i++) {
+        const GENERAL_NAME *base = sk_GENERAL_SUBTREE_value(nc->excludedSubtrees, i)->base;
+        if (base->type == GEN_DNS)
+            ok = put_exclusion(b, span_of(ASN1_STRING_get0_data(base->d.dNSName),
+                                          (size_t)ASN1_STRING_length(base->d.dNSName)));
+    }
+    NAME_CONSTRAINTS_free(nc);
+    return ok;
+}
+
 /* "critical,excluded;DNS:a,excluded;DNS:b"; the names are normalised, so no comma or colon can be in them. */
-static bool add_exclusions(X509 *cert, X509 *issuer, const struct ca_plan *plan)
+static bool add_exclusions(X509 *cert, X509 *issuer, const struct ca_plan *plan, X509 *before)
 {
     struct buf b;
     buf_init(&b, 0);
-    bool ok = buf_put_str(&b, "critical") == RC_OK;
-    for (size_t i = 0; i < plan->n_exclude && ok; i++) {
-        uint8_t name[LIM_NAME_BYTES];
-        size_t n = name_normalise(plan->exclude[i], name);
-        ok = n && buf_put_str(&b, ",excluded;DNS:") == RC_OK && buf_put(&b, span_of(name, n)) == RC_OK;
-    }
-    ok = ok && buf_put_u8(&b, 0) == RC_OK && add_ext(cert, issuer, NID_name_constraints, (const char *)b.p);
+    bool ok = buf_put_str(&b, "critical") == RC_OK && put_inherited(&b, before);
+    for (size_t i = 0; i < plan->n_exclude && ok; i++)
+        ok = put_exclusion(&b, plan->exclude[i]);
+    if (ok && buf_len(&b) > strlen("critical"))
+        ok = buf_put_u8(&b, 0) == RC_OK && add_ext(cert, issuer, NID_name_constraints, (const char *)b.p);
     buf_fini(&b);
     return ok;
 }
 
+/* `before`: the issuing certificate in force, where there is one. */
 static bool make_issuing(struct pair *ca, const struct pair *root, const struct ca_plan *plan,
-                         const char *tag)
+                         const char *tag, X509 *before)
 {
     char cn[64];
     snprintf(cn, sizeof cn, "Perron issuing CA %s", tag);
@@ -122,7 +143,7 @@ static bool make_issuing(struct pair *ca, const struct pair *root, const struct 
            add_ext(ca->cert, root->cert, NID_ext_key_usage, "serverAuth") &&
            add_ext(ca->cert, root->cert, NID_subject_key_identifier, "hash") &&
            add_ext(ca->cert, root->cert, NID_authority_key_identifier, "keyid:always") &&
-           (plan->n_exclude == 0 || add_exclusions(ca->cert, root->cert, plan)) &&
+           add_exclusions(ca->cert, root->cert, plan, before) &&
            X509_sign(ca->cert, root->key, EVP_sha256()) > 0;
 }
 
@@ -251,6 +272,13 @@ static enum rc read_root(const char *state_dir, struct pair *root, struct buf *e
     return RC_OK;
 }
 
+static enum rc read_issuing(const char *state_dir, X509 **out, struct buf *err)
+{
+    char dir[CA_PATH_BYTES];
+    TRY(ca_dir(state_dir, "ca", dir));
+    return ca_read_cert(dir, "issuing.crt", out, err);
+}
+
 /* The issuing key, where it is in a token: from there, by the same way as the signer will take. */
 static enum rc take_token(const struct ca_plan *plan, struct pair *ca, struct buf *err)
 {
@@ -283,10 +311,14 @@ static enum rc make_both(const char *state_dir, struct pair *root, struct pair *
         TRY(read_root(state_dir, root, err));
     else if (!make_root(root, plan, tag))
         return ca_fail(err, "the certificates cannot be made: is the organisation's name valid UTF-8?");
-    if (!make_issuing(ca, root, plan, tag))
-        return ca_fail(err,
-                       "the issuing certificate cannot be made: is the organisation's name valid UTF-8?");
-    return RC_OK;
+    X509 *before = NULL;
+    if (plan->next)
+        TRY(read_issuing(state_dir, &before, err));
+    bool made = make_issuing(ca, root, plan, tag, before);
+    X509_free(before);
+    return made ? RC_OK
+                : ca_fail(err,
+                          "the issuing certificate cannot be made: is the organisation's name valid UTF-8?");
 }
 
 enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct buf *err)

@@ -56,7 +56,7 @@ enum rc ca_open(const char *state_dir, const char *name, uid_t signer_uid, int64
 enum token_state { TOKEN_OK, TOKEN_AWAY, TOKEN_PIN_REFUSED };
 /* In the signer (and perronctl, when it makes a CA): sets the module's environment, loads it, logs in once
  * with the PIN in pin_fd (not closed). CONFIG with one line otherwise; *said says whether the PIN was what
- * was wrong: trying it again may lock the token. *key is an EVP_PKEY. */
+ * was wrong: trying it again may lock the token. *key is an EVP_PKEY that signs for its public key. */
 enum rc ca_token_key(const struct ca_token *t, int pin_fd, void **key, enum token_state *said,
                      struct buf *err) MUST_USE;
 /* As ca_load_key(), with such a key. */

@@ -122,6 +122,28 @@ static EVP_PKEY *find_key(ENGINE *e, const struct ca_token *t, const char *pin)
     return key;
 }
 
+/* A token's objects are found by label and identifier: it may pair a private key with another one's public
+ * key, or show a key that it does not let sign. What counts is a signature that the public key verifies. */
+static bool is_a_pair(EVP_PKEY *key)
+{
+    static const uint8_t digest[32] = {0x5a};
+    uint8_t sig[1024], *der = NULL;
+    size_t n = sizeof sig;
+    int n_der = i2d_PUBKEY(key, &der);
+    const uint8_t *p = der;
+    EVP_PKEY *public = n_der > 0 ? d2i_PUBKEY(NULL, &p, n_der) : NULL;
+    EVP_PKEY_CTX *s = EVP_PKEY_CTX_new(key, NULL), *v = public ? EVP_PKEY_CTX_new(public, NULL) : NULL;
+    bool ok = s && v && EVP_PKEY_sign_init(s) == 1 && EVP_PKEY_CTX_set_signature_md(s, EVP_sha256()) == 1 &&
+              EVP_PKEY_sign(s, sig, &n, digest, sizeof digest) == 1 && EVP_PKEY_verify_init(v) == 1 &&
+              EVP_PKEY_CTX_set_signature_md(v, EVP_sha256()) == 1 &&
+              EVP_PKEY_verify(v, sig, n, digest, sizeof digest) == 1;
+    EVP_PKEY_CTX_free(s);
+    EVP_PKEY_CTX_free(v);
+    EVP_PKEY_free(public);
+    OPENSSL_free(der);
+    return ok;
+}
+
 enum rc ca_token_key(const struct ca_token *t, int pin_fd, void **key, enum token_state *said,
                      struct buf *err)
 {
@@ -146,6 +168,15 @@ enum rc ca_token_key(const struct ca_token *t, int pin_fd, void **key, enum toke
     if (!*key)
         return explain(t, said, err);
     *said = TOKEN_OK;
+    if (!is_a_pair(*key)) {
+        EVP_PKEY_free(*key);
+        *key = NULL;
+        return ca_fail(
+            err,
+            "the CA key in the token %.*s: it does not sign, or has another key's public key beside it: "
+            "give each key an identifier of its own (pkcs11-tool --id)",
+            (int)t->uri.n, (const char *)t->uri.p);
+    }
     ERR_clear_error();
     return RC_OK; /* the engine stays: the key lives in it */
 }

@@ -11,6 +11,7 @@ class Token:
     def __init__(self, folder, label="perron"):
         self.folder, self.label = folder, label
         self.tokens, self.conf, self.pin = folder / "tokens", folder / "softhsm2.conf", folder / "pin"
+        self.n_keys = 0
         folder.mkdir(mode=0o755)
         self.tokens.mkdir()
         self.conf.write_text(f"directories.tokendir = {self.tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
@@ -22,14 +23,17 @@ class Token:
         subprocess.run([str(w) for w in cmd], check=True, capture_output=True, timeout=30,
                        env={**os.environ, "SOFTHSM2_CONF": str(self.conf)})
 
+    def tool(self, *words):
+        self.run("pkcs11-tool", "--module", MODULE, "--token-label", self.label, "--login", "--pin", PIN, *words)
+
     def write_pin(self, pin):
         self.pin.unlink(missing_ok=True)
         self.pin.write_text(pin + "\n")
         self.pin.chmod(0o400)
 
     def key(self, name="issuing", kind="EC:prime256v1"):
-        self.run("pkcs11-tool", "--module", MODULE, "--token-label", self.label, "--login", "--pin", PIN, "--keypairgen",
-                 "--key-type", kind, "--label", name)
+        self.n_keys += 1
+        self.tool("--keypairgen", "--key-type", kind, "--label", name, "--id", f"{self.n_keys:02x}")
         self.give()
         return self
 

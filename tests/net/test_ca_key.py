@@ -19,7 +19,7 @@ def start_fails(gw):
                           stdin=subprocess.DEVNULL, timeout=20, check=False)
     out = done.stdout.decode(errors="replace")
     assert done.returncode == 1, out
-    assert not (gw.state / "control.sock").exists(), "nothing may be half started"
+    assert not (gw.state / "control").exists(), "nothing may be half started"
     rules = gw.lab.gateway_space.run("nft", "list", "tables")
     assert "perron" not in rules
     return out
@@ -54,6 +54,7 @@ def test_key_missing(idle, key):
 
 
 def test_key_readable_by_others(idle, key):
+    """threats.md rows 121 and 132."""
     key.chmod(0o644)
     one_line(start_fails(idle), "others can read it (mode 0644, must be 0400)")
 
@@ -121,6 +122,7 @@ def test_every_leaf_leaves_one_line(own_gateway, lab):
 
 
 def test_the_signers_memory_is_locked(own_gateway):
+    """threats.md row 131."""
     gw = own_gateway()
     with open(f"/proc/{gw.pids('signer')[0]}/status") as f:
         locked = int(re.search(r"VmLck:\s+(\d+) kB", f.read()).group(1))

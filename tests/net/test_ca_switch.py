@@ -115,10 +115,26 @@ def test_the_compiler_sees_none_of_them(gw):
         assert folder == beside or "more.policy: the file cannot be opened" in said, said
 
 
+def test_what_the_ca_may_not_vouch_for_stays_so(gw):
+    """threats.md row 135: a change of the CA forgets no exclusion."""
+    def excluded(folder):
+        cert = x509.load_pem_x509_certificate((gw.state / folder / "issuing.crt").read_bytes())
+        try:
+            return sorted(n.value for n in cert.extensions.get_extension_for_class(x509.NameConstraints).value.excluded_subtrees)
+        except x509.ExtensionNotFound:
+            return []
+    assert excluded("ca") == []
+    for words, names in ((["--exclude", "intern.example"], ["intern.example"]), ([], ["intern.example"]),
+                         (["--exclude", "bank.example"], ["bank.example", "intern.example"])):
+        prepare(gw, *words)
+        assert excluded("ca.next") == names
+        gw.ctl("ca", "switch")
+
+
 # ---- the switch
 
 def test_a_switch_under_load_fails_no_connection(gw, lab):
-    """New names and known ones, all the time; every handshake is verified against both roots."""
+    """threats.md row 138: new names and known ones, all the time; every handshake is verified against both roots."""
     prepare(gw)
     context = ssl.create_default_context(cafile=str(both_roots(gw)))
     stop, failed, done, issuers = threading.Event(), [], [0], set()
@@ -156,7 +172,7 @@ def test_a_switch_under_load_fails_no_connection(gw, lab):
 
 
 def test_known_hosts_get_leaves_of_the_new_one(gw, lab, tmp_path):
-    """Caches are bound to the CA; threats.md rows 131 and 132."""
+    """Caches are bound to the CA (threats.md row 138)."""
     assert leaf(lab, tmp_path, "old") == "http://10.32.0.1:3128/perron.crl"
     prepare(gw)
     roots = both_roots(gw)
@@ -170,8 +186,29 @@ def test_known_hosts_get_leaves_of_the_new_one(gw, lab, tmp_path):
     assert [o["where"].split("/")[0] for o in shown["others"]] == ["ca.old"]
 
 
+def test_no_session_of_the_old_one_is_resumed(gw, lab):
+    """A ticket is for one CA: after a switch every client sees the new leaf."""
+    prepare(gw)
+    context = ssl.create_default_context(cafile=str(both_roots(gw)))
+
+    def connect(session=None):
+        with lab.connect("agent", CDN, 443) as raw, \
+                context.wrap_socket(raw, server_hostname="cdn.example", session=session) as s:
+            s.sendall(b"GET /hello HTTP/1.1\r\nHost: cdn.example\r\nConnection: close\r\n\r\n")
+            while s.recv(4096):
+                pass
+            return s.session, s.session_reused
+    session, reused = connect()
+    assert not reused
+    session, _ = connect(session)
+    gw.ctl("ca", "switch")
+    wait_for("the new CA", lambda: "?ca=" in leaf(lab, gw.folder, "any"), 5)
+    assert not connect(session)[1]
+
+
 def test_both_crls_are_answered(gw, lab, tmp_path):
-    """A client that was just given a leaf of the old CA still asks for that CA's CRL; also after a new start."""
+    """A client that was just given a leaf of the old CA still asks for that CA's CRL (threats.md row 54); also after a new
+    start."""
     old_url = leaf(lab, tmp_path, "old")
     prepare(gw)
     roots = both_roots(gw)
@@ -201,7 +238,7 @@ def test_there_and_back(gw, lab, tmp_path):
 
 
 def test_into_a_token(gw, lab, tmp_path):
-    """threats.md row 133: the key moves where nobody can copy it, and nothing stands still meanwhile."""
+    """threats.md rows 130 and 138: the key moves where nobody can copy it, and nothing stands still meanwhile."""
     token = Token(lab.folder / f"switch-token-{time.monotonic_ns()}").key()
     prepare(gw, "--keep-root", *token.words())
     token.give()

@@ -55,7 +55,7 @@ def test_words_that_are_none(gw):
 
 
 def test_without_room_for_the_register_no_leaf(own_gateway, lab):
-    """The disk is full: names with a leaf go on, others are refused with the reason, and there is an alarm."""
+    """threats.md row 115: the disk is full. Names with a leaf go on, others are refused with the reason, and there is an alarm."""
     gw = own_gateway(policy(lab, workers="1"), start=False)
     (gw.state / "leaves").mkdir(mode=0o700)
     space = lab.gateway_space
@@ -145,6 +145,7 @@ def test_nothing_is_lost_whoever_is_killed(own_gateway, lab):
 
 
 def test_a_line_that_a_power_cut_left_is_no_break(own_gateway, lab):
+    """threats.md row 129."""
     gw = own_gateway(policy(lab, workers="1"))
     lab.curl("agent", "https://cdn.example/hello")
     gw.stop()

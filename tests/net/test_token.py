@@ -4,6 +4,8 @@ import os
 import re
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway import POLICY, policy
 from softhsm import SIGNER_UID, Token
@@ -95,18 +97,29 @@ def test_a_module_that_others_can_write(idle, token):
 
 
 def test_another_key_than_the_certificates(idle, token):
-    """threats.md row 130: only the signer can see it."""
+    """threats.md row 121: only the signer can see it."""
     token.key("other")
     spec = idle.state / "ca" / "issuing.token"
     spec.chmod(0o600)
     spec.write_text(spec.read_text().replace("object=issuing", "object=other"))
-    one_line(start_fails(idle), "the token's key does not belong to the issuing CA's certificate")
+    one_line(start_fails(idle), "does not belong to its certificate")
+
+
+def test_a_key_with_the_public_key_of_another(idle, token):
+    """A token finds them by their identifier: the certificate would name one key, and the other would sign."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    (token.folder / "public.der").write_bytes(public.public_bytes(serialization.Encoding.DER,
+                                                                  serialization.PublicFormat.SubjectPublicKeyInfo))
+    token.tool("--delete-object", "--type", "pubkey", "--id", "01")
+    token.tool("--write-object", token.folder / "public.der", "--type", "pubkey", "--id", "01", "--label", "issuing")
+    token.give()
+    one_line(start_fails(idle), "has another key's public key beside it")
 
 
 # ---- running with one
 
 def test_leaves_are_signed_in_the_token(idle, lab):
-    """threats.md row 121: the key is in no file and in no memory of ours."""
+    """threats.md row 130: the key is in no file and in no memory of ours."""
     gw = idle.start()
     assert not (gw.state / "ca" / "issuing.key").exists()
     for name in ("cdn.example", "files.example"):

@@ -347,6 +347,7 @@ static void init_refuses_bad_names(void **state)
     assert_int_equal(ca_init("/nonexistent/dir", SPAN("X"), geteuid(), NOW, &d->err), RC_CONFIG);
 }
 
+/* threats.md row 133. */
 static void two_installations_share_nothing(void **state)
 {
     struct dir *d = *state;

@@ -143,6 +143,7 @@ static enum rc try_name(struct world *w, span name)
     return rc;
 }
 
+/* threats.md rows 134 and 135: the CA's own exclusions are on it. */
 static void the_signer_refuses_names_on_its_never_list(void **state)
 {
     struct world *w = *state;
@@ -285,6 +286,7 @@ static bool ext_is_critical(X509 *x, int nid)
     return X509_EXTENSION_get_critical(X509_get_ext(x, at));
 }
 
+/* threats.md rows 51 and 54. */
 static void a_leaf_has_each_extension_once_and_the_right_ones_critical(void **state)
 {
     struct world *w = *state;

@@ -284,7 +284,7 @@ static void the_compiler_reads_what_root_reads_but_not_the_ca(void **state)
     unlink(next);
 }
 
-/* ---- the signer whose key is in a token: threats.md row 121 */
+/* ---- the signer whose key is in a token: threats.md row 130 */
 
 static enum outcome with_token(bool (*attempt)(void))
 {

@@ -21,7 +21,7 @@ ifneq ($(OPENSSL),)
 CFLAGS   += -I$(OPENSSL)/include
 LDFLAGS  += $(foreach d,$(wildcard $(OPENSSL)/lib $(OPENSSL)/lib64),-L$(d) -Wl,-rpath,$(d))
 endif
-LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3
+LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3 -lnghttp2
 
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin

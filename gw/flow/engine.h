@@ -10,8 +10,9 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
-#include "gw/http/msg.h"
+#include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
@@ -64,6 +65,12 @@ struct engine {
     int ring_wake; /* eventfd of the logger */
     span crl_der;  /* answered at the CRL pointer */
     struct buf crl;
+    struct old_crl { /* of CAs that were in force; by the query of their pointer */
+        uint8_t n_query;
+        uint8_t query[16];
+        struct buf der;
+    } old_crl[LIM_OLD_CAS];
+    size_t n_old_crl;
     span ca_der; /* root certificate, DER */
 
     uint64_t code_next, code_end;
@@ -96,6 +103,9 @@ struct engine {
     struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
+    struct h2_pool h2_heads; /* spare memory of HTTP/2: heads, */
+    struct list h2_spare;    /* and exchanges */
+    unsigned n_h2_spare;
     struct made *made; /* record of the last decision; record.c */
 };
 

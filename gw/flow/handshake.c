@@ -10,8 +10,8 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/base/sha256.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
@@ -214,7 +214,7 @@ static void add_origin_names(struct flow *f, struct mint_request *r)
     GENERAL_NAMES_free(names);
 }
 
-static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf);
+static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf);
 static void start_client(struct flow *f, X509 *leaf);
 
 static void fill_request(struct flow *f, struct mint_request *r)
@@ -274,7 +274,7 @@ void step_mint(struct flow *f)
     static const uint8_t none[32];
     struct mint_request r;
     uint8_t key[32];
-    X509 *leaf = NULL;
+    struct leaf *leaf = NULL;
     flow_goto(f, ST_MINT);
     if (!f->refused && f->cert.defects) {
         mint_untrusted(f);
@@ -291,41 +291,28 @@ void step_mint(struct flow *f)
     enum rc rc = minter_get(f->e->minter, key, &r, clock_wall_s(), &f->mint, &leaf);
     if (rc == RC_OK) {
         f->e->n.leaf_hits++;
-        start_client(f, leaf);
-        X509_free(leaf);
+        f->leaf = leaf;
+        start_client(f, leaf_x509(leaf));
     } else if (rc == RC_AGAIN && !minter_attached(f->e->minter) &&
                judge_event(f, f->name, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
         flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
-    } else if (rc == RC_AGAIN) {
-        f->e->n.leaf_mints++;
-    } else {
+    } else if (rc != RC_AGAIN) {
         flow_end(f, REASON_MINT, span_str(rc_name(rc)));
     }
 }
 
-static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf)
+static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf)
 {
     struct flow *f = CONTAINER_OF(w, struct flow, mint);
     if (rc != RC_OK) {
-        flow_end(f, REASON_MINT, span_str(rc_name(rc)));
+        flow_end(f, REASON_MINT, rc == RC_IO ? SPAN("leaf-register") : span_str(rc_name(rc)));
         return;
     }
-    start_client(f, leaf);
+    f->leaf = leaf_get(leaf);
+    start_client(f, leaf_x509(leaf));
 }
 
 /* ---- the client's TLS ---- */
-
-bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
-{
-    const struct flow *f = SSL_get_app_data(ssl);
-    uint16_t generation = minter_generation(f->e->minter);
-    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
-    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
-                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
-    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
-    const span parts[] = {span_of(head, sizeof head), zone, whom};
-    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
-}
 
 static void start_client(struct flow *f, X509 *leaf)
 {
@@ -337,6 +324,10 @@ static void start_client(struct flow *f, X509 *leaf)
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    if (rc == RC_OK)
+        ctx_give_alpn(ssl, f->refused                                  ? CTX_ANY
+                           : f->origin.ssl && ctx_is_h2(f->origin.ssl) ? CTX_H2
+                                                                       : CTX_HTTP11);
     if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
     /* A client that took a bad origin's leaf all the same is to be asked again each time. */
@@ -379,8 +370,12 @@ void step_client(struct flow *f)
     if (alpn_n < sizeof f->alpn && alpn_n > 0)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
+    /* Neither version shows its certificate again: the object may become the next leaf. */
+    SSL_certs_clear(f->client.ssl);
+    leaf_put(f->leaf);
+    f->leaf = NULL;
     f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
-    if (!f->pooled)
+    if (!f->via.pooled)
         step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);

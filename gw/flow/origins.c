@@ -15,7 +15,7 @@ enum { CHAINS_CACHED = 10000 };
 enum rc origins_init(struct engine *e)
 {
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
-    TRY(sessions_new(LIM_ORIGIN_SESSIONS, &e->sessions));
+    TRY(sessions_new(LIM_ORIGIN_PLACES, LIM_ORIGIN_SESSIONS, &e->sessions));
     TRY(pool_new(e->ev, LIM_POOL_PLACES, &e->pool));
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
     ctx_keep_sessions(e->to_origins, upstream_session);

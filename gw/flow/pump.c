@@ -5,11 +5,12 @@
  * was read and not consumed (the next request of a pipeline, half a head) waits in f->in and f->in_origin.
  * Everything is read into one scratch buffer of the worker and, for bodies, written from there: a body is
  * copied only when its reader is slow. */
-#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
+#include "gw/flow/reuse.h"
 
 enum { ROUNDS = 16, TRIM_MS = 1000 };
 
@@ -525,6 +526,8 @@ void pump(struct flow *f)
 {
     if (f->state == ST_TUNNEL) {
         pump_tunnel(f);
+    } else if (f->state == ST_HTTP && f->h2) {
+        h2flow_pump(f);
     } else if (f->state == ST_HTTP) {
         pump_http(f);
         if (!f->ended && f->state == ST_TUNNEL)
@@ -544,6 +547,10 @@ void pump_start(struct flow *f)
     h1_head_init(&f->head_up);
     h1_head_init(&f->head_down);
     f->client.paused = false;
+    if (span_eq(span_str(f->alpn), SPAN("h2")) && !f->h2 && h2flow_new(f) != RC_OK) {
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+        return;
+    }
     pump(f);
 }
 
@@ -555,6 +562,8 @@ void pump_finish(struct flow *f, enum reason why, span detail)
         return;
     reuse_give(f);
     txn_end(&f->tx, why, detail);
+    if (f->h2)
+        h2flow_finish(f, why, detail);
     f->reason = why;
     f->detail = detail;
     stream_fini(&f->origin);

@@ -9,6 +9,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/net/own.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
@@ -273,7 +274,7 @@ static void connected(struct flow *f)
     } else if (f->mode == MODE_INSPECTED) {
         step_origin(f);
     } else {
-        f->placed = place_of(f, &f->dst, f->place) == RC_OK;
+        f->via.placed = place_of(f, &f->dst, f->via.place) == RC_OK;
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
         txn_resume(&f->tx);

@@ -5,7 +5,9 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/h2.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/http/bound.h"
 
 /* ---- beginning ---- */
@@ -65,7 +67,7 @@ static void open_with(struct txn *t, const struct msg *m)
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
     t->upload = m->body != BODY_NONE;
-    t->f->bound |= bound_to_connection(m);
+    t->f->via.bound |= bound_to_connection(m);
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -99,7 +101,8 @@ static bool hold_for_room(struct txn *t)
         return true;
     }
     t->waiting = true;
-    flow_deadline(f, LIM_HOLD_MS);
+    if (!f->h2)
+        flow_deadline(f, LIM_HOLD_MS);
     engine_hold(f->e, t->hold);
     return true;
 }
@@ -146,7 +149,10 @@ static enum rc send_request(struct txn *t, struct msg *m)
     char text[ADDR_TEXT];
     name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (!warn_strip(t, m) || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
+    bool clean = warn_strip(t, m);
+    if (clean && t->f->h2)
+        return exchange_send(t, m);
+    if (!clean || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
@@ -322,7 +328,7 @@ enum rc txn_response(struct txn *t, const struct msg *m)
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
     reuse_proved(f);
-    f->bound |= bound_to_connection(m);
+    f->via.bound |= bound_to_connection(m);
     t->status = m->status;
     t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;

@@ -52,7 +52,7 @@ static int bio_write(BIO *bio, const char *p, int n)
 {
     struct stream *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL);
+    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL | (s->leaving ? MSG_MORE : 0));
     if (put > 0)
         s->n_out += (uint64_t)put;
     else if (put < 0 && (errno == EAGAIN || errno == EINTR))
@@ -338,6 +338,17 @@ void stream_shut(struct stream *s, bool clean)
         SSL_shutdown(s->ssl);
     }
     shutdown(s->io.fd, SHUT_WR);
+}
+
+void stream_bye(struct stream *s)
+{
+    if (s->out_shut || s->io.fd < 0)
+        return;
+    s->out_shut = s->leaving = true;
+    if (s->ssl && !s->failed && !s->handshaking) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl);
+    }
 }
 
 void stream_abort(struct stream *s)

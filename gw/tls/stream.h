@@ -33,6 +33,7 @@ struct stream {
     bool out_shut;  /* we have finished sending */
     bool failed;    /* the socket is unusable; `why` says how */
     bool handshaking;
+    bool leaving;    /* what is sent now is the last */
     bool asked;      /* the origin asked for a certificate, or to negotiate anew, after the handshake: reads
                         say DENIED */
     bool want_write; /* TLS cannot read on before the socket is writable */
@@ -81,6 +82,8 @@ static inline size_t stream_pending(const struct stream *s)
 void stream_event(struct stream *s, uint32_t events);
 /* Says that nothing more will be sent (close_notify where TLS, then FIN); call with nothing pending. */
 void stream_shut(struct stream *s, bool clean);
+/* The same for a socket that is closed next: TLS's goodbye leaves in one packet with the FIN of close(). */
+void stream_bye(struct stream *s);
 /* Sets the socket's linger so that closing sends RST: the reader must not take what it got for the whole. */
 void stream_abort(struct stream *s);
 /* Brings epoll in line with paused, pending and handshaking. IO when epoll fails. */

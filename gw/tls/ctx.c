@@ -16,10 +16,17 @@ static const char groups[] = "X25519:P-256:P-384";
 static const char sigalgs[] = "ECDSA+SHA256:RSA-PSS+SHA256:RSA+SHA256:ECDSA+SHA384:RSA-PSS+SHA384:RSA+SHA384:"
                               "ed25519:ECDSA+SHA512:RSA-PSS+SHA512:RSA+SHA512";
 
+/* OpenSSL 3.2 and later compress certificates unless told not to. */
+#ifndef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
+#define SSL_OP_NO_TX_CERTIFICATE_COMPRESSION 0
+#define SSL_OP_NO_RX_CERTIFICATE_COMPRESSION 0
+#endif
+
 /* What both faces share. */
 static enum rc common(SSL_CTX *ctx)
 {
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET);
+    SSL_CTX_set_options(ctx, SSL_OP_NO_TX_CERTIFICATE_COMPRESSION | SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
     /* FIN without close_notify: the stream tells it from a clean end, and OpenSSL lets us still answer. */
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |

@@ -263,12 +263,13 @@ def small_group_origin(lab, bits, seen):
 def test_a_group_below_1024_bits_is_refused_whatever_the_policy_says(lab, lenient):
     """Row 40: export grade groups (Logjam); of 1,024 bits the same server is understood."""
     lab.pki.make(NAME, [NAME], "rsa")
-    for bits, says in ((512, "dh key too small"), (768, "dh key too small"), (1024, "")):
+    small = {"dh key too small", "unknown security bits"}   # as OpenSSL 3.0 and 3.5 say it
+    for bits, says in ((512, small), (768, small), (1024, None)):
         seen = []
         with small_group_origin(lab, bits, seen):
             if says:
                 a = lab.curl("agent", URL, *LAX_CLIENT)
-                assert block_page(a) and lenient.by_code(a.code)[-1]["perron"]["detail"] == says, a
+                assert block_page(a) and lenient.by_code(a.code)[-1]["perron"]["detail"] in says, a
                 assert len(seen) == 2
             else:
                 with pytest.raises(subprocess.TimeoutExpired):

@@ -261,6 +261,19 @@ static void repeat(struct txn *t)
     pump(f);
 }
 
+static void head_again(struct txn *t)
+{
+    t->again = true;
+    t->ready = t->waiting && stream_open(&t->f->origin) && t->verdict.made;
+    t->f->in_short = false;
+}
+
+void txn_resume_later(struct txn *t)
+{
+    head_again(t);
+    ev_defer(t->f->e->ev, &t->f->again);
+}
+
 void txn_resume(struct txn *t)
 {
     struct flow *f = t->f;
@@ -270,9 +283,7 @@ void txn_resume(struct txn *t)
         repeat(t);
         return;
     }
-    t->again = true;
-    t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
-    f->in_short = false;
+    head_again(t);
     pump(f);
 }
 

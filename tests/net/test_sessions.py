@@ -290,21 +290,23 @@ def origin(lab):
         o.close()
 
 
-def ask(lab, who="agent", *options, scheme="https"):
+def ask(lab, who="agent", *options, scheme="https", proxy=None):
     """(status, text) of one request over a connection of its own."""
-    a = lab.curl(who, f"{scheme}://closed.example/", *options)
+    a = lab.curl(who, f"{scheme}://closed.example/", *options, proxy=proxy)
     assert a.exit_code == 0, a.error
     return a.status, a.text
 
 
+@pytest.mark.parametrize("proxy", [None, "http://10.32.0.1:3128"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme):
+def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme, proxy):
     gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    how = {"scheme": scheme, "proxy": proxy}
     for _ in range(4):
-        assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+        assert ask(lab, **how) == (200, "connection 0\n")
     assert grown(gw, {"pool_hits": 0, "pooled": 0}, "pool_hits", "pooled") == (3, 4)
-    assert ask(lab, "pupil", scheme=scheme) == (200, "connection 1\n")  # another user
-    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert ask(lab, "pupil", **how) == (200, "connection 1\n")  # another user
+    assert ask(lab, **how) == (200, "connection 0\n")
     assert len(o.conns) == 2
 
 

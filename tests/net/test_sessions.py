@@ -398,3 +398,22 @@ def test_origin_that_turned_bad_is_not_asked_anew_behind_a_good_leaf_row_28(lab,
     assert a.status in (403, 502)
     assert gw.by_code(a.code)[-1]["perron"]["reason"] == "certificate"
     assert o.requests == [(0, "GET / HTTP/1.1")] * 2
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_plain_client_that_changes_hosts_comes_back_to_its_connection(lab, own_gateway, origin, together):
+    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=False)
+    asked = [f"GET http://{host}/hello HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+             for host in ("closed.example", "plain.example", "closed.example", "plain.example")]
+    sock = lab.connect("agent", "10.32.0.1", 3128)
+    stream, bodies = sock.makefile("rb"), []
+    if together:
+        sock.sendall(b"".join(asked))
+    for one in asked:
+        if not together:
+            sock.sendall(one)
+        status, _, body = read_response(stream)
+        bodies.append((status, body.decode()))
+    assert bodies == [(200, "connection 0\n"), (200, "hello from plain.example\n")] * 2
+    assert len(o.conns) == 1 and grown(gw, {"pool_hits": 0}, "pool_hits") == (2,)
+    sock.close()

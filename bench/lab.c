@@ -211,10 +211,13 @@ static enum rc try_load(struct turn *t, struct lab *lab, uint64_t connections, b
 static enum rc wait_ready(struct turn *t, struct lab *lab)
 {
     bool good = false;
+    const struct knobs *k = lab->knobs;
+    /* Where sessions are resumed, as many as will be wanted at once are there before anything is counted. */
+    uint64_t warm = WARM_CONNECTIONS + (k->tickets || k->resume ? k->parallel : 0);
     for (int i = 0; i < READY_TRIES; i++) {
         TRY(try_load(t, lab, 1, &good));
         if (good)
-            return try_load(t, lab, WARM_CONNECTIONS, &good);
+            return try_load(t, lab, warm, &good);
         TRY(turn_alive(t));
         if (stop_sleep_ms(READY_PAUSE_MS))
             return RC_CLOSED;

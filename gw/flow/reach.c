@@ -54,15 +54,15 @@ static void connected(struct flow *f);
 
 static void start_dial(struct flow *f, const struct addr *addrs, size_t n)
 {
+    if (reuse_take(f, addrs, n)) {
+        flow_goto(f, ST_DIAL);
+        connected(f);
+        return;
+    }
     if (!f->dial)
         f->dial = calloc(1, sizeof *f->dial);
     if (!f->dial) {
         step_refuse(f, REASON_LIMIT, SPAN("memory"));
-        return;
-    }
-    if (reuse_take(f, addrs, n)) {
-        flow_goto(f, ST_DIAL);
-        connected(f);
         return;
     }
     flow_goto(f, ST_DIAL); /* its deadline covers the opener; dial keeps the same for itself */
@@ -313,7 +313,10 @@ static void connected(struct flow *f)
         f->via.placed = place_of(f, &f->dst, f->via.place) == RC_OK;
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
-        txn_resume(&f->tx);
+        if (f->via.pooled) /* found at once: we are still inside the head that asked for it */
+            txn_resume_later(&f->tx);
+        else
+            txn_resume(&f->tx);
     }
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));

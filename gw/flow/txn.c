@@ -267,6 +267,19 @@ static void repeat(struct txn *t)
     pump(f);
 }
 
+static void head_again(struct txn *t)
+{
+    t->again = true;
+    t->ready = t->waiting && stream_open(&t->f->origin) && t->verdict.made;
+    t->f->in_short = false;
+}
+
+void txn_resume_later(struct txn *t)
+{
+    head_again(t);
+    ev_defer(t->f->e->ev, &t->f->again);
+}
+
 void txn_resume(struct txn *t)
 {
     struct flow *f = t->f;
@@ -276,13 +289,8 @@ void txn_resume(struct txn *t)
         repeat(t);
         return;
     }
-    t->again = true;
-    t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
-    f->in_short = false;
-    if (f->via.pooled) /* at once, within txn_begin(): the head's bytes are not back in f->in yet */
-        ev_defer(f->e->ev, &f->again);
-    else
-        pump(f);
+    head_again(t);
+    pump(f);
 }
 
 /* ---- the answer ---- */

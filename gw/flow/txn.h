@@ -90,6 +90,7 @@ void txn_end(struct txn *t, enum reason why, span detail); /* its event */
 /* HTTP/1 */
 enum rc txn_response(struct txn *t, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
 void txn_done(struct txn *t);                                      /* both ways are complete */
-void txn_resume(struct txn *t);                                    /* what it waited for is there */
+void txn_resume_later(struct txn *t); /* the same at the end of the turn: its head is being read */
+void txn_resume(struct txn *t);       /* what it waited for is there */
 
 #endif

@@ -48,11 +48,22 @@ static int bio_read(BIO *bio, char *p, int n)
     return (int)got;
 }
 
+/* What nobody waits for leaves in one packet with what follows (the kernel waits 200 ms at most): our goodbye
+ * with the FIN, a ticket with the first answer, and our Finished, where the peer has sent its own already,
+ * with the first request. */
+static bool is_no_hurry(const struct stream *s)
+{
+    if (s->leaving || !s->handshaking || SSL_version(s->ssl) < TLS1_3_VERSION)
+        return s->leaving;
+    OSSL_HANDSHAKE_STATE at = SSL_get_state(s->ssl);
+    return at == TLS_ST_SW_SESSION_TICKET || at == TLS_ST_CW_FINISHED;
+}
+
 static int bio_write(BIO *bio, const char *p, int n)
 {
     struct stream *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL | (s->leaving ? MSG_MORE : 0));
+    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL | (is_no_hurry(s) ? MSG_MORE : 0));
     if (put > 0)
         s->n_out += (uint64_t)put;
     else if (put < 0 && (errno == EAGAIN || errno == EINTR))

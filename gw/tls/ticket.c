@@ -10,26 +10,26 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
-enum { NAMED = 0, ENCRYPTS = 1, AUTHENTICATES = 2 };
+enum { NAMES = 0, SEALS = 1, DERIVED = 64 };
 
-/* HMAC-SHA-256 under the shared key of what the derived key is for and what the connection belongs to. */
-static bool derive(const uint8_t key[TICKET_KEY], uint8_t use, const uint8_t *to, uint8_t out[32])
+/* HMAC-SHA-512 under the shared key of what the derived keys are for and what the connection belongs to. */
+static bool derive(const uint8_t key[TICKET_KEY], uint8_t use, const uint8_t *to, uint8_t out[DERIVED])
 {
     uint8_t text[1 + TICKET_BELONGS] = {use};
     unsigned n = 0;
     if (to)
         memcpy(text + 1, to, TICKET_BELONGS);
-    return HMAC(EVP_sha256(), key, TICKET_KEY, text, sizeof text, out, &n) && n == 32;
+    return HMAC(EVP_sha512(), key, TICKET_KEY, text, sizeof text, out, &n) && n == DERIVED;
 }
 
 enum rc ticket_key(struct tickets *t, uint32_t number, const uint8_t key[TICKET_KEY])
 {
-    uint8_t name[32];
+    uint8_t name[DERIVED];
     for (size_t i = 0; i < TICKET_KEYS; i++) {
         if (t->k[i].have && t->k[i].number == number)
             return RC_OK;
     }
-    if (!derive(key, NAMED, NULL, name))
+    if (!derive(key, NAMES, NULL, name))
         return RC_NOMEM;
     memmove(&t->k[1], &t->k[0], sizeof t->k - sizeof t->k[0]);
     t->k[0].have = true;
@@ -43,20 +43,19 @@ enum rc ticket_key(struct tickets *t, uint32_t number, const uint8_t key[TICKET_
 static bool set_up(const uint8_t *key, const uint8_t *to, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                    EVP_MAC_CTX *mac, int seal)
 {
-    uint8_t enc[32], auth[32];
+    uint8_t keys[DERIVED]; /* 32 bytes to encrypt with, 32 to authenticate with */
     char digest[] = "SHA256";
-    bool ok = derive(key, ENCRYPTS, to, enc) && derive(key, AUTHENTICATES, to, auth);
+    bool ok = derive(key, SEALS, to, keys);
     if (ok && seal)
         ok = RAND_bytes(iv, 16) == 1;
     const OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, auth, sizeof auth),
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, keys + 32, 32),
         OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
         OSSL_PARAM_construct_end(),
     };
     ok = ok && EVP_MAC_CTX_set_params(mac, params) == 1 &&
-         EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, enc, iv, seal) == 1;
-    OPENSSL_cleanse(enc, sizeof enc);
-    OPENSSL_cleanse(auth, sizeof auth);
+         EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, keys, iv, seal) == 1;
+    OPENSSL_cleanse(keys, sizeof keys);
     return ok;
 }
 

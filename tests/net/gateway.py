@@ -22,6 +22,7 @@ trust     "<roots>"
 workers   <workers>
 private-destinations  block
 crl       "http://crl.province.example/issuing.crl"
+<pool>
 <settings>
 zone  lan      network 10.32.0.0/16, fd10:32::/64
 zone  guests   network 10.112.0.0/16, fd10:112::/64   ca none
@@ -51,7 +52,10 @@ help  telephone "04/279.25.10"  mail "helpdesk@province.example"
 """
 
 
-def policy(lab, web="", settings="", workers="2", text=POLICY):
+def policy(lab, web="", settings="", workers="2", text=POLICY, pool="none"):
+    """The text. Each flow opens its own connection with the origin, so that what arrives there can be told apart; with
+    `pool` None the gateway's default holds."""
+    text = text.replace("<pool>", f"pool {pool}" if pool else "")
     return (text.replace("<roots>", str(lab.pki.roots)).replace("<web>", web)
             .replace("<settings>", settings).replace("<workers>", workers))
 

@@ -31,11 +31,6 @@ def hello(lab, host="www.school.example", who="agent", **how):
     return a
 
 
-def afresh(lab, **kw):
-    """A policy under which every flow opens its own connection with the origin."""
-    return policy(lab, workers="1", settings="pool none", **kw)
-
-
 # ---- towards origins
 
 @contextlib.contextmanager
@@ -58,7 +53,7 @@ def own_origin(lab, kind, *options, name="closed.example"):
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
 def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_gateway, version):
-    gw = own_gateway(afresh(lab))
+    gw = own_gateway(policy(lab, workers="1"))
     with own_origin(lab, "ec", version):
         before = counters(gw)
         seen = [lab.curl("agent", "https://closed.example/") for _ in range(4)]
@@ -71,7 +66,7 @@ def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_g
 
 def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):
     """What an origin showed before never decides about what it shows now; a session outlives neither."""
-    gw = own_gateway(afresh(lab))
+    gw = own_gateway(policy(lab, workers="1"))
 
     def outcome():
         a = lab.curl("agent", "https://closed.example/")
@@ -86,10 +81,10 @@ def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):
 
 
 def test_reload_that_leaves_trust_alone_keeps_sessions(lab, own_gateway):
-    gw = own_gateway(afresh(lab))
+    gw = own_gateway(policy(lab, workers="1"))
     hello(lab)
     for n in range(3):
-        status, said = gw.reload(afresh(lab, web=f'  block domain "nobody{n}.example"\n'))
+        status, said = gw.reload(policy(lab, workers="1", web=f'  block domain "nobody{n}.example"\n'))
         assert status == 0, said
         before = counters(gw)
         hello(lab)
@@ -98,7 +93,7 @@ def test_reload_that_leaves_trust_alone_keeps_sessions(lab, own_gateway):
 
 def test_resumed_origin_is_judged_by_the_policy_of_now(lab, own_gateway):
     """eid.example asks for a client certificate only in full handshakes: the fact stays with the session."""
-    text = afresh(lab)
+    text = policy(lab, workers="1")
     gw = own_gateway(text)
     assert "Province" in hello(lab, "eid.example").chain
     stricter = text.replace("  inspect  any\n", '  exempt   certificate asks-client-certificate  category eid\n'
@@ -111,7 +106,7 @@ def test_resumed_origin_is_judged_by_the_policy_of_now(lab, own_gateway):
 
 
 def test_the_names_of_one_server_share_no_session(lab, own_gateway):
-    gw = own_gateway(afresh(lab))
+    gw = own_gateway(policy(lab, workers="1"))
     hello(lab, "many.example")
     before = counters(gw)
     hello(lab, "a.many.example")
@@ -290,38 +285,40 @@ def origin(lab):
         o.close()
 
 
-def ask(lab, who="agent", *options, scheme="https"):
+def ask(lab, who="agent", *options, scheme="https", proxy=None):
     """(status, text) of one request over a connection of its own."""
-    a = lab.curl(who, f"{scheme}://closed.example/", *options)
+    a = lab.curl(who, f"{scheme}://closed.example/", *options, proxy=proxy)
     assert a.exit_code == 0, a.error
     return a.status, a.text
 
 
+@pytest.mark.parametrize("proxy", [None, "http://10.32.0.1:3128"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme):
-    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme, proxy):
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin(tls=scheme == "https")
+    how = {"scheme": scheme, "proxy": proxy}
     for _ in range(4):
-        assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+        assert ask(lab, **how) == (200, "connection 0\n")
     assert grown(gw, {"pool_hits": 0, "pooled": 0}, "pool_hits", "pooled") == (3, 4)
-    assert ask(lab, "pupil", scheme=scheme) == (200, "connection 1\n")  # another user
-    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert ask(lab, "pupil", **how) == (200, "connection 1\n")  # another user
+    assert ask(lab, **how) == (200, "connection 0\n")
     assert len(o.conns) == 2
 
 
 def test_the_same_address_of_no_user_is_a_client_too_and_others_are_not(lab, own_gateway, origin):
-    text = policy(lab, workers="1").replace('user  "p.dupont"  address 10.32.1.10, fd10:32::1:10\n', "")
+    text = policy(lab, workers="1", pool=None).replace('user  "p.dupont"  address 10.32.1.10, fd10:32::1:10\n', "")
     own_gateway(text)
     origin()
     assert [ask(lab, "pupil")[1], ask(lab, "pupil")[1], ask(lab)[1]] == ["connection 0\n", "connection 0\n", "connection 1\n"]
 
 
 def test_pool_shared_is_for_all_and_none_for_nobody(lab, own_gateway, origin):
-    text = policy(lab, workers="1")
-    gw, o = own_gateway(policy(lab, workers="1", settings="pool shared")), origin()
+    text = policy(lab, workers="1", pool=None)
+    gw, o = own_gateway(policy(lab, workers="1", pool="shared")), origin()
     assert [ask(lab)[1], ask(lab, "pupil")[1]] == ["connection 0\n"] * 2
     assert gw.reload(text)[0] == 0
     assert ask(lab)[1] == "connection 1\n"  # what was everybody's is nobody's own
-    assert gw.reload(policy(lab, workers="1", settings="pool none"))[0] == 0
+    assert gw.reload(policy(lab, workers="1"))[0] == 0
     assert [ask(lab)[1], ask(lab)[1]] == ["connection 2\n", "connection 3\n"]
     assert gw.reload(text)[0] == 0
     assert [ask(lab)[1], ask(lab)[1]] == ["connection 1\n"] * 2
@@ -329,9 +326,9 @@ def test_pool_shared_is_for_all_and_none_for_nobody(lab, own_gateway, origin):
 
 
 def test_certificate_and_request_are_judged_again_on_an_idle_connection(lab, own_gateway, origin):
-    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     assert ask(lab)[0] == 200
-    assert gw.reload(policy(lab, workers="1", web='  block domain "closed.example"\n'))[0] == 0
+    assert gw.reload(policy(lab, workers="1", pool=None, web='  block domain "closed.example"\n'))[0] == 0
     assert ask(lab)[0] == 403
     assert len(o.requests) == 1
 
@@ -339,7 +336,7 @@ def test_certificate_and_request_are_judged_again_on_an_idle_connection(lab, own
 @pytest.mark.parametrize("how", ["request", "answer"])
 @pytest.mark.parametrize("setting", ["own", "shared"])
 def test_authentication_of_a_connection_keeps_it_with_its_client(lab, own_gateway, origin, how, setting):
-    own_gateway(policy(lab, workers="1", settings=f"pool {setting}"))
+    own_gateway(policy(lab, workers="1", pool=setting))
     o = origin()
     o.extra = b"WWW-Authenticate: Negotiate\r\n" if how == "answer" else b""
     words = ["-H", "Authorization: NTLM TlRMTVNTUAABAAAA"] if how == "request" else []
@@ -350,7 +347,7 @@ def test_authentication_of_a_connection_keeps_it_with_its_client(lab, own_gatewa
 
 
 def test_answer_that_says_close_or_is_not_read_whole_leaves_nothing(lab, own_gateway, origin):
-    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     o.extra = b"Connection: close\r\n"
     assert [ask(lab)[1], ask(lab)[1]] == ["connection 0\n", "connection 1\n"]
     o.extra = b""
@@ -359,7 +356,7 @@ def test_answer_that_says_close_or_is_not_read_whole_leaves_nothing(lab, own_gat
 
 
 def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
-    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     assert ask(lab)[1] == "connection 0\n"
     o.drop_all()
     time.sleep(0.2)
@@ -370,7 +367,7 @@ def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_request_on_a_dead_connection_is_asked_once_more_where_that_does_no_harm(lab, own_gateway, origin, scheme):
     """The origin closes when it has read the second request of a connection: a GET is asked anew, a POST is not."""
-    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin(tls=scheme == "https")
     o.lives = 1
     assert ask(lab, scheme=scheme) == (200, "connection 0\n")
     assert ask(lab, scheme=scheme) == (200, "connection 1\n")
@@ -386,7 +383,7 @@ def test_request_on_a_dead_connection_is_asked_once_more_where_that_does_no_harm
 
 def test_origin_that_turned_bad_is_not_asked_anew_behind_a_good_leaf_row_28(lab, own_gateway, origin):
     """Between the idle connection and the new one the certificate expired: the request gets a page, not an answer."""
-    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     o.lives = 1
     assert ask(lab)[1] == "connection 0\n"
     lab.pki.make("closed.example-expired", ["closed.example"], "expired")
@@ -396,3 +393,22 @@ def test_origin_that_turned_bad_is_not_asked_anew_behind_a_good_leaf_row_28(lab,
     assert a.status in (403, 502)
     assert gw.by_code(a.code)[-1]["perron"]["reason"] == "certificate"
     assert o.requests == [(0, "GET / HTTP/1.1")] * 2
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_plain_client_that_changes_hosts_comes_back_to_its_connection(lab, own_gateway, origin, together):
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin(tls=False)
+    asked = [f"GET http://{host}/hello HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+             for host in ("closed.example", "plain.example", "closed.example", "plain.example")]
+    sock = lab.connect("agent", "10.32.0.1", 3128)
+    stream, bodies = sock.makefile("rb"), []
+    if together:
+        sock.sendall(b"".join(asked))
+    for one in asked:
+        if not together:
+            sock.sendall(one)
+        status, _, body = read_response(stream)
+        bodies.append((status, body.decode()))
+    assert bodies == [(200, "connection 0\n"), (200, "hello from plain.example\n")] * 2
+    assert len(o.conns) == 1 and grown(gw, {"pool_hits": 0}, "pool_hits") == (2,)
+    sock.close()

@@ -123,7 +123,9 @@ void engine_snapshot(struct engine *e, struct snapshot *s);
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
 
-/* breaks.c: the table that all workers share; the caller closes fd. */
+/* breaks.c: e->breaks; the end of it and of e->broken; the table that all workers share, the caller closes fd */
+enum rc breaks_init(struct engine *e) MUST_USE;
+void breaks_fini(struct engine *e);
 enum rc engine_broken(struct engine *e, int fd) MUST_USE;
 
 /* again.c */

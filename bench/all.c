@@ -16,6 +16,8 @@ struct part {
 
 static const struct part PARTS[] = {
     {bench_conn, {"conn"}, false},
+    {bench_conn, {"conn", "--tickets"}, false},
+    {bench_conn, {"conn", "--resume"}, false},
     {bench_conn, {"conn", "--names", "500"}, false},
     {bench_conn, {"conn", "--names", "500", "--explicit"}, true},
     {bench_keepalive, {"keepalive"}, false},

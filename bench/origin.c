@@ -41,7 +41,7 @@ static enum rc nginx_conf(const struct lab *lab, struct buf *out)
 {
     unsigned long fds = (unsigned long)sysconf(_SC_OPEN_MAX), names = (unsigned long)lab->knobs->names;
     TRY(buf_printf(out, NGINX_HEAD, fds, lab->dir, lab->dir, fds - 100, lab->dir, lab->dir,
-                   lab->knobs->tickets ? "on" : "off"));
+                   lab->knobs->tickets || lab->knobs->resume ? "on" : "off"));
     for (unsigned long i = 0; i <= (names > 1 ? names : 0); i++)
         TRY(put_server(lab, i, out));
     return buf_put_str(out, "}\n");

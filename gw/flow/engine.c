@@ -6,6 +6,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/base/sha256.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/source.h"
@@ -18,6 +19,19 @@
 enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, BACKLOG_HEAD = 5 };
 
 static void on_hold_timer(struct ev_timer *t);
+
+/* What tickets for clients are bound to (struct tickets): server name, or address without one, zone, CA. */
+static bool ticket_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
+{
+    const struct flow *f = SSL_get_app_data(ssl);
+    uint16_t generation = minter_generation(f->e->minter);
+    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
+    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
+                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
+    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
+    const span parts[] = {span_of(head, sizeof head), zone, whom};
+    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
+}
 
 enum rc engine_init(struct engine *e, struct ev *ev)
 {
@@ -43,7 +57,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
-    e->tickets.belongs = client_belongs;
+    e->tickets.belongs = ticket_belongs;
     ticket_use(e->to_clients, &e->tickets);
     return RC_OK;
 }
@@ -86,6 +100,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+    origins_reloaded(e);
     again_start(e, false);
 }
 

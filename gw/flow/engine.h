@@ -10,6 +10,7 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
 #include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"
@@ -23,6 +24,7 @@ struct breaks;
 struct broken;
 struct chaincache;
 struct untrusted;
+struct asking;
 struct sessions;
 struct pool;
 struct source_channel;
@@ -51,6 +53,7 @@ struct engine {
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
     struct chaincache *chains;
+    struct asking *asking;
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;
@@ -122,8 +125,10 @@ void engine_snapshot(struct engine *e, struct snapshot *s);
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
+void origins_reloaded(struct engine *e); /* e->snap is another */
 
-/* breaks.c: e->breaks; the end of it and of e->broken; the table that all workers share, the caller closes fd */
+/* breaks.c: e->breaks; the end of it and of e->broken; the table that all workers share, the caller closes fd
+ */
 enum rc breaks_init(struct engine *e) MUST_USE;
 void breaks_fini(struct engine *e);
 enum rc engine_broken(struct engine *e, int fd) MUST_USE;

@@ -9,6 +9,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/breaks.h"
 #include "gw/flow/h2.h"
+#include "gw/flow/reuse.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -326,9 +327,9 @@ void flow_end(struct flow *f, enum reason why, span detail)
     if (f->h2)
         h2flow_finish(f, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
-        stream_shut(&f->client, true);
+        stream_bye(&f->client);
     if (f->origin.ssl && !f->origin.failed)
-        stream_shut(&f->origin, true);
+        stream_bye(&f->origin);
     if (f->splice) {
         f->client.n_in = f->splice->way[0].bytes;
         f->client.n_out = f->splice->way[1].bytes;

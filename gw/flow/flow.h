@@ -9,7 +9,6 @@
 
 #include "gw/base/arena.h"
 #include "gw/flow/engine.h"
-#include "gw/flow/place.h"
 #include "gw/flow/source.h"
 #include "gw/flow/txn.h"
 #include "gw/net/dial.h"
@@ -77,14 +76,7 @@ struct flow {
     struct splice *splice;
     struct cert_verdict cert;
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
-    int64_t cert_since_s,
-        cert_until_s;             /* its chain was verified then; what follows from that holds so long */
-    uint8_t place[PLACE_KEY];     /* of the origin's connection */
-    struct origin_facts *offered; /* behind the session that was offered; NULL: none was */
-    bool placed;
-    bool pooled;     /* the origin's connection was idle before, and has not answered since */
-    bool fresh_only; /* it was dead: not twice */
-    bool bound;      /* NTLM or Negotiate was seen: no other flow may use the origin's connection */
+    struct via via;                  /* how the origin was reached */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
@@ -121,8 +113,7 @@ void flow_drain_all(struct engine *e, bool now);
 void flow_goto(struct flow *f, enum state to);
 /* Deadline of the present state, or another one. */
 void flow_deadline(struct flow *f, int64_t ms);
-/* Microseconds since the stage began, and begins the next. */
-uint32_t flow_stamp(struct flow *f);
+uint32_t flow_stamp(struct flow *f); /* microseconds since the stage began; begins the next */
 
 /* steps.c: first bytes, connect decision */
 void step_start(struct flow *f);        /* after accept */
@@ -146,21 +137,18 @@ void step_upstream(struct flow *f);  /* handshake with the origin goes on */
 void step_certified(struct flow *f); /* the certificate is judged; also from HOLD */
 void step_mint(struct flow *f);      /* leaf for what the client asked */
 void step_client(struct flow *f);    /* handshake with the client goes on */
-/* What tickets for clients are bound to (struct tickets): server name, zone, CA. */
-bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS]);
 
 /* judge.c: facts and decisions */
 /* `j` holds no longer than `also` does. */
 void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
-bool judge_would_allow(const struct flow *f, uint32_t defects); /* just these; nothing is recorded */
+enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule); /* nothing is recorded */
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */
 enum on_answer judge_event(const struct flow *f, span name, enum on_event what);
-enum on_answer judge_room(struct flow *f,
-                          span name); /* room for its log lines, or what policy says without; counted */
+enum on_answer judge_room(struct flow *f, span name); /* room in the log, or policy without; counted */
 void judge_request(struct txn *t, struct judged *out);
 
 /* pump.c: bytes of HTTP and of tunnels, as far as they go now */
@@ -187,17 +175,6 @@ void warn_remember(struct txn *t, const struct msg *m); /* where the click will 
 void warn_offer(struct txn *t, struct page *p);         /* the button of a warning page */
 /* Is this the click, or else a path of ours? Then it is answered (DENIED), else OK. */
 enum rc warn_own_path(struct txn *t, const struct msg *m) MUST_USE;
-
-/* reuse.c: connections with origins that outlive their flow */
-void reuse_give(struct flow *f); /* moves the origin's connection to the pool if it may be used again */
-bool reuse_take(struct flow *f, const struct addr *addrs, size_t n); /* takes one from it to any of these */
-void reuse_remember(struct flow *f,
-                    const struct msg *m); /* the request that is about to leave, to repeat it */
-bool reuse_again(
-    struct flow *f);             /* it was dead: true when the origin is asked anew, or dialled when needed */
-void reuse_dial(struct flow *f); /* the flow's origin once more */
-void reuse_proved(struct flow *f);    /* the origin has answered on it */
-void reuse_certified(struct flow *f); /* dialled anew and judged, with a client that has its leaf */
 
 /* again.c: what was decided is decided again */
 /* Another snapshot in force takes over a flow; false: no memory, the flow has ended. */

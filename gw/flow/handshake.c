@@ -10,8 +10,8 @@
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/base/sha256.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
@@ -59,11 +59,16 @@ static void dial_anew(struct flow *f)
     step_resolve(f, f->name, &f->dst);
 }
 
+static bool weak_could_pass(const struct flow *f)
+{
+    uint32_t rule;
+    return judge_would(f, DEFECT_BIT(WEAK_TLS), &rule) == ACT_ALLOW;
+}
+
 /* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
 static bool tries_weaker(struct flow *f, enum offer_failure why)
 {
-    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) ||
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS)))
+    if (f->weak || f->client.ssl || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
         return false;
     f->weak = true;
     f->cert = (struct cert_verdict){0};
@@ -78,11 +83,15 @@ static void upstream_failed(struct flow *f)
     if (tries_weaker(f, why))
         return;
     span detail = flow_tls_detail(f, &f->origin, "closed");
-    if (why == OFFER_WEAK &&
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS))) { /* named, and blocked by its rule */
+    if (why ==
+        OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
+        struct judged j;
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-        step_certified(f);
-        return;
+        judge_certificate(f, &j);
+        if (j.does == ACT_BLOCK) {
+            step_certified(f);
+            return;
+        }
     }
     step_refuse(f, REASON_UPSTREAM_TLS, detail);
 }
@@ -141,6 +150,7 @@ void step_certified(struct flow *f)
     judged_until(&f->verdict, &j);
     if (j.does == ACT_EXEMPT && !f->client.ssl) {
         record_of_flow(f);
+        upstream_exempted(f, &j);
         exempt_after_all(f, &j);
         return;
     }
@@ -304,18 +314,6 @@ static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf)
 
 /* ---- the client's TLS ---- */
 
-bool client_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
-{
-    const struct flow *f = SSL_get_app_data(ssl);
-    uint16_t generation = minter_generation(f->e->minter);
-    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
-    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
-                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
-    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
-    const span parts[] = {span_of(head, sizeof head), zone, whom};
-    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
-}
-
 static void start_client(struct flow *f, X509 *leaf)
 {
     SSL *ssl = NULL;
@@ -377,7 +375,7 @@ void step_client(struct flow *f)
     leaf_put(f->leaf);
     f->leaf = NULL;
     f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
-    if (!f->pooled)
+    if (!f->via.pooled)
         step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);

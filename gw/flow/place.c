@@ -72,8 +72,8 @@ bool facts_hold(const struct origin_facts *o, int64_t now_s)
 void facts_of(const struct flow *f, struct origin_facts *out)
 {
     *out = (struct origin_facts){.cert = f->cert,
-                                 .since_s = f->cert_since_s,
-                                 .until_s = f->cert_until_s,
+                                 .since_s = f->via.since_s,
+                                 .until_s = f->via.until_s,
                                  .subject = f->subject,
                                  .issuer = f->issuer};
 }
@@ -84,8 +84,8 @@ enum rc facts_give(struct flow *f, const struct origin_facts *o)
     if (subject.n != o->subject.n || issuer.n != o->issuer.n)
         return RC_NOMEM;
     f->cert = o->cert;
-    f->cert_since_s = o->since_s;
-    f->cert_until_s = o->until_s;
+    f->via.since_s = o->since_s;
+    f->via.until_s = o->until_s;
     f->subject = subject;
     f->issuer = issuer;
     return RC_OK;

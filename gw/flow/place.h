@@ -37,6 +37,17 @@ struct origin_facts {
     span subject, issuer;
 };
 
+/* How a flow's origin was reached; part of struct flow. */
+struct via {
+    uint8_t place[PLACE_KEY];
+    bool placed;                  /* `place` is known */
+    bool pooled;                  /* the connection was idle before, and has not answered since */
+    bool fresh_only;              /* one that was idle turned out dead: not twice */
+    bool bound;                   /* NTLM or Negotiate was seen: no other flow may use the connection */
+    struct origin_facts *offered; /* behind the session that was offered; NULL: none was */
+    int64_t since_s, until_s;     /* of struct origin_facts */
+};
+
 /* A copy whose spans are its own; NOMEM. facts_free() is safe on a zeroed one. */
 enum rc facts_copy(struct origin_facts *to, const struct origin_facts *from) MUST_USE;
 void facts_free(struct origin_facts *o);

@@ -73,7 +73,7 @@ static void close_idle(struct idle *i)
 /* In order, as far as the socket takes it now. */
 static void close_in_order(struct idle *i)
 {
-    stream_shut(&i->s, true);
+    stream_bye(&i->s);
     close_idle(i);
 }
 

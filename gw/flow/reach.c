@@ -7,7 +7,9 @@
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/net/fence.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
@@ -169,15 +171,25 @@ static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n,
     return kept;
 }
 
-static void dial_allowed(struct flow *f, const struct addr *in, size_t n, bool named)
+/* Whose word an address is. */
+enum word {
+    WORD_OURS,
+    WORD_CLIENTS,
+    WORD_UNPROVEN /* a named flow's own, which our look-up does not know */
+};
+
+static void dial_allowed(struct flow *f, const struct addr *in, size_t n, enum word word)
 {
     struct addr ok[RESOLVE_MAX];
     struct refusal no = {REASON_CONNECT, SPAN_NONE};
-    size_t kept = allowed_addresses(f, in, n, named, ok, &no);
-    if (kept == 0)
+    size_t kept = allowed_addresses(f, in, n, word != WORD_CLIENTS, ok, &no);
+    if (kept == 0) {
         step_refuse(f, no.why, no.detail);
-    else
-        start_dial(f, ok, kept);
+        return;
+    }
+    if (f->mode == MODE_INSPECTED && word != WORD_UNPROVEN && !f->dialled_twice && !f->weak && !f->client.ssl)
+        kept = asking_exempts(f, ok, kept);
+    start_dial(f, ok, kept);
 }
 
 /* The client's own address counts only where our look-up gives it too; an inspected flow whose name we cannot
@@ -188,14 +200,14 @@ static void on_resolved(struct flow *f, const struct resolve_answer *a)
     f->t_resolve += flow_stamp(f);
     for (size_t i = 0; i < a->n; i++) {
         if (wanted->family && addr_eq(&a->addrs[i], wanted)) {
-            dial_allowed(f, wanted, 1, true);
+            dial_allowed(f, wanted, 1, WORD_OURS);
             return;
         }
     }
     if (a->n > 0) {
-        dial_allowed(f, a->addrs, a->n, true);
+        dial_allowed(f, a->addrs, a->n, WORD_OURS);
     } else if (wanted->family && f->mode == MODE_INSPECTED) {
-        dial_allowed(f, wanted, 1, true);
+        dial_allowed(f, wanted, 1, WORD_UNPROVEN);
     } else {
         f->e->n.dns_failed++;
         step_refuse(f, REASON_DNS, span_str(a->why));
@@ -213,7 +225,7 @@ void step_resolve(struct flow *f, span name, const struct addr *wanted)
     flow_goto(f, ST_RESOLVE);
     if (name.n == 0) {
         if (wanted)
-            dial_allowed(f, wanted, 1, false);
+            dial_allowed(f, wanted, 1, WORD_CLIENTS);
         else
             step_refuse(f, REASON_DNS, SPAN("no-address"));
         return;
@@ -298,7 +310,7 @@ static void connected(struct flow *f)
     } else if (f->mode == MODE_INSPECTED) {
         step_origin(f);
     } else {
-        f->placed = place_of(f, &f->dst, f->place) == RC_OK;
+        f->via.placed = place_of(f, &f->dst, f->via.place) == RC_OK;
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
         txn_resume(&f->tx);

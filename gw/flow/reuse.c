@@ -5,7 +5,7 @@
  *
  * An idle connection may have ended without our knowing yet. Then, and only for a request that does nothing
  * however often it is made and of whose answer not a byte has come, the origin is dialled and asked anew. */
-#include "gw/flow/flow.h"
+#include "gw/flow/reuse.h"
 
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
@@ -52,8 +52,8 @@ static bool is_clean(const struct flow *f)
 
 static bool may_give(const struct flow *f)
 {
-    bool tls = f->mode == MODE_INSPECTED && f->name.n > 0 && f->placed && f->cert.defects == 0;
-    return f->state == ST_HTTP && (f->mode == MODE_PLAIN || tls) && !f->refused && !f->bound &&
+    bool tls = f->mode == MODE_INSPECTED && f->name.n > 0 && f->via.placed && f->cert.defects == 0;
+    return f->state == ST_HTTP && (f->mode == MODE_PLAIN || tls) && !f->refused && !f->via.bound &&
            !f->e->draining && snapshot_settings(f->snap)->pool != POOL_NONE && is_clean(f);
 }
 
@@ -61,7 +61,7 @@ void reuse_give(struct flow *f)
 {
     struct origin_facts facts;
     uint8_t key[PLACE_KEY];
-    if (!may_give(f) || speaks_h2(&f->origin) || key_of(f, f->place, key) != RC_OK)
+    if (!may_give(f) || speaks_h2(&f->origin) || key_of(f, f->via.place, key) != RC_OK)
         return;
     facts_of(f, &facts);
     f->e->n.pooled += pool_put(f->e->pool, key, &f->origin, f->tls ? &facts : NULL);
@@ -75,15 +75,15 @@ bool reuse_take(struct flow *f, const struct addr *addrs, size_t n)
     struct origin_facts facts;
     bool may = f->mode == MODE_PLAIN || (f->mode == MODE_INSPECTED && f->name.n > 0);
     bool only_h2 = f->hello && f->hello->alpn_h2 && !f->hello->alpn_http11; /* what is here is HTTP/1.1 */
-    if (!may || only_h2 || f->tx.repeating || f->fresh_only || f->weak ||
+    if (!may || only_h2 || f->tx.repeating || f->via.fresh_only || f->weak ||
         snapshot_settings(f->snap)->pool == POOL_NONE)
         return false;
     for (size_t i = 0; i < n; i++) {
-        bool found = place_of(f, &addrs[i], f->place) == RC_OK && key_of(f, f->place, key) == RC_OK &&
+        bool found = place_of(f, &addrs[i], f->via.place) == RC_OK && key_of(f, f->via.place, key) == RC_OK &&
                      pool_take(f->e->pool, key, &f->origin, &facts);
         if (!found)
             continue;
-        f->placed = f->pooled = true;
+        f->via.placed = f->via.pooled = true;
         f->dst = addrs[i];
         f->e->n.pool_hits++;
         enum rc rc = f->tls ? upstream_facts(f, &facts) : RC_OK;
@@ -103,14 +103,14 @@ void reuse_remember(struct flow *f, const struct msg *m)
     struct txn *t = &f->tx;
     bool safe = span_eq(m->method, SPAN("GET")) || span_eq(m->method, SPAN("HEAD")) ||
                 span_eq(m->method, SPAN("OPTIONS"));
-    if (f->pooled && safe && m->body == BODY_NONE)
+    if (f->via.pooled && safe && m->body == BODY_NONE)
         t->repeat = arena_dup(&t->arena, buf_span(&f->origin.out));
 }
 
 static void forget(struct flow *f)
 {
-    f->pooled = false;
-    f->fresh_only = true; /* once is enough */
+    f->via.pooled = false;
+    f->via.fresh_only = true; /* once is enough */
     stream_fini(&f->origin);
     stream_renew(&f->origin);
     buf_fini(&f->in_origin);
@@ -120,7 +120,7 @@ static void forget(struct flow *f)
 bool reuse_again(struct flow *f)
 {
     struct txn *t = &f->tx;
-    if (!f->pooled)
+    if (!f->via.pooled)
         return false;
     if (!t->open || !t->sent) { /* nobody has asked it anything: the next request dials */
         forget(f);
@@ -148,9 +148,9 @@ void reuse_dial(struct flow *f)
 
 void reuse_proved(struct flow *f)
 {
-    if (!f->pooled)
+    if (!f->via.pooled)
         return;
-    f->pooled = false;
+    f->via.pooled = false;
     step_forget_hello(f); /* was kept for another handshake */
 }
 

@@ -3,19 +3,21 @@
 
 #include <stdlib.h>
 
+#include "gw/base/limits.h"
 #include "gw/base/lru.h"
 #include "gw/base/obj.h"
-
-enum { KEPT = 2 };
 
 struct entry {
     struct lru_item item;
     struct origin_facts facts;
-    SSL_SESSION *kept[KEPT]; /* the newest first */
+    struct sessions *all;
+    size_t n, cap;
+    SSL_SESSION **kept; /* the newest last */
 };
 
 struct sessions {
     struct lru lru;
+    size_t n, max;
 };
 
 static struct entry *entry_of(struct lru_item *item)
@@ -26,19 +28,22 @@ static struct entry *entry_of(struct lru_item *item)
 static void gone(struct lru_item *item)
 {
     struct entry *e = entry_of(item);
-    for (size_t i = 0; i < KEPT; i++)
+    for (size_t i = 0; i < e->n; i++)
         SSL_SESSION_free(e->kept[i]);
+    e->all->n -= e->n;
+    free(e->kept);
     facts_free(&e->facts);
     free(e);
 }
 
-enum rc sessions_new(size_t max, struct sessions **out)
+enum rc sessions_new(size_t max_places, size_t max_sessions, struct sessions **out)
 {
     struct sessions *s = calloc(1, sizeof *s);
     *out = s;
     if (!s)
         return RC_NOMEM;
-    lru_init(&s->lru, max, gone);
+    s->max = max_sessions;
+    lru_init(&s->lru, max_places, gone);
     return RC_OK;
 }
 
@@ -82,12 +87,12 @@ SSL_SESSION *sessions_take(struct sessions *s, const uint8_t place[PLACE_KEY], i
         lru_drop(&s->lru, &e->item);
         return NULL;
     }
-    SSL_SESSION *session = e->kept[0];
-    if (!session)
+    if (e->n == 0)
         return NULL;
+    SSL_SESSION *session = e->kept[e->n - 1];
     if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
-        e->kept[0] = e->kept[1];
-        e->kept[1] = NULL;
+        e->n--;
+        s->n--;
     } else if (SSL_SESSION_up_ref(session) != 1) {
         return NULL;
     }
@@ -100,6 +105,8 @@ static struct entry *new_entry(struct sessions *s, const uint8_t place[PLACE_KEY
                                const struct origin_facts *facts)
 {
     struct entry *e = calloc(1, sizeof *e);
+    if (e)
+        e->all = s;
     if (!e || facts_copy(&e->facts, facts) != RC_OK) {
         free(e);
         return NULL;
@@ -108,6 +115,27 @@ static struct entry *new_entry(struct sessions *s, const uint8_t place[PLACE_KEY
         return e;
     gone(&e->item);
     return NULL;
+}
+
+/* One more on top; the oldest of the place goes where it has enough. */
+static bool keep(struct sessions *s, struct entry *e, SSL_SESSION *session)
+{
+    if (e->n == LIM_ORIGIN_TICKETS) {
+        SSL_SESSION_free(e->kept[0]);
+        memmove(e->kept, e->kept + 1, --e->n * sizeof(SSL_SESSION *));
+        s->n--;
+    }
+    if (e->n == e->cap) {
+        size_t cap = e->cap ? e->cap * 2 : 2;
+        SSL_SESSION **more = reallocarray(e->kept, cap, sizeof(SSL_SESSION *));
+        if (!more)
+            return false;
+        e->kept = more;
+        e->cap = cap;
+    }
+    e->kept[e->n++] = session;
+    s->n++;
+    return true;
 }
 
 /* The chain may have been verified again meanwhile: what holds longer counts. */
@@ -133,9 +161,12 @@ bool sessions_put(struct sessions *s, const uint8_t place[PLACE_KEY], int64_t no
         e->facts.since_s = facts->since_s;
         e->facts.until_s = facts->until_s;
     }
-    SSL_SESSION_free(e->kept[KEPT - 1]);
-    e->kept[1] = e->kept[0];
-    e->kept[0] = session;
     lru_used(&s->lru, &e->item);
+    if (!keep(s, e, session)) {
+        SSL_SESSION_free(session);
+        return false;
+    }
+    while (s->n > s->max && s->lru.order.next != &e->item.link)
+        lru_drop(&s->lru, CONTAINER_OF(s->lru.order.next, struct lru_item, link));
     return true;
 }

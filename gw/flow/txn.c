@@ -8,6 +8,7 @@
 #include "gw/flow/change.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/http/bound.h"
 
 /* ---- beginning ---- */
@@ -67,7 +68,7 @@ static void open_with(struct txn *t, const struct msg *m)
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
     t->upload = m->body != BODY_NONE;
-    t->f->bound |= bound_to_connection(m);
+    t->f->via.bound |= bound_to_connection(m);
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -278,7 +279,7 @@ void txn_resume(struct txn *t)
     t->again = true;
     t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
     f->in_short = false;
-    if (f->pooled) /* at once, within txn_begin(): the head's bytes are not back in f->in yet */
+    if (f->via.pooled) /* at once, within txn_begin(): the head's bytes are not back in f->in yet */
         ev_defer(f->e->ev, &f->again);
     else
         pump(f);
@@ -331,7 +332,7 @@ enum rc txn_response(struct txn *t, const struct msg *m)
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
     reuse_proved(f);
-    f->bound |= bound_to_connection(m);
+    f->via.bound |= bound_to_connection(m);
     t->status = m->status;
     t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;

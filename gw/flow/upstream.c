@@ -7,6 +7,7 @@
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/sessions.h"
 
@@ -29,10 +30,10 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
     int64_t now = clock_wall_s();
     bool named = f->name.n > 0 || f->connected_by_connect;
     const struct addr *ip = f->name.n == 0 && named ? &f->dst : NULL;
-    bool keyed = f->placed && chaincache_key(chain, f->place, key) == RC_OK;
+    bool keyed = f->via.placed && chaincache_key(chain, f->via.place, key) == RC_OK;
     int64_t end = earliest_end(chain);
-    f->cert_since_s = now;
-    f->cert_until_s = end < now + LIM_ORIGIN_SESSION_S ? end : now + LIM_ORIGIN_SESSION_S;
+    f->via.since_s = now;
+    f->via.until_s = end < now + LIM_ORIGIN_SESSION_S ? end : now + LIM_ORIGIN_SESSION_S;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
         return;
@@ -51,14 +52,14 @@ int upstream_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct flow *f = SSL_get_app_data(ssl);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(ctx);
-    bool asked = f->cert.asked_client_cert;
+    bool asks = f->cert.asked_client_cert;
     if (chain && sk_X509_num(chain) > 0)
         judge_chain(f, chain);
     else
         f->cert.defects = DEFECT_BIT(MALFORMED);
-    f->cert.asked_client_cert = asked;
-    if (f->cert.defects && f->placed)
-        sessions_drop(f->e->sessions, f->place); /* good before, bad now */
+    f->cert.asked_client_cert = asks;
+    if (f->cert.defects && f->via.placed)
+        sessions_drop(f->e->sessions, f->via.place); /* good before, bad now */
     X509_STORE_CTX_set_error(ctx, X509_V_OK);
     return 1;
 }
@@ -68,8 +69,26 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
     struct flow *f = SSL_get_app_data(ssl);
     (void)cert;
     (void)key;
-    f->cert.asked_client_cert = true;
-    return 0; /* go on without one */
+    if (!f) /* nobody's: it waits to be used again, and is of no use now */
+        return -1;
+    if (f->origin.handshaking) {
+        f->cert.asked_client_cert = true;
+        return 0; /* go on without one */
+    }
+    f->origin.asked = true;
+    return -1;
+}
+
+void upstream_info(const SSL *ssl, int where, int ret)
+{
+    struct flow *f = SSL_get_app_data(ssl);
+    if (f && where == SSL_CB_WRITE_ALERT && (ret & 0xff) == SSL_AD_NO_RENEGOTIATION)
+        f->origin.asked = true;
+}
+
+void upstream_exempted(struct flow *f, const struct judged *j)
+{
+    asking_learn(f, j);
 }
 
 /* ---- names, for the log ---- */
@@ -101,29 +120,33 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
 {
     struct flow *f = SSL_get_app_data(ssl);
     struct origin_facts facts;
-    if (!f || !f->placed || f->cert.defects)
+    if (!f || !f->via.placed || f->cert.defects)
         return 0;
     know_names(f, ssl); /* with TLS 1.2 it comes within the handshake */
     facts_of(f, &facts);
-    sessions_put(f->e->sessions, f->place, clock_wall_s(), session, &facts);
-    return 1;
+    /* A copy: OpenSSL spoils its own when another ticket of the same connection replaces it. */
+    SSL_SESSION *own = SSL_SESSION_dup(session);
+    if (own)
+        sessions_put(f->e->sessions, f->via.place, clock_wall_s(), own, &facts);
+    return 0;
 }
 
 void upstream_offer(struct flow *f, SSL *ssl)
 {
     struct origin_facts facts;
-    f->offered = NULL;
+    f->via.offered = NULL;
     f->subject = f->issuer = SPAN_NONE;
     /* What a weak offer agreed is kept for nobody. */
-    f->placed = !f->weak && place_of(f, &f->dst, f->place) == RC_OK;
-    SSL_SESSION *session = f->placed ? sessions_take(f->e->sessions, f->place, clock_wall_s(), &facts) : NULL;
+    f->via.placed = !f->weak && place_of(f, &f->dst, f->via.place) == RC_OK;
+    SSL_SESSION *session =
+        f->via.placed ? sessions_take(f->e->sessions, f->via.place, clock_wall_s(), &facts) : NULL;
     struct origin_facts *kept = session ? arena_alloc(&f->arena, sizeof *kept) : NULL;
     if (kept) {
         *kept = facts;
         kept->subject = arena_dup(&f->arena, facts.subject);
         kept->issuer = arena_dup(&f->arena, facts.issuer);
         if (SSL_set_session(ssl, session) == 1)
-            f->offered = kept;
+            f->via.offered = kept;
     }
     SSL_SESSION_free(session);
 }
@@ -143,7 +166,7 @@ enum rc upstream_known(struct flow *f)
         know_names(f, f->origin.ssl);
         return RC_OK;
     }
-    gw_assert(f->offered != NULL); /* nothing else could have been resumed */
+    gw_assert(f->via.offered != NULL); /* nothing else could have been resumed */
     f->e->n.upstream_resumed++;
-    return upstream_facts(f, f->offered);
+    return upstream_facts(f, f->via.offered);
 }

@@ -52,7 +52,7 @@ static int bio_write(BIO *bio, const char *p, int n)
 {
     struct stream *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL);
+    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL | (s->leaving ? MSG_MORE : 0));
     if (put > 0)
         s->n_out += (uint64_t)put;
     else if (put < 0 && (errno == EAGAIN || errno == EINTR))
@@ -188,6 +188,8 @@ static enum rc tls_result(struct stream *s, int ret)
 
 enum rc stream_handshake(struct stream *s)
 {
+    if (s->failed) /* OpenSSL 3.5 would wait for more from whoever is not speaking TLS */
+        return RC_IO;
     ERR_clear_error();
     s->want_write = false;
     s->reads_left = READS_MOST;
@@ -242,7 +244,7 @@ enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
         ERR_clear_error();
         s->reads_left = READS_MOST;
         int ret = SSL_read_ex(s->ssl, p, n, got);
-        rc = ret == 1 ? RC_OK : tls_result(s, ret);
+        rc = s->asked ? fail(s, RC_DENIED) : ret == 1 ? RC_OK : tls_result(s, ret);
     } else {
         rc = read_plain(s, p, n, got);
     }
@@ -336,6 +338,17 @@ void stream_shut(struct stream *s, bool clean)
         SSL_shutdown(s->ssl);
     }
     shutdown(s->io.fd, SHUT_WR);
+}
+
+void stream_bye(struct stream *s)
+{
+    if (s->out_shut || s->io.fd < 0)
+        return;
+    s->out_shut = s->leaving = true;
+    if (s->ssl && !s->failed && !s->handshaking) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl);
+    }
 }
 
 void stream_abort(struct stream *s)

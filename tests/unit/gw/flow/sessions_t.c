@@ -2,6 +2,7 @@
  * 1.3 is offered once, and only what was verified and still holds is used (threats.md row 28). */
 #include "gw/flow/sessions.h"
 
+#include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "tests/unit/certs/make_cert.h"
 
@@ -11,7 +12,7 @@ static const uint8_t place_a[PLACE_KEY] = {1}, place_b[PLACE_KEY] = {2};
 static int setup(void **state)
 {
     (void)state;
-    return sessions_new(4, &cache) == RC_OK ? 0 : -1;
+    return sessions_new(4, LIM_ORIGIN_TICKETS + 2, &cache) == RC_OK ? 0 : -1;
 }
 
 static int teardown(void **state)
@@ -126,21 +127,37 @@ static void a_new_certificate_ends_the_sessions_of_the_old_one(void **state)
 
 /* ---- how often ---- */
 
-static void tls_1_3_is_offered_once_and_two_are_kept(void **state)
+static void tls_1_3_is_offered_once_and_a_place_keeps_the_newest(void **state)
 {
     (void)state;
+    enum { MANY = LIM_ORIGIN_TICKETS + 1 };
     struct origin_facts f = facts(1), out;
-    SSL_SESSION *s[3];
-    for (size_t i = 0; i < 3; i++) {
+    SSL_SESSION *s[MANY];
+    for (size_t i = 0; i < MANY; i++) {
         s[i] = session(TLS1_3_VERSION);
         assert_true(sessions_put(cache, place_a, NOW, s[i], &f));
     }
-    for (size_t i = 3; i-- > 1;) { /* the newest first; the oldest is gone */
+    for (size_t i = MANY; i-- > 1;) { /* the newest first; the oldest is gone */
         SSL_SESSION *got = sessions_take(cache, place_a, NOW, &out);
         assert_ptr_equal(got, s[i]);
         SSL_SESSION_free(got);
     }
     assert_false(take(place_a, NOW));
+}
+
+static void all_places_together_keep_no_more_than_they_may(void **state)
+{
+    (void)state;
+    struct origin_facts f = facts(1);
+    assert_true(put(place_b, TLS1_3_VERSION, &f));
+    for (int i = 0; i < LIM_ORIGIN_TICKETS + 5; i++)
+        assert_true(put(place_a, TLS1_3_VERSION, &f));
+    assert_true(take(place_b, NOW));
+    assert_true(put(place_b, TLS1_3_VERSION, &f)); /* the two are as many as there may be */
+    for (int i = 0; i < 3; i++)
+        assert_true(put((uint8_t[PLACE_KEY]){9}, TLS1_3_VERSION, &f));
+    assert_false(take(place_a, NOW)); /* used longest ago: all of it goes */
+    assert_true(take(place_b, NOW));
 }
 
 static void tls_1_2_is_offered_again(void **state)
@@ -217,7 +234,8 @@ int main(void)
         T(what_was_verified_ends),
         T(bad_after_good_drops_what_good_left),
         T(a_new_certificate_ends_the_sessions_of_the_old_one),
-        T(tls_1_3_is_offered_once_and_two_are_kept),
+        T(tls_1_3_is_offered_once_and_a_place_keeps_the_newest),
+        T(all_places_together_keep_no_more_than_they_may),
         T(tls_1_2_is_offered_again),
         T(a_chain_verified_later_holds_longer),
         T(the_least_recently_used_place_goes_first),

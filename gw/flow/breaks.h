@@ -21,10 +21,6 @@ enum break_kind {
     BREAK_N
 };
 
-/* e->breaks; and the end of it and of e->broken. */
-enum rc breaks_init(struct engine *e) MUST_USE;
-void breaks_fini(struct engine *e);
-
 /* The origin's side failed; called once, when the flow is refused for it. */
 void breaks_origin(struct flow *f, enum reason why, span detail);
 /* The flow ends: was our CA accepted, or did the client break it off? Called once, before it lets go. */

@@ -7,7 +7,6 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
-#include "gw/flow/breaks.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/source.h"

@@ -127,7 +127,10 @@ enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
 void origins_reloaded(struct engine *e); /* e->snap is another */
 
-/* breaks.c: the table that all workers share; the caller closes fd. */
+/* breaks.c: e->breaks; the end of it and of e->broken; the table that all workers share, the caller closes fd
+ */
+enum rc breaks_init(struct engine *e) MUST_USE;
+void breaks_fini(struct engine *e);
 enum rc engine_broken(struct engine *e, int fd) MUST_USE;
 
 /* again.c */

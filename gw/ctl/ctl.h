@@ -18,7 +18,7 @@ struct ctl_command {
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 };
 extern const struct ctl_command ctl_check, ctl_explain, ctl_whatif, ctl_replay, ctl_reload, ctl_grant,
-    ctl_grants, ctl_revoke, ctl_exempt, ctl_show, ctl_journal, ctl_ca, ctl_lists, ctl_simulate;
+    ctl_grants, ctl_revoke, ctl_exempt, ctl_show, ctl_journal, ctl_ca, ctl_certcheck, ctl_lists, ctl_simulate;
 
 /* "perronctl: ..." and a newline; returns 1. */
 int ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

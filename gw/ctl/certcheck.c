@@ -18,7 +18,7 @@
 #include "gw/ctl/moment.h"
 
 #define ROOTS "/etc/ssl/certs/ca-certificates.crt"
-enum { UNREADABLE = 2, FILES_MAX = 32, SHOWN_CERT = 600 };
+enum { UNREADABLE = 2, FILES_MAX = 32, SHOWN_CERT = 600, PIECE = 65536 };
 
 struct words {
     const char *host, *roots, *leaf, *staple;
@@ -50,15 +50,14 @@ static int unreadable(const char *file, const char *why)
 static bool read_file(const char *name, size_t most, struct buf *out)
 {
     FILE *f = fopen(name, "rbe");
-    buf_init(out, most);
+    buf_init(out, most + 1);
     enum rc rc = f ? RC_OK : RC_IO;
     size_t n = 1;
     while (rc == RC_OK && n > 0) {
-        rc = buf_reserve(out, 1 << 16);
-        if (rc == RC_OK) {
-            n = fread(out->p + out->w, 1, 1 << 16, f);
-            out->w += n;
-        }
+        size_t room = most + 1 - buf_len(out), want = room < PIECE ? room : PIECE;
+        rc = want ? buf_reserve(out, want) : RC_LIMIT;
+        n = rc == RC_OK ? fread(out->p + out->w, 1, want, f) : 0;
+        out->w += n;
     }
     bool ok = rc == RC_OK && !ferror(f);
     if (f)
@@ -350,6 +349,12 @@ static bool take_option(struct words *w, const char *name, const char *value)
     return one != NULL;
 }
 
+static int not_understood(const char *word, const char *value)
+{
+    ctl_fail("cert-check: cannot read %s %s; perronctl cert-check --help", word, value);
+    return UNREADABLE;
+}
+
 static int run(const struct ctl *ctl, int argc, char **argv)
 {
     struct words w = {.roots = ROOTS, .at_s = clock_wall_s()};
@@ -361,12 +366,12 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         else if (!option && !w.leaf)
             w.leaf = argv[i];
         else if (!option || i + 1 == argc || !take_option(&w, argv[i], argv[i + 1]))
-            return ctl_fail("cert-check: cannot read %s; perronctl cert-check --help", argv[i]), UNREADABLE;
+            return not_understood(argv[i], i + 1 == argc ? "" : argv[i + 1]);
         else
             i++;
     }
     if (!w.host || !w.leaf)
-        return ctl_fail("cert-check: --host NAME and the file of the certificate are both needed"), UNREADABLE;
+        return unreadable("--host NAME and the file of the certificate", "both needed");
     int status = load(&w, &c);
     enum rc rc = status == 0 ? judge(&w, &c) : RC_OK;
     if (rc != RC_OK)

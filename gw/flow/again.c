@@ -81,6 +81,7 @@ static void over(struct flow *f, enum reason why, span detail)
         dial_cancel(f->dial);
         break;
     case ST_HOLD:
+    case ST_FETCH:
     case ST_UPSTREAM: break;
     default:
         if (f->state == ST_MINT)
@@ -127,7 +128,7 @@ static bool fits_mode(struct flow *f)
     return f->tx.open || f->state != ST_HTTP;
 }
 
-static bool connection_goes_on(struct flow *f, enum reason why)
+static bool connection_goes_on(struct flow *f, enum reason why, span detail)
 {
     if (!f->verdict.made)
         return true;
@@ -138,7 +139,7 @@ static bool connection_goes_on(struct flow *f, enum reason why)
             f->tx.verdict = f->verdict;
             memcpy(f->tx.code, f->code, sizeof f->tx.code);
         }
-        over(f, why, SPAN_NONE);
+        over(f, why, detail);
         return false;
     }
     if (fits_mode(f))
@@ -158,7 +159,9 @@ static void judge_flow(struct flow *f)
     struct txn *t = &f->tx;
     bool reloaded = f->snap != f->e->snap || (t->open && t->snap != f->e->snap);
     enum reason why = reloaded ? REASON_POLICY_CHANGED : REASON_TIME_IS_UP;
+    bool revoked = revoke_again(f);
     f->e->n.judged_again++;
+    f->e->n.revoked_open += revoked;
     if (!again_adopt(f))
         return;
     adopt_exchange(f);
@@ -166,7 +169,7 @@ static void judge_flow(struct flow *f)
         flow_end(f, REASON_NO_ZONE, SPAN_NONE);
         return;
     }
-    if (!connection_goes_on(f, why) || !t->open || !t->verdict.made || t->answered)
+    if (!connection_goes_on(f, revoked ? REASON_CERTIFICATE : why, revoked ? SPAN("revoked") : SPAN_NONE) || !t->open || !t->verdict.made || t->answered)
         return;
     judge_request(f, &t->verdict);
     if (t->verdict.does != ACT_ALLOW)
@@ -193,6 +196,8 @@ static void look_at(struct flow *f, bool all, int64_t now_s)
     f->e->current = f;
     if (all || old || now_s >= ends_at(f)) {
         judge_flow(f);
+        if (!f->ended)
+            revoke_arrived(f);
     }
     if (!f->ended)
         again_due(f->e, ends_at(f));

@@ -6,6 +6,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/fetch.h"
 #include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
@@ -46,6 +47,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
+    TRY(chaincache_new(CHAINS_CACHED, &e->staples));
     return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
 }
 
@@ -53,9 +55,12 @@ void engine_fini(struct engine *e)
 {
     again_fini(e);
     source_detach(e);
+    fetch_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
     chaincache_free(e->chains);
+    chaincache_free(e->staples);
+    revoked_free(e->revoked);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     SSL_CTX_free(e->to_origins);
@@ -70,6 +75,12 @@ void engine_fini(struct engine *e)
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
+}
+
+void engine_trust_changed(struct engine *e)
+{
+    e->trust_generation++;
+    chaincache_clear(e->chains);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

@@ -20,6 +20,7 @@
 
 struct chaincache;
 struct source_channel;
+struct fetch_channel;
 struct flow;
 
 struct counters {
@@ -44,7 +45,10 @@ struct engine {
     struct ev *ev;
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
-    struct chaincache *chains;
+    uint64_t trust_generation;
+    struct chaincache *chains, *staples;
+    struct revoked *revoked; /* NULL: no set has come yet */
+    struct fetch_channel *fetcher;
     SSL_CTX *to_clients, *to_origins;
     struct minter *minter;
     struct resolver *resolver;
@@ -94,6 +98,18 @@ void engine_fini(struct engine *e);
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* Changes with whatever may make another verdict of the same chain: trust store and our own CA. Not with
+ * revocation, which is looked up for every connection (verify_revocation). */
+static inline uint64_t engine_trust_generation(const struct engine *e)
+{
+    return e->trust_generation;
+}
+/* Trust has changed: verified chains are forgotten. */
+void engine_trust_changed(struct engine *e);
+/* Takes over a sealed revocation set (the descriptor stays the caller's); every flow is judged again. BAD: it
+ * is damaged, and the one in force stays. revoke.c */
+enum rc engine_revocations(struct engine *e, int fd) MUST_USE;
 
 /* again.c */
 void again_init(struct engine *e);

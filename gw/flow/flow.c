@@ -7,6 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/upstream.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -96,6 +97,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
     list_init(&f->source.link);
+    list_init(&f->fetch.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
     arena_init(&f->xarena, LIM_EXCHANGE_ARENA_BYTES);
@@ -227,6 +229,7 @@ static void on_deadline(struct ev_timer *t)
         step_refuse(f, REASON_CONNECT, SPAN("ETIMEDOUT"));
         break;
     case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
+    case ST_FETCH: step_certified(f); break; /* with what is known */
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))
@@ -265,6 +268,8 @@ static void let_go(struct flow *f)
     resolve_cancel(&f->query);
     minter_cancel(f->e->minter, &f->mint);
     source_cancel(&f->source);
+    fetch_cancel(&f->fetch);
+    upstream_forget_path(f);
     if (f->dial)
         dial_cancel(f->dial);
     if (f->splice)

@@ -11,6 +11,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 
 /* ---- the origin's TLS ---- */
@@ -97,12 +98,14 @@ void step_upstream(struct flow *f)
         f->subject = name_text(f, X509_get_subject_name(leaf));
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
     }
-    step_certified(f);
+    step_chain(f);
 }
 
 void step_certified(struct flow *f)
 {
     struct judged j;
+    fetch_cancel(&f->fetch);
+    upstream_forget_path(f);
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     bool asks_names = f->name.n == 0 && leaf;
     bool needed = f->cert.defects || f->cert.asked_client_cert;
@@ -130,6 +133,11 @@ void step_certified(struct flow *f)
         f->e->n.cert_bad++;
         enum defect d = defect_first(f->cert.defects);
         step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
+        return;
+    }
+    if (revoke_unknown(f)) {
+        f->e->n.cert_bad++;
+        step_refuse(f, REASON_CERTIFICATE, SPAN("revocation-unknown"));
         return;
     }
     step_mint(f);

@@ -1,18 +1,22 @@
-/* Verification of origins; see upstream.h. A chain seen before costs one hash instead of its signatures. */
+/* Verification of origins; see upstream.h. A chain seen before costs one hash instead of its signatures, a
+ * staple seen before another. */
 #include "gw/flow/upstream.h"
 
 #include <openssl/asn1.h>
 
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
+#include "gw/flow/fetch.h"
 #include "gw/flow/flow.h"
 
-static int64_t earliest_end(STACK_OF(X509) * chain)
+enum { ISSUERS_MOST = 3 }; /* remembered ones that complete a chain */
+
+static int64_t earliest_end(STACK_OF(X509) * path)
 {
     int64_t end = INT64_MAX;
-    for (int i = 0; i < sk_X509_num(chain); i++) {
+    for (int i = 0; i < sk_X509_num(path); i++) {
         struct tm tm;
-        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &tm) != 1)
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(path, i)), &tm) != 1)
             return 0;
         int64_t t = timegm(&tm);
         end = t < end ? t : end;
@@ -20,24 +24,70 @@ static int64_t earliest_end(STACK_OF(X509) * chain)
     return end;
 }
 
+void upstream_forget_path(struct flow *f)
+{
+    sk_X509_pop_free(f->path, X509_free);
+    f->path = NULL;
+}
+
+/* ---- the chain */
+
+static bool is_named(const struct flow *f)
+{
+    return f->name.n > 0 || f->connected_by_connect;
+}
+
+static const struct addr *asked_address(const struct flow *f)
+{
+    return f->name.n == 0 && is_named(f) ? &f->dst : NULL;
+}
+
+static void verify_once(struct flow *f, struct verify_ask *ask)
+{
+    upstream_forget_path(f);
+    if (verify_path(ask, &f->cert, &f->path) != RC_OK)
+        f->cert.defects |= DEFECT_BIT(MALFORMED);
+    if (!is_named(f))
+        f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
+}
+
+/* Where the path ends without an anchor, an issuer that was fetched earlier may go on from there. */
+static void verify(struct flow *f, STACK_OF(X509) * chain)
+{
+    STACK_OF(X509) *issuers = sk_X509_new_null();
+    struct verify_ask ask = {.trust = f->e->trust,
+                             .chain = chain,
+                             .issuers = issuers,
+                             .name = f->name,
+                             .ip = asked_address(f),
+                             .now_s = clock_wall_s()};
+    verify_once(f, &ask);
+    for (int i = 0; issuers && i < ISSUERS_MOST && f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER); i++) {
+        int n = sk_X509_num(f->path);
+        X509 *next = n > 0 ? fetch_known(f->e, sk_X509_value(f->path, n - 1)) : NULL;
+        if (!next || sk_X509_push(issuers, next) <= 0)
+            break;
+        verify_once(f, &ask);
+        f->e->n.chains_completed += !(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER));
+    }
+    sk_X509_free(issuers);
+}
+
 static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
 {
     uint8_t key[32];
+    bool asked = f->cert.asked_client_cert;
     int64_t now = clock_wall_s();
-    bool named = f->name.n > 0 || f->connected_by_connect;
-    const struct addr *ip = f->name.n == 0 && named ? &f->dst : NULL;
-    bool keyed = named && chaincache_key(chain, f->name, ip, key) == RC_OK;
+    bool keyed = is_named(f) && chaincache_key(chain, f->name, asked_address(f), key) == RC_OK;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
-        return;
+    } else {
+        verify(f, chain);
+        if (keyed && f->cert.defects == 0 &&
+            chaincache_put(f->e->chains, key, now, earliest_end(f->path), &f->cert) != RC_OK)
+            f->e->n.chains_uncached++; /* the next connection verifies again */
     }
-    if (verify_chain(f->e->trust, chain, f->name, ip, now, &f->cert) != RC_OK)
-        f->cert.defects |= DEFECT_BIT(MALFORMED);
-    if (!named)
-        f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
-    if (keyed && f->cert.defects == 0 &&
-        chaincache_put(f->e->chains, key, now, earliest_end(chain), &f->cert) != RC_OK)
-        return; /* not kept: the next connection verifies again */
+    f->cert.asked_client_cert = asked;
 }
 
 int upstream_verify(X509_STORE_CTX *ctx, void *arg)
@@ -46,12 +96,10 @@ int upstream_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct flow *f = SSL_get_app_data(ssl);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(ctx);
-    bool asked = f->cert.asked_client_cert;
     if (chain && sk_X509_num(chain) > 0)
         judge_chain(f, chain);
     else
         f->cert.defects = DEFECT_BIT(MALFORMED);
-    f->cert.asked_client_cert = asked;
     X509_STORE_CTX_set_error(ctx, X509_V_OK);
     return 1;
 }
@@ -63,4 +111,69 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
     (void)key;
     f->cert.asked_client_cert = true;
     return 0; /* go on without one */
+}
+
+void upstream_again(struct flow *f)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
+    if (chain && sk_X509_num(chain) > 0)
+        judge_chain(f, chain);
+}
+
+/* ---- the staple */
+
+static span staple_of(const struct flow *f)
+{
+    const unsigned char *p = NULL;
+    long n = SSL_get_tlsext_status_ocsp_resp(f->origin.ssl, &p);
+    return n > 0 && p ? span_of(p, (size_t)n) : SPAN_NONE;
+}
+
+/* What a staple says of a leaf does not change. */
+static bool staple_key(const struct flow *f, span staple, uint8_t key[32])
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, f->cert.leaf_sha256, sizeof f->cert.leaf_sha256) == 1 &&
+              EVP_DigestUpdate(md, f->cert.path[0].source, sizeof f->cert.path[0].source) == 1 &&
+              EVP_DigestUpdate(md, staple.p, staple.n) == 1 && EVP_DigestFinal_ex(md, key, NULL) == 1;
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+static bool staple_known(struct flow *f, const uint8_t key[32], int64_t now)
+{
+    struct cert_verdict was;
+    if (!chaincache_find(f->e->staples, key, now, &was))
+        return false;
+    f->cert.staple = was.staple;
+    f->cert.staple_until_s = was.staple_until_s;
+    f->e->n.staples_cached++;
+    return true;
+}
+
+static void remember_staple(struct flow *f, const uint8_t key[32], int64_t now)
+{
+    struct cert_verdict v = {.staple = f->cert.staple, .staple_until_s = f->cert.staple_until_s};
+    if (v.staple == STAPLE_GOOD && chaincache_put(f->e->staples, key, now, v.staple_until_s, &v) != RC_OK)
+        f->e->n.chains_uncached++;
+}
+
+void upstream_staple(struct flow *f)
+{
+    uint8_t key[32];
+    int64_t now = clock_wall_s();
+    span staple = staple_of(f);
+    bool keyed = staple.n > 0 && staple_key(f, staple, key);
+    if (keyed && staple_known(f, key, now))
+        return;
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
+    if (staple.n > 0 && !f->path && chain && sk_X509_num(chain) > 0) { /* the chain was known, the staple is new */
+        struct cert_verdict was = f->cert;
+        verify(f, chain);
+        f->cert = was;
+    }
+    verify_staple(staple, f->path, now, &f->cert);
+    if (keyed)
+        remember_staple(f, key, now);
 }

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -169,7 +168,7 @@ static enum rc take_ca(struct worker *w, span payload)
         if (!r.bad)
             TRY(trust_forbid(w->engine.trust, der));
     }
-    chaincache_clear(w->engine.chains); /* what was acceptable may be one of ours now */
+    engine_trust_changed(&w->engine); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
 }
@@ -285,6 +284,8 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
         return ring_map(fds[0], &e->ring);
     case MSG_HITS: return take_hits(w, fds, n_fds);
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
+    case MSG_FETCHER: return n_fds == 1 ? fetch_attach(e, take_fd(fds, 0)) : RC_BAD;
+    case MSG_REVOCATIONS: return n_fds == 1 ? engine_revocations(e, fds[0]) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
     case MSG_CODES: return take_codes(w, payload);

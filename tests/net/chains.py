@@ -17,7 +17,7 @@ from der import (ANY, CLIENT, CODE, EMAIL, OCSP, SERVER, alt, basic, certificate
                  key_pem, must_staple, name, purposes, revocations, seq, subject_id, tlv, usage)
 
 NOW = datetime.datetime.utcnow().replace(microsecond=0)
-CRL_URL = "http://crl.chains.example/%s.crl"
+CRL_URL = "http://pki.example/%s.crl"
 GOOD = "acceptable"
 # The key of the root that came with laptops in 2014 (its certificate is public; it is 1024 bits short as well).
 SUPERFISH = int("e8f34a18765f193fb1cf58e97f430709958035c50ffe71312781991226"

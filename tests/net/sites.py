@@ -41,6 +41,8 @@ SITES = {
     "tls12.example": Site(*at(29, "b"), cert="rsa", tls="TLSv1.2"),
     "eid.example": Site(*at(30, "b"), asks=True),
     "script.example": Site(*at(99, "b"), server="script"),
+    "pki.example": Site(*at(110), cert=None, server="none"),
+    "chains.example": Site(*at(90, "b"), cert=None, server="none", extra=["*.chains.example"]),
     "closed.example": Site(*at(200, "b"), server="none"),
     "blackhole.example": Site(*at(250, "b"), server="none"),
 }

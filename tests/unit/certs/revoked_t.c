@@ -4,10 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "certs/verify.h"
-#include "gw/base/clock.h"
 #include "gw/base/limits.h"
 #include "tests/unit/certs/make_cert.h"
 
@@ -249,6 +249,14 @@ static void a_verdict_follows_set_staple_and_clock(void **state)
     close(fd);
 }
 
+/* The machine may be busy with other things. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static void a_look_up_takes_about_a_microsecond(void **state)
 {
     (void)state;
@@ -260,13 +268,13 @@ static void a_look_up_takes_about_a_microsecond(void **state)
     assert_int_equal(revoked_build(&src, 1, &fd), RC_OK);
     assert_int_equal(revoked_map(fd, &r), RC_OK);
     unsigned found = 0;
-    int64_t before = clock_mono_ns();
+    int64_t before = cpu_ns();
     for (uint32_t i = 0; i < ROUNDS; i++) {
         struct revoked_id id = id_of(3, i * 7);
         found += revoked_find(r, &id, NOW) == REVOCATION_REVOKED;
     }
-    int64_t each = (clock_mono_ns() - before) / ROUNDS;
-    print_message("one look-up among %d entries: %lld ns\n", SERIALS, (long long)each);
+    int64_t each = (cpu_ns() - before) / ROUNDS;
+    print_message("one look-up among %d entries: %lld ns of CPU\n", SERIALS, (long long)each);
     assert_true(found > ROUNDS / 4 && found < ROUNDS / 2);
     assert_true(each < 20000);
     revoked_free(r);

@@ -2,9 +2,9 @@
 #include "certs/staple.h"
 
 #include <openssl/ocsp.h>
+#include <time.h>
 
 #include "certs/pointers.h"
-#include "gw/base/clock.h"
 #include "gw/base/limits.h"
 #include "tests/unit/certs/make_cert.h"
 
@@ -176,6 +176,14 @@ static void pointers_are_http_and_whole(void **state)
     }
 }
 
+/* The machine may be busy with other things. */
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static void a_new_staple_costs_what_a_signature_costs(void **state)
 {
     (void)state;
@@ -183,11 +191,11 @@ static void a_new_staple_costs_what_a_signature_costs(void **state)
     uint8_t *bytes;
     int64_t until;
     span s = make(&(struct st){.signer = &by}, &bytes);
-    int64_t before = clock_mono_ns();
+    int64_t before = cpu_ns();
     for (unsigned i = 0; i < ROUNDS; i++)
         assert_int_equal(staple_read(s, leaf.cert, inter.cert, NOW, &until), STAPLE_GOOD);
-    print_message("a staple by a delegate (two ECDSA signatures): %lld us\n",
-                  (long long)((clock_mono_ns() - before) / ROUNDS / 1000));
+    print_message("a staple by a delegate (two ECDSA signatures): %lld us of CPU\n",
+                  (long long)((cpu_ns() - before) / ROUNDS / 1000));
     OPENSSL_free(bytes);
 }
 

@@ -2,6 +2,11 @@
 #include "certs/crl.h"
 #include "certs/derin.h"
 
+#include <time.h>
+#include <unistd.h>
+
+#include "certs/revoked.h"
+
 #include "tests/unit/certs/make_crl.h"
 
 static struct made issuer, other;
@@ -207,6 +212,41 @@ static void lengths_have_one_form(void **state)
     assert_true(derin_end(&d));
 }
 
+static int64_t cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+/* ENTRIES=1000000 in the environment for larger ones. */
+static void a_large_list_takes_a_moment(void **state)
+{
+    (void)state;
+    const char *wanted = getenv("ENTRIES");
+    size_t n = wanted ? strtoul(wanted, NULL, 10) : 100000;
+    uint8_t *bytes;
+    struct crl c;
+    struct crl_want want = {.issuer = issuer.cert, .now_s = NOW};
+    span der = crl_mk(&(struct crl_mk){.by = &issuer, .n = n}, &bytes);
+    uint8_t *serials = malloc(n * CRL_SERIAL);
+    int fd = -1;
+    int64_t a = cpu_us();
+    assert_int_equal(crl_read(der, &c), RC_OK);
+    assert_int_equal(crl_verify(&c, &want), RC_OK);
+    int64_t b = cpu_us();
+    assert_int_equal(crl_serials(&c, serials), n);
+    struct revoked_source src = {.id = {1}, .next_s = c.next_s, .serials = span_of(serials, n * CRL_SERIAL)};
+    assert_int_equal(revoked_build(&src, 1, &fd), RC_OK);
+    int64_t d = cpu_us();
+    print_message("%zu entries, %zu bytes: read and verified in %lld us of CPU, sorted and sealed in %lld us\n", n,
+                  der.n, (long long)(b - a), (long long)(d - b));
+    assert_true(d - a < (int64_t)n * 20);
+    close(fd);
+    free(serials);
+    free(bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +257,7 @@ int main(void)
         cmocka_unit_test(lists_that_count_are_taken),
         cmocka_unit_test(serials_come_sorted_once_and_right_aligned),
         cmocka_unit_test(a_certificates_serial_has_the_same_form),
+        cmocka_unit_test(a_large_list_takes_a_moment),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

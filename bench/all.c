@@ -19,6 +19,7 @@ static const struct part PARTS[] = {
     {bench_conn, {"conn", "--names", "500"}, false},
     {bench_conn, {"conn", "--names", "500", "--explicit"}, true},
     {bench_keepalive, {"keepalive"}, false},
+    {bench_latency, {"latency"}, false},
     {bench_bulk, {"bulk"}, false},
     {bench_idle, {"idle"}, false},
 };

@@ -5,7 +5,7 @@
  *
  * With `hold`, connections are opened, ask once, and wait: load_wait_held() returns when all are there,
  * load_go() lets them ask again. So handshakes stay out of what is measured, and idle connections can be
- * weighed. */
+ * weighed. With `pace` too they do not ask all at once and as fast as they can, but one after the other. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -36,6 +36,7 @@ struct load_plan {
     uint64_t rate;     /* new connections per second; 0: a new one when one has ended */
     uint64_t requests; /* on each connection; with `hold`: after the go */
     bool hold;
+    uint64_t pace;    /* with `hold`: requests a second by the clock, over all held connections in turn */
     const char *path; /* "/1k" or "/large" */
     uint64_t body_len;
     uint64_t big_every; /* every so many connections ask for big_path; 0: none */

@@ -214,14 +214,14 @@ static void request_done(struct load_client *lc, struct load_conn *c)
     int64_t now = clock_mono_us();
     bool counts = !lc->plan->hold || c->released;
     bool first = c->requests == lc->plan->requests && !lc->plan->hold;
-    int64_t since = first ? c->begun_us : c->asked_us;
+    int64_t since = first ? c->begun_us : c->late_us ? c->late_us : c->asked_us;
     atomic_fetch_add(&s->requests_ok, counts ? 1 : 0);
     if (counts)
         hist_add(&s->latency_us, now > since ? (uint64_t)(now - since) : 0);
     c->state = LS_SEND;
     if (--c->requests > 0)
         return;
-    if (lc->plan->hold && !c->released) {
+    if (lc->plan->hold && (!c->released || lc->plan->pace > 0)) {
         c->state = LS_HELD;
         lc->held++;
         lc->active--;
@@ -333,9 +333,15 @@ void load_conn_ready(struct load_client *lc, struct load_conn *c)
 void load_conn_release(struct load_client *lc, struct load_conn *c)
 {
     c->released = true;
-    c->requests = lc->plan->requests;
+    c->requests = lc->plan->pace > 0 ? 1 : lc->plan->requests;
     c->state = LS_SEND;
     lc->held--;
     lc->active++;
     load_conn_ready(lc, c);
+}
+
+void load_conn_close(struct load_client *lc, struct load_conn *c)
+{
+    lc->shared->ok++;
+    close_conn(lc, c, true);
 }

@@ -17,6 +17,7 @@ struct load_conn {
     uint64_t number;   /* which connection of the run */
     int64_t begun_us;  /* scheduled start */
     int64_t asked_us;  /* start of the present request */
+    int64_t late_us;   /* paced: when it was due, if no connection was free then; else 0 */
     uint64_t requests; /* still to ask, the present one included */
     uint64_t body_left;
     bool released; /* past the go */
@@ -41,8 +42,10 @@ struct load_client {
 void load_conn_open(struct load_client *lc, struct load_conn *c, uint64_t number, int64_t begun_us);
 /* The descriptor is ready: goes on as far as it can. */
 void load_conn_ready(struct load_client *lc, struct load_conn *c);
-/* A held connection asks again. */
+/* A held connection asks again: all it has to, or (paced) once. */
 void load_conn_release(struct load_client *lc, struct load_conn *c);
+/* A held connection is needed no longer. */
+void load_conn_close(struct load_client *lc, struct load_conn *c);
 /* Counts the failure and closes. */
 void load_conn_fail(struct load_client *lc, struct load_conn *c, enum load_error why);
 

@@ -86,10 +86,58 @@ static void sweep(struct load_client *lc)
 static void wait_events(struct load_client *lc)
 {
     struct epoll_event ev[EVENTS_AT_ONCE];
-    int timeout = lc->plan->rate ? 1 : WAIT_MS;
+    int timeout = lc->plan->rate || lc->plan->pace ? 1 : WAIT_MS;
     int n = epoll_wait(lc->epoll, ev, EVENTS_AT_ONCE, timeout);
     for (int i = 0; i < n; i++)
         load_conn_ready(lc, ev[i].data.ptr);
+}
+
+static struct load_conn *held_slot(struct load_client *lc, uint64_t *hint)
+{
+    for (uint64_t tried = 0; tried < lc->n_conns; tried++) {
+        struct load_conn *c = &lc->conns[(*hint + tried) % lc->n_conns];
+        if (c->state == LS_HELD) {
+            *hint = (*hint + tried + 1) % lc->n_conns;
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* Requests by the clock, each on the next connection that is free. One that had to wait for a free connection
+ * counts from when it was due; the client's own lateness (a millisecond of sleep) is nobody's. */
+static void ask_by_the_clock(struct load_client *lc)
+{
+    const struct load_plan *p = lc->plan;
+    int64_t begun_us = clock_mono_us(), swept_us = begun_us;
+    uint64_t hint = 0;
+    bool late = false;
+    for (uint64_t asked = 0; asked < p->requests * p->connections && lc->held + lc->active > 0;) {
+        int64_t now = clock_mono_us(), due = begun_us + (int64_t)(asked * 1000000 / p->pace);
+        struct load_conn *c = due <= now ? held_slot(lc, &hint) : NULL;
+        if (c) {
+            c->late_us = late ? due : 0;
+            load_conn_release(lc, c);
+            asked++;
+        }
+        late = !c && due <= now;
+        if (!c)
+            wait_events(lc);
+        if (now - swept_us > SWEEP_MS * 1000) {
+            swept_us = now;
+            sweep(lc);
+        }
+        if (atomic_load(&lc->shared->cancel))
+            break;
+    }
+    while (lc->active > 0) {
+        wait_events(lc);
+        sweep(lc);
+    }
+    for (uint64_t i = 0; i < lc->n_conns; i++) {
+        if (lc->conns[i].state == LS_HELD)
+            load_conn_close(lc, &lc->conns[i]);
+    }
 }
 
 /* All are open (or have failed): tell the bench, and when it says go, let every one ask again. */
@@ -99,6 +147,10 @@ static void hold_and_go(struct load_client *lc)
     atomic_store(&lc->shared->held, true);
     while (!atomic_load(&lc->shared->go) && !atomic_load(&lc->shared->cancel))
         wait_events(lc);
+    if (lc->plan->pace > 0) {
+        ask_by_the_clock(lc);
+        return;
+    }
     for (uint64_t i = 0; i < lc->n_conns; i++) {
         if (lc->conns[i].state == LS_HELD)
             load_conn_release(lc, &lc->conns[i]);

@@ -7,6 +7,7 @@
 #include "signatures/catkey.h"
 
 enum { WORDS = IMG_CATEGORIES / 64 };
+_Static_assert((int)WORDS == (int)FACTS_CAT_WORDS && (int)CATFMT_LISTS / 64 <= 16, "words are the same");
 
 /* Categories as bits, as cat_hits are. */
 struct cats {
@@ -31,13 +32,20 @@ static void add_list(const struct image *m, struct cats *c, uint16_t list)
         cats_add(c, m->NUMBERS[m->LISTCATS[list].at + i], false);
 }
 
-static void add_lists(const struct image *m, struct cats *c, const struct cat_hits *hits)
+/* Lists in `used` words of `in` without those of `out`. */
+static void add_these(const struct image *m, struct cats *c, unsigned used, const uint64_t *in,
+                      const struct cat_hits *out)
 {
-    for (unsigned used = hits->used; used; used &= used - 1) {
+    for (; used; used &= used - 1) {
         unsigned w = (unsigned)__builtin_ctz(used);
-        for (uint64_t left = hits->in[w] & ~hits->out[w]; left; left &= left - 1)
+        for (uint64_t left = in[w] & ~(out->used >> w & 1 ? out->out[w] : 0); left; left &= left - 1)
             add_list(m, c, (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(left)));
     }
+}
+
+static void add_lists(const struct image *m, struct cats *c, const struct cat_hits *hits)
+{
+    add_these(m, c, hits->used, hits->in, hits);
 }
 
 /* ---- names that stand in the policy itself ---- */
@@ -117,15 +125,31 @@ static void add_expression(void *arg, const struct catexpr_item *item, span text
     cat_hits_add(arg, item->list, false);
 }
 
+/* What the path could add, without what is there and what the policy takes out by name. */
+static __attribute__((noinline)) void write_may(const struct snapshot *s, const struct cat_hits *hits,
+                                                const struct cats *c, struct facts *f)
+{
+    struct cats may;
+    may.used = 0;
+    add_these(&s->img, &may, hits->may_used, hits->may, hits);
+    if (s->exprs)
+        add_these(&s->img, &may, UINT16_MAX, s->expr_lists, hits);
+    for (unsigned used = may.used; used; used &= used - 1) {
+        unsigned w = (unsigned)__builtin_ctz(used);
+        uint64_t left = may.in[w] & ~(c->used >> w & 1 ? c->in[w] | c->out[w] : 0);
+        f->may[w] = left;
+        f->may_used |= (uint16_t)(left ? 1u << w : 0);
+    }
+}
+
 void snapshot_categories(const struct snapshot *s, struct facts *f)
 {
     struct cat_query q = query_of(f);
     struct cat_hits hits; /* only what is used of it is ever set */
-    hits.used = 0;
-    hits.urls = false;
+    hits.used = hits.may_used = 0;
     struct cats cats;
     f->n_cats = 0;
-    f->cats_open = false;
+    f->may_used = 0;
     if (!s->part[PART_LISTS])
         return;
     cats.used = 0;
@@ -134,9 +158,22 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
         each_expression(s, f, add_expression, &hits);
     if (any || s->exprs)
         add_lists(&s->img, &cats, &hits);
-    f->cats_open = hits.urls || (s->exprs && !q.path);
     each_named(&s->img, f, add_named, &cats);
     write_cats(&cats, f);
+    if (!q.path && (hits.may_used || s->exprs))
+        write_may(s, &hits, &cats, f);
+}
+
+void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS])
+{
+    uint64_t lists[CATFMT_LISTS / 64];
+    struct cat_hits none = {0};
+    struct cats cats = {0};
+    memcpy(lists, s->expr_lists, sizeof lists);
+    catdb_url_lists(&s->lists, lists);
+    add_these(&s->img, &cats, UINT16_MAX, lists, &none);
+    for (unsigned w = 0; w < WORDS; w++)
+        out[w] = cats.used >> w & 1 ? cats.in[w] : 0;
 }
 
 /* ---- entries ---- */

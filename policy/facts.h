@@ -39,6 +39,7 @@ typedef uint32_t defect_set;
 
 enum {
     FACTS_MAX_CATS = 64,
+    FACTS_CAT_WORDS = 16, /* 64 categories a word: all that a policy can have */
     FACTS_MAX_ATTRS = 32,
     FACTS_MAX_PATTERNS = 16,
     FACTS_MAX_CLICKED = 4,
@@ -106,8 +107,19 @@ struct facts {
     uint16_t groups[FACTS_MAX_GROUPS];
     uint16_t n_groups;
     uint32_t granted; /* with `regroup`: the grant that lifted it then, 0: none. Of grants for users, whom a
-                         pseudonym does not name, this one alone counts */
-    bool cats_open;   /* a list has URLs of this host: the path, which is not known, may add categories */
+                         pseudonym does not name, this one alone counts; GRANTED_ANY: as if each were his */
+
+    /* Categories that the path, which is not known, may add to `cats`: a bit each, in those words whose bit
+     * in `may_used` is set; from snapshot_categories() too. Rules that hang on them are open as long as a
+     * request is to come; where none will, they are as if they were not there. */
+    uint16_t may_used;
+    uint64_t may[FACTS_CAT_WORDS];
 };
+
+static inline bool facts_may(const struct facts *f, unsigned category)
+{
+    unsigned w = category / 64;
+    return w < FACTS_CAT_WORDS && f->may_used >> w & 1 && f->may[w] >> (category % 64) & 1;
+}
 
 #endif

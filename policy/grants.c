@@ -309,7 +309,8 @@ static bool was_granted(const struct grants *g, const struct grants_query *q, co
             struct grant at = grants_at(g, k);
             if (at.kind != key.kind || !span_eq(at.target, key.target) || at.scope != GRANT_FOR_USER)
                 break;
-            if (at.id == q->granted && at.since_s <= q->time_s && q->time_s < at.until_s) {
+            if ((at.id == q->granted || q->granted == GRANTED_ANY) && at.since_s <= q->time_s &&
+                q->time_s < at.until_s) {
                 *out = at;
                 return true;
             }

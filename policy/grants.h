@@ -56,10 +56,12 @@ struct grant grants_at(const struct grants *g, uint32_t i);
 bool grants_by_id(const struct grants *g, uint32_t id, struct grant *out);
 
 enum { GRANTS_GROUPS = 64, GRANTS_CATS = 64 };
+#define GRANTED_ANY UINT32_MAX
 /* Who asks for what, and when. */
 struct grants_query {
     span user, address, zone; /* empty: nobody, none */
-    uint32_t granted;         /* in place of a user: the number of a grant for one that counts; 0: none */
+    uint32_t granted;         /* in place of a user: the number of a grant for one that counts; 0: none;
+                                 GRANTED_ANY: each does */
     span group[GRANTS_GROUPS];
     size_t n_groups;
     span name; /* or the address as text */

@@ -21,6 +21,25 @@ static void put_groups(const struct snapshot *s, const uint32_t *groups, size_t 
     }
 }
 
+/* Whether a grant of a category counts that the path may add; `q` is who asks. */
+static bool granted_may(const struct snapshot *s, const struct facts *f, struct grants_query *q,
+                        struct grant *out)
+{
+    q->name = SPAN_NONE;
+    q->path_known = true;
+    q->n_cats = 0;
+    for (uint32_t c = 0; c < s->img.n_CATS; c++) {
+        if (facts_may(f, c))
+            q->cat[q->n_cats++] = snapshot_category_name(s, (uint16_t)c);
+        if (q->n_cats == 0 || (q->n_cats < GRANTS_CATS && c + 1 < s->img.n_CATS))
+            continue;
+        if (grants_find(&s->grants, q, out) == GRANTS_YES)
+            return true;
+        q->n_cats = 0;
+    }
+    return false;
+}
+
 enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f, const uint32_t *groups,
                                  size_t n_groups, struct grant *out)
 {
@@ -40,7 +59,10 @@ enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f
     put_groups(s, groups, n_groups, &q);
     for (unsigned i = 0; i < f->n_cats && q.n_cats < GRANTS_CATS; i++)
         q.cat[q.n_cats++] = snapshot_category_name(s, f->cats[i]);
-    return grants_find(&s->grants, &q, out);
+    enum grants_word word = grants_find(&s->grants, &q, out);
+    if (word == GRANTS_NO && f->may_used && !q.path_known && granted_may(s, f, &q, out))
+        return GRANTS_OPEN;
+    return word;
 }
 
 /* ---- what a new grant is looked at for ---- */

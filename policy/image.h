@@ -37,7 +37,8 @@ struct snapshot {
     struct image img;
     struct catdb lists;
     struct cattext list_text;
-    struct catexpr *exprs; /* NULL: the lists have none */
+    struct catexpr *exprs;                  /* NULL: the lists have none */
+    uint64_t expr_lists[CATFMT_LISTS / 64]; /* lists that have some */
     struct grants grants;
     struct settings settings;
     struct set_zone *zones;

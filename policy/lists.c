@@ -312,17 +312,46 @@ static void say_entry(struct job *j, const struct cattext *t, const struct catte
 }
 
 /* Entries that are held back; so many, the rest is told by the number. */
-static enum rc say_held(struct job *j, span text)
+static void say_held(struct job *j, const struct cattext *t)
+{
+    struct cattext_entry e;
+    for (uint64_t i = 0; i < HELD_SAID && cattext_held(t, i, &e); i++)
+        say_entry(j, t, &e);
+    if (t->head.n_held > HELD_SAID)
+        diag_warn(j->d, j->sorted[0]->by->w.pos, "`perronctl lists held` shows all of them",
+                  "%llu more entries are held back", (unsigned long long)(t->head.n_held - HELD_SAID));
+}
+
+/* A category that names lists, and to which none of them adds anything. */
+static void say_empty(struct job *j, const struct cattext *t, const struct category_decl *c)
+{
+    uint64_t live = 0, held = 0, lists = 0;
+    for (const struct category_source *s = c->sources; s; s = s->next) {
+        if (s->kind == CAT_DOMAIN) {
+            live += !s->except;
+            continue;
+        }
+        lists++;
+        live += t->lists[s->list].n_live;
+        held += t->lists[s->list].n_held;
+    }
+    if (lists && !live)
+        diag_warn(j->d, c->name.pos,
+                  held ? "`perronctl lists held` shows what is held back"
+                       : "nothing is in it, so nothing matches by it",
+                  "this category is empty: its lists hold nothing that %s",
+                  held ? "is let in" : "is an entry");
+}
+
+/* What only shows when everything was read. */
+static enum rc say_whole(struct job *j, span text)
 {
     struct cattext t;
-    struct cattext_entry e;
     if (cattext_open(text, &t) != RC_OK)
         return RC_BUG;
-    for (uint64_t i = 0; i < HELD_SAID && cattext_held(&t, i, &e); i++)
-        say_entry(j, &t, &e);
-    if (t.head.n_held > HELD_SAID)
-        diag_warn(j->d, j->sorted[0]->by->w.pos, "`perronctl lists held` shows all of them",
-                  "%llu more entries are held back", (unsigned long long)(t.head.n_held - HELD_SAID));
+    say_held(j, &t);
+    for (const struct category_decl *c = j->d->tree->categories.first; c; c = c->next)
+        say_empty(j, &t, c);
     return RC_OK;
 }
 
@@ -367,7 +396,7 @@ static enum rc make(struct job *j, int *hot, int *text)
         rc = RC_CONFIG;
     }
     if (rc == RC_OK)
-        rc = say_held(j, buf_span(&t));
+        rc = say_whole(j, buf_span(&t));
     if (rc == RC_OK)
         rc = part_seal_table("perron-lists", buf_span(&h), hot);
     if (rc == RC_OK)

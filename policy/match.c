@@ -1,6 +1,9 @@
 /* The bit sets of a table; see match.h. Per dimension one set of the rules that can still match, used in
  * place where dense sets alone were met and joined on the stack otherwise. Time is asked about last, rule by
- * rule: one that it alone keeps out is seen, as a verdict says until when it holds. */
+ * rule: one that it alone keeps out is seen, as a verdict says until when it holds.
+ *
+ * Categories that the path may add make their dimensions half known: its set is then of the rules that may
+ * match, and a second one of those that do whatever the path is; a rule in the first alone is open. */
 #include "policy/match.h"
 
 #if defined(__x86_64__)
@@ -9,7 +12,7 @@
 
 #include "policy/words.h"
 
-enum { MOST_WORDS = LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS };
+enum { MOST_WORDS = LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS, MOST_HALF = 2 /* CATEGORY, CATEGORY2 */ };
 
 /* Four words of a bit set: one register where the processor has AVX2, else two. A block is two of them, kept
  * in registers while the dimensions are ANDed. */
@@ -126,6 +129,70 @@ static void join_few(const struct image *m, const struct others *o, uint32_t n_w
         remove_set(m, o->except[i], own, n_words);
 }
 
+/* ---- categories that the path may add ---- */
+
+/* Calls fn for the token of every category that may be added, and for that of "in none" where this may cease
+ * to be so. */
+static void each_may(const struct query *q, const struct img_dim *dim,
+                     void (*fn)(void *arg, const struct img_token *t), void *arg)
+{
+    const struct image *m = q->a->m;
+    const struct facts *f = q->a->f;
+    for (unsigned used = f->may_used; used; used &= used - 1) {
+        unsigned w = (unsigned)__builtin_ctz(used);
+        for (uint64_t left = f->may[w]; left; left &= left - 1) {
+            uint32_t c = w * 64 + (unsigned)__builtin_ctzll(left);
+            if (c < m->n_CATS && c < dim->tokens.n)
+                fn(arg, &m->TOKENS[dim->tokens.at + c]);
+        }
+    }
+    if (f->n_cats == 0 && m->n_CATS < dim->tokens.n)
+        fn(arg, &m->TOKENS[dim->tokens.at + m->n_CATS]);
+}
+
+struct halving {
+    const struct image *m;
+    uint32_t n_words;
+    uint64_t *may, *sure;
+};
+
+static void half_accept(void *arg, const struct img_token *t)
+{
+    const struct halving *h = arg;
+    add_set(h->m, t->accept, h->may, h->n_words);
+}
+
+static void half_except(void *arg, const struct img_token *t)
+{
+    const struct halving *h = arg;
+    remove_set(h->m, t->except, h->sure, h->n_words);
+}
+
+/* Rules that may match and those that do for certain, in a large table. */
+static void join_half(const struct query *q, const struct img_dim *dim, uint64_t *may, uint64_t *sure)
+{
+    static const struct tokens nothing;
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    const struct tokens *k = q->a->f->n_cats ? tokens_of(q->a, DIM_CATEGORY) : &nothing;
+    struct halving h = {m, t->n_words, may, sure};
+    join(m, t, dim, k, sure);
+    memcpy(may, sure, t->n_words * sizeof *may);
+    each_may(q, dim, half_accept, &h);
+    for (uint32_t i = 0; i < k->n_own; i++) { /* what is excepted for certain stays out */
+        if (k->own[i] < dim->tokens.n)
+            remove_set(m, m->TOKENS[dim->tokens.at + k->own[i]].except, may, t->n_words);
+    }
+    each_may(q, dim, half_except, &h);
+}
+
+static void half_bits(void *arg, const struct img_token *t)
+{
+    uint64_t *bits = arg;
+    bits[0] |= t->accept_bits;
+    bits[1] |= t->except_bits;
+}
+
 __attribute__((noinline)) static void prepare(const struct query *q, enum dim d, uint64_t *own,
                                               struct dim_sets *s)
 {
@@ -173,8 +240,27 @@ struct sets {
     unsigned n_asked, n_prepared;
     enum dim open[DIM_N]; /* dimensions whose facts are missing and may come */
     unsigned n_open;
-    uint64_t *own; /* room for DIM_N sets */
+    bool half; /* dimensions of categories are half known */
+    unsigned n_half;
+    const uint64_t *sure[MOST_HALF]; /* rules that match in them for certain */
+    uint64_t *own;                   /* room for DIM_N + MOST_HALF sets */
 };
+
+static bool is_half(const struct sets *s, enum dim d)
+{
+    return s->half && tokens_dim(d) == DIM_CATEGORY;
+}
+
+/* A dimension that is half known. */
+static void prepare_half(const struct query *q, struct sets *s, enum dim d, uint64_t *own,
+                         struct dim_sets *out)
+{
+    const struct img_table *t = &q->a->m->TABLES[q->table];
+    uint64_t *sure = s->own + (size_t)(DIM_N + s->n_half) * t->n_words;
+    join_half(q, &t->dim[d], own, sure);
+    s->sure[s->n_half++] = sure;
+    *out = (struct dim_sets){.base = own};
+}
 
 /* What a walk over the matching rules does with each; true: stop. */
 struct visitor {
@@ -190,7 +276,7 @@ static void step_trail(struct verdict *out, uint32_t rule, uint8_t match, uint64
     out->trail[at] = (struct trail_step){rule, match, waits};
 }
 
-/* Facts that this rule waits for: 0 when it asks about none of the open dimensions. */
+/* Facts that this rule waits for: 0 when it matches for certain. */
 static uint64_t waits_of(const struct query *q, const struct sets *s, uint32_t rule)
 {
     const struct image *m = q->a->m;
@@ -200,13 +286,17 @@ static uint64_t waits_of(const struct query *q, const struct sets *s, uint32_t r
         if (!(free_bits[rule / 64] >> (rule % 64) & 1))
             waits |= dim_needs(s->open[i]) & ~q->a->f->known;
     }
+    for (unsigned i = 0; i < s->n_half; i++) {
+        if (!(s->sure[i][rule / 64] >> (rule % 64) & 1))
+            waits |= FACT_BIT(PATH);
+    }
     return waits;
 }
 
 static bool visit(const struct query *q, const struct sets *s, uint32_t rule, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    uint64_t waits = s->n_open ? waits_of(q, s, rule) : 0;
+    uint64_t waits = s->n_open + s->n_half ? waits_of(q, s, rule) : 0;
     if (v->fn)
         return !waits && v->fn(v->arg, rule);
     if (v->out)
@@ -281,6 +371,22 @@ static uint64_t small_dim(const struct query *q, enum dim d)
     return accept & ~except;
 }
 
+/* The same where the dimension is half known; `sure`: those that match for certain. */
+static uint64_t small_half(const struct query *q, enum dim d, uint64_t *sure)
+{
+    const struct image *m = q->a->m;
+    const struct img_dim *dim = &m->TABLES[q->table].dim[d];
+    uint64_t certain[2] = {m->BITS[dim->dont_care], 0}, possible[2] = {0, 0};
+    const struct tokens *k = tokens_of(q->a, d);
+    for (uint32_t i = 0; q->a->f->n_cats && i < k->n_own; i++) {
+        if (k->own[i] < dim->tokens.n)
+            half_bits(certain, &m->TOKENS[dim->tokens.at + k->own[i]]);
+    }
+    each_may(q, dim, half_bits, possible);
+    *sure = certain[0] & ~certain[1] & ~possible[1];
+    return (certain[0] | possible[0]) & ~certain[1];
+}
+
 /* Goes through the rules of one word that only time may keep out; true when a visitor stops. */
 static bool try_word(const struct query *q, const struct sets *s, uint32_t word, uint64_t bits,
                      struct visitor *v)
@@ -319,7 +425,11 @@ INLINE uint32_t next_block(const struct query *q, struct sets *s, uint32_t word,
                 any = a | b;
                 if (empty(&any))
                     break;
-                prepare(q, s->asked[i], s->own + (size_t)i * n_words, &s->dim[i]);
+                uint64_t *own = s->own + (size_t)i * n_words;
+                if (is_half(s, s->asked[i]))
+                    prepare_half(q, s, s->asked[i], own, &s->dim[i]);
+                else
+                    prepare(q, s->asked[i], own, &s->dim[i]);
                 s->n_prepared++;
             }
             and_block(&s->dim[i], word, &a, &b);
@@ -376,7 +486,8 @@ static bool try_block(const struct query *q, struct sets *s, uint32_t word, cons
 /* A large table, block by block. */
 static void walk_blocks(const struct query *q, struct sets *s, struct visitor *v)
 {
-    uint64_t own[DIM_N * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
+    uint64_t
+        own[(DIM_N + MOST_HALF) * MOST_WORDS]; /* packed: what is used of it stays in the nearest cache */
     uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
     struct stripe left;
     s->own = own;
@@ -393,8 +504,16 @@ static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
     uint64_t bits = m->BITS[q->forbids ? t->forbids : t->all] & ~UINT64_C(0) << q->from % 64;
-    for (unsigned i = 0; bits && i < s->n_asked; i++)
-        bits &= small_dim(q, s->asked[i]);
+    uint64_t sure[MOST_HALF];
+    for (unsigned i = 0; bits && i < s->n_asked; i++) {
+        if (!is_half(s, s->asked[i])) {
+            bits &= small_dim(q, s->asked[i]);
+            continue;
+        }
+        bits &= small_half(q, s->asked[i], &sure[s->n_half]);
+        s->sure[s->n_half] = &sure[s->n_half];
+        s->n_half++;
+    }
     if (bits)
         (void)try_word(q, s, 0, bits, v);
 }
@@ -403,13 +522,15 @@ static void walk(const struct query *q, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
     struct sets s; /* its arrays need no zeros, and clearing them would be felt */
-    s.n_asked = s.n_prepared = s.n_open = 0;
+    const struct facts *f = q->a->f;
+    s.n_asked = s.n_prepared = s.n_open = s.n_half = 0;
+    s.half = f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
     for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
         enum dim d = (enum dim)__builtin_ctz(asked);
-        uint64_t missing = dim_needs(d) & ~q->a->f->known;
+        uint64_t missing = dim_needs(d) & ~f->known;
         if (d == DIM_SCHEDULE) /* asked of the rules that are left */
             continue;
-        if (missing & (q->hope | q->a->f->lost))
+        if (missing & (q->hope | f->lost))
             s.open[s.n_open++] = d;
         else
             s.asked[s.n_asked++] = d;

@@ -27,6 +27,7 @@ struct search {
     struct solver s;
     uint32_t number;
     uint32_t *choice;
+    bool early;     /* looked for: that it blocks before the request is seen */
     uint64_t total; /* budget of all rules that is left */
     struct arena mem;
     struct goal *base; /* the rule itself and what its table asks for */
@@ -48,9 +49,9 @@ static const struct formula *make_gate(struct model *m, const struct walked *w)
     struct img_run run = m->snap->img.TABLES[w->table].rules;
     uint32_t end = w->rule == RULE_NONE ? run.at + run.n : w->rule, n = 0;
     const struct formula **part = calloc(run.n + 1, sizeof(*part)), *out = NULL;
-    bool may = !w->closed;
+    enum view may = w->closed ? VIEW_FINAL : VIEW_MAY, stops = w->closed ? VIEW_FINAL : VIEW_SURE;
     if (part && w->rule != RULE_NONE)
-        part[n++] = formula_not(&m->mem, rule_formula(m, w->rule, false));
+        part[n++] = formula_not(&m->mem, rule_formula(m, w->rule, stops));
     bool forbid = w->rule != RULE_NONE && m->rules[w->rule]->verb == VERB_FORBID;
     for (uint32_t i = run.at; part && i < end; i++) {
         if (lets_on(m, w->table, i) && !(forbid && m->rules[i]->delegate))
@@ -114,13 +115,14 @@ static bool set_base(struct search *x, bool ca, bool time)
     x->base = NULL;
     if (r->block != BLOCK_FIREWALL)
         ok = add_in(x, V_PORT, class_ports(m, 6, 0, UINT16_MAX));
-    if (table == TABLE_TLS && r->verb == VERB_EXEMPT)
+    if ((table == TABLE_TLS || table == TABLE_CERT) && r->verb == VERB_EXEMPT)
         ok = ok && add_in(x, V_SEEN, iset_range(&m->mem, 0, 1));
     else if (table != TABLE_TLS && table != TABLE_CERT && !(table == TABLE_WEB && m->exempts))
         ok = ok && add_in(x, V_SEEN, iset_range(&m->mem, 1, 2));
     if (ca && needs_ca(m, x->number))
         ok = ok && outside_ca_none(x);
-    return ok && add_base(x, time ? rule_formula(m, x->number, false) : rule_timeless(m, x->number));
+    enum view view = x->early ? VIEW_SURE : VIEW_FINAL;
+    return ok && add_base(x, time ? rule_formula(m, x->number, view) : rule_timeless(m, x->number));
 }
 
 /* The goals of the rule and of what was learnt; NULL without memory. */
@@ -159,7 +161,9 @@ static void choose(struct search *x)
 static const struct formula *excluded(struct search *x, const struct walked *w, bool *want)
 {
     *want = w->how == WALK_GATE;
-    return w->how == WALK_GATE ? gate_formula(x->m, w) : rule_formula(x->m, w->rule, w->how == WALK_OPEN);
+    if (w->how == WALK_GATE)
+        return gate_formula(x->m, w);
+    return rule_formula(x->m, w->rule, w->how == WALK_OPEN ? VIEW_MAY : x->early ? VIEW_SURE : VIEW_FINAL);
 }
 
 /* False when it was excluded before: then the model and decide() do not see the same. */
@@ -194,6 +198,7 @@ static enum sat search(struct search *x, bool early, const struct set_part *mod)
         if (one != SAT_YES)
             return one;
         choose(x);
+        x->m->choice = x->choice;
         if (!walk_facts(x->m, x->choice, &x->facts))
             return SAT_UNSETTLED;
         struct walked w = walk_rule(x->m, x->number, early, mod, &x->facts);
@@ -269,11 +274,13 @@ static void forget(struct search *x)
 static enum sat try_way(struct search *x, bool early, const struct set_part *mod, struct reach_of *of)
 {
     forget(x);
+    x->early = early;
     if (!set_base(x, true, true))
         return SAT_UNSETTLED;
     enum sat out = search(x, early, mod);
     if (out == SAT_NO)
         explain(x, of);
+    x->early = false;
     return out;
 }
 
@@ -314,7 +321,7 @@ static uint32_t first_before(struct search *x)
     for (uint32_t i = 0; i < m->n_vars; i++)
         x->s.dom[i] = iset_range(&x->mem, x->choice[i], x->choice[i] + 1);
     for (uint32_t i = first; i < x->number; i++) {
-        const struct formula *f = rule_formula(m, i, false);
+        const struct formula *f = rule_formula(m, i, VIEW_FINAL);
         if (m->rules[i]->event == m->rules[x->number]->event && f && solve_eval(&x->s, f) == T_TRUE)
             return i;
     }
@@ -375,6 +382,7 @@ static void keep_rule(void *arg, uint32_t number, struct rule *r)
 
 struct telling {
     struct search *x;
+    const struct rule *only; /* NULL: all */
     void (*each)(void *arg, const struct rule *r, const struct reach_of *of);
     void *arg;
 };
@@ -383,6 +391,8 @@ static void tell_rule(void *arg, uint32_t number, struct rule *r)
 {
     struct telling *t = arg;
     struct reach_of of;
+    if (t->only && t->only != r)
+        return;
     t->x->number = number;
     one_rule(t->x, &of);
     t->each(t->arg, r, &of);
@@ -392,14 +402,17 @@ static bool make_tables(struct model *m)
 {
     uint32_t n = m->n_rules = snapshot_n_rules(m->snap);
     m->rules = arena_alloc(&m->mem, (n + 1) * sizeof(*m->rules));
-    m->formula = arena_alloc(&m->mem, (n + 1) * sizeof(*m->formula));
-    m->may = arena_alloc(&m->mem, (n + 1) * sizeof(*m->may));
+    bool ok = true;
+    for (unsigned v = 0; v < VIEWS; v++) {
+        m->formula[v] = arena_alloc(&m->mem, (n + 1) * sizeof(*m->formula[v]));
+        ok = ok && m->formula[v];
+    }
     m->of_group = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->of_group));
     m->gate[0] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[0]));
     m->gate[1] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[1]));
     for (const struct zone_decl *z = m->t->zones.first; z; z = z->next)
         m->exempts = m->exempts || z->ca_none;
-    return m->of_group && m->rules && m->formula && m->may && m->gate[0] && m->gate[1];
+    return ok && m->of_group && m->rules && m->gate[0] && m->gate[1];
 }
 
 static bool start(struct search *x, const struct tree *t, const struct snapshot *snap, int64_t now,
@@ -421,17 +434,17 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     return x->s.dom && x->choice;
 }
 
-bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
-               void (*each)(void *arg, const struct rule *r, const struct reach_of *of), void *arg)
+static bool run(const struct tree *t, const struct snapshot *snap, int64_t now, struct telling *telling)
 {
     struct model *m = calloc(1, sizeof *m);
     struct search *x = calloc(1, sizeof *x);
     bool ok = m && x, complete = false;
     if (ok) {
         x->m = m;
+        telling->x = x;
         ok = start(x, t, snap, now, &complete);
         if (ok && complete && !has_empty(x))
-            number_rules(t, snap, tell_rule, &(struct telling){x, each, arg});
+            number_rules(t, snap, tell_rule, telling);
         free(m->times);
         arena_fini(&m->mem);
         arena_fini(&x->mem);
@@ -439,4 +452,25 @@ bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
     free(m);
     free(x);
     return ok;
+}
+
+bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
+               void (*each)(void *arg, const struct rule *r, const struct reach_of *of), void *arg)
+{
+    return run(t, snap, now, &(struct telling){.each = each, .arg = arg});
+}
+
+static void take_one(void *arg, const struct rule *r, const struct reach_of *of)
+{
+    struct reach_of *out = arg;
+    (void)r;
+    *out = *of;
+    out->facts = NULL;
+}
+
+bool reach_one(const struct tree *t, const struct snapshot *snap, int64_t now, const struct rule *r,
+               struct reach_of *out)
+{
+    *out = (struct reach_of){.how = REACH_UNSETTLED};
+    return run(t, snap, now, &(struct telling){.only = r, .each = take_one, .arg = out});
 }

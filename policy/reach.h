@@ -34,6 +34,9 @@ struct reach_of {
  * call. `now`: the moment from which on examples are looked for. False without memory. */
 bool reach_all(const struct tree *t, const struct snapshot *snap, int64_t now,
                void (*each)(void *arg, const struct rule *r, const struct reach_of *of), void *arg) MUST_USE;
+/* The same of one rule; the facts of an example are not given. */
+bool reach_one(const struct tree *t, const struct snapshot *snap, int64_t now, const struct rule *r,
+               struct reach_of *out) MUST_USE;
 /* An example in one line: "from 10.0.0.1 (lan) to a.test tcp 443 at 2026-11-28 16:00 UTC". */
 enum rc reach_example(const struct snapshot *snap, const struct facts *f, struct buf *b) MUST_USE;
 

@@ -482,11 +482,13 @@ static bool make_domains(struct model *m)
     m->first_attr = m->first_pattern + m->patterns.n;
     m->n_vars = m->first_attr + m->attrs.n;
     m->dom = arena_alloc(&m->mem, m->n_vars * sizeof *m->dom);
-    const struct iset *both = iset_range(&m->mem, 0, 2);
-    if (!m->dom || !both)
+    const struct iset *both = iset_range(&m->mem, 0, 2), *four = iset_range(&m->mem, 0, C_N);
+    snapshot_url_categories(m->snap, m->url_cats);
+    if (!m->dom || !both || !four)
         return false;
     for (uint32_t i = 0; i < m->n_vars; i++) {
-        m->dom[i] = i < V_FIXED ? iset_range(&m->mem, 0, m->n_classes[i]) : both;
+        bool urls = i >= m->first_cat && i < m->first_pattern && class_has_urls(m, i - m->first_cat);
+        m->dom[i] = i < V_FIXED ? iset_range(&m->mem, 0, m->n_classes[i]) : urls ? four : both;
         if (!m->dom[i])
             return false;
     }

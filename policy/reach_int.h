@@ -9,7 +9,8 @@
 #include "policy/solve.h"
 
 /* Variables. Each ranges over classes: values between which no rule makes a difference. Behind these follow
- * those with two classes, no and yes: categories, attribute groups, leak patterns. */
+ * those with two classes, no and yes: attribute groups, leak patterns, and categories; of which those that a
+ * path can add have two more. */
 enum {
     V_SRC,      /* client address (and VPN): pieces of the address space */
     V_USER,     /* unidentified, unknown, then each user; for each age of an identity */
@@ -27,6 +28,23 @@ enum {
     V_APP,      /* not known, another one, then each */
     V_DEFECT,   /* of a certificate */
     V_FIXED
+};
+
+/* Classes of a category. */
+enum {
+    C_NO,
+    C_YES,   /* by the name */
+    C_PATH,  /* by this path: known when the request is seen */
+    C_OTHER, /* not, but by other paths of the name: before the request is seen that is the same */
+    C_N
+};
+
+/* From where a rule is looked at. What is not known counts as no match but in VIEW_MAY. */
+enum view {
+    VIEW_FINAL, /* when all is known that will be */
+    VIEW_MAY,   /* before the request is seen: matches, or is open */
+    VIEW_SURE,  /* before the request is seen: matches whatever it will be */
+    VIEWS
 };
 
 /* A client or destination address: which piece of the address space. */
@@ -75,12 +93,13 @@ struct model {
     const struct iset **of_schedule; /* by number; made when asked for */
     const struct rule **rules;       /* by number */
     uint32_t n_rules;
-    const struct formula **formula; /* by number; made when first asked for */
-    const struct formula **may;     /* the same in the other view */
+    const struct formula **formula[VIEWS]; /* by number; made when first asked for */
+    uint64_t url_cats[FACTS_CAT_WORDS];    /* categories that a path can add */
+    const uint32_t *choice;                /* that is being walked */
     const struct formula **gate[2]; /* by number of the rule that stops, then by table; made when asked for */
     uint32_t gate_parts;            /* of all of those together */
     const struct formula **of_group; /* by number; made when asked for */
-    const struct formula *unidentified, *no_category;
+    const struct formula *unidentified, *no_category[VIEWS + 1];
     bool exempts; /* some flow may pass without being decrypted */
 };
 
@@ -97,15 +116,19 @@ const struct iset *class_user(struct model *m, uint32_t user, uint32_t stale_s);
 const struct iset *class_nobody(struct model *m);
 const struct iset *class_fresh(struct model *m, uint32_t stale_s);
 
+static inline bool class_has_urls(const struct model *m, uint32_t category)
+{
+    return m->url_cats[category / 64] >> (category % 64) & 1;
+}
+
 /* ---- reach_time.c ---- */
 bool model_times(struct model *m, int64_t now, bool *complete) MUST_USE;
 const struct iset *class_schedule(struct model *m, uint32_t schedule);
 const struct iset *class_between(struct model *m, int64_t since, int64_t until);
 
 /* ---- reach_rule.c ---- */
-/* Formula of a rule: what must hold for it to match for certain, what is not known counting as no match; or
- * (`may`) for it to match or be open before the request is seen. */
-const struct formula *rule_formula(struct model *m, uint32_t number, bool may);
+/* Formula of a rule: what must hold for it to match in that view. */
+const struct formula *rule_formula(struct model *m, uint32_t number, enum view view);
 /* The same, whatever the time. */
 const struct formula *rule_timeless(struct model *m, uint32_t number);
 const struct formula *formula_in(struct model *m, uint32_t var, const struct iset *set);

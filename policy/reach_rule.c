@@ -221,24 +221,59 @@ static const struct formula *people(struct model *m, const struct cond *c)
     return list(&p, false);
 }
 
-static const struct formula *in_category(struct model *m, uint32_t category, unsigned no_or_yes)
+/* A category in one view, or by its name alone; NO_PATHS: of tables that see no request. */
+enum { NO_PATHS = VIEWS };
+
+static const struct formula *category_is(struct model *m, uint32_t category, uint32_t lo, uint32_t hi)
 {
-    return formula_in(m, m->first_cat + category, both(m, no_or_yes));
+    return formula_in(m, m->first_cat + category, iset_range(&m->mem, lo, hi));
 }
 
-static const struct formula *in_none(struct model *m)
+/* `is`, or "by this path" when that is seen. */
+static const struct formula *or_by_path(struct model *m, uint32_t category, const struct formula *is)
+{
+    const struct formula *path[] = {category_is(m, category, C_PATH, C_PATH + 1),
+                                    formula_in(m, V_SEEN, both(m, 1))};
+    const struct formula *two[] = {is, formula_list(&m->mem, true, path, 2)};
+    return formula_list(&m->mem, false, two, 2);
+}
+
+static const struct formula *in_category(struct model *m, uint32_t category, unsigned view)
+{
+    if (view == VIEW_MAY)
+        return category_is(m, category, C_YES, C_N);
+    const struct formula *yes = category_is(m, category, C_YES, C_YES + 1);
+    return view == VIEW_FINAL && class_has_urls(m, category) ? or_by_path(m, category, yes) : yes;
+}
+
+static const struct formula *not_in_category(struct model *m, uint32_t category, unsigned view)
+{
+    if (view == VIEW_SURE)
+        return category_is(m, category, C_NO, C_NO + 1);
+    const struct formula *yes = category_is(m, category, C_YES, C_YES + 1);
+    return formula_not(&m->mem, view == VIEW_FINAL ? in_category(m, category, view) : yes);
+}
+
+static const struct formula *in_none(struct model *m, unsigned view)
 {
     struct parts p = {.m = m};
-    for (uint32_t i = 0; i < m->t->categories.n && !m->no_category; i++)
-        add(&p, in_category(m, i, 0));
-    return m->no_category ? m->no_category : (m->no_category = list(&p, true));
+    for (uint32_t i = 0; i < m->t->categories.n && !m->no_category[view]; i++)
+        add(&p, not_in_category(m, i, view));
+    return m->no_category[view] ? m->no_category[view] : (m->no_category[view] = list(&p, true));
 }
 
-static const struct formula *categories(struct model *m, const struct cond *c)
+/* What must not hold for a condition with `except` is looked at from the other side. */
+static unsigned turned(unsigned view)
+{
+    return view == VIEW_MAY ? VIEW_SURE : view == VIEW_SURE ? VIEW_MAY : view;
+}
+
+static const struct formula *categories(struct model *m, const struct cond *c, unsigned view)
 {
     struct parts p = {.m = m};
     for (const struct value *v = c->vals; v; v = v->next)
-        add(&p, v->kind == VALUE_NONE ? in_none(m) : in_category(m, v->id, 1));
+        add(&p, v->kind == VALUE_NONE ? in_none(m, c->except ? turned(view) : view)
+                                      : in_category(m, v->id, c->except ? turned(view) : view));
     return list(&p, false);
 }
 
@@ -278,11 +313,17 @@ static const struct formula *on_variable(struct model *m, const struct iset *set
     return formula_in(m, var, set);
 }
 
+/* How conditions are looked at. */
+struct look {
+    enum view view;
+    unsigned categories; /* the same for them, or NO_PATHS */
+};
+
 static const struct formula *one_cond(struct model *m, const struct cond *conds, const struct cond *c,
-                                      bool may)
+                                      struct look look)
 {
     const struct formula *several = c->noun == NOUN_FOR        ? people(m, c)
-                                    : c->noun == NOUN_CATEGORY ? categories(m, c)
+                                    : c->noun == NOUN_CATEGORY ? categories(m, c, look.categories)
                                     : c->noun == NOUN_PATTERN  ? patterns(m, c)
                                                                : NULL;
     if (several)
@@ -294,28 +335,36 @@ static const struct formula *one_cond(struct model *m, const struct cond *conds,
         if (x != c && !x->except && var_of(x->noun) == var_of(c->noun))
             set = iset_or(&m->mem, set, cond_set(m, x));
     }
-    return on_variable(m, set, var_of(c->noun), !c->except, may);
+    return on_variable(m, set, var_of(c->noun), !c->except, look.view == VIEW_MAY);
 }
 
-static void add_conds(struct parts *p, const struct cond *conds, bool may)
+static void add_conds(struct parts *p, const struct cond *conds, struct look look)
 {
     for (const struct cond *c = conds; c; c = c->next) {
-        if (may && of_request(c->noun))
+        if (look.view == VIEW_MAY && of_request(c->noun))
             continue;
         if (of_request(c->noun))
             add(p, formula_in(p->m, V_SEEN, both(p->m, 1)));
-        add(p, one_cond(p->m, conds, c, may));
+        add(p, one_cond(p->m, conds, c, look));
     }
 }
 
-static const struct formula *make(struct model *m, const struct rule *r, bool may)
+/* Whether requests are judged by the rule's table; `tls` and `dns` see names alone. */
+static bool sees_paths(const struct rule *r)
+{
+    enum table t = index_table(r);
+    return t == TABLE_WEB || t == TABLE_CONTENT || t == TABLE_SET || t == TABLE_LOG || t == TABLE_OBSERVE;
+}
+
+static const struct formula *make(struct model *m, const struct rule *r, enum view view)
 {
     struct parts p = {.m = m};
-    add_conds(&p, r->conds, may);
+    struct look look = {view, sees_paths(r) ? (unsigned)view : (unsigned)NO_PATHS};
+    add_conds(&p, r->conds, look);
     if (r->delegate) {
-        add_conds(&p, r->delegate->who, may);
+        add_conds(&p, r->delegate->who, look);
         if (r->verb == VERB_ALLOW)
-            add_conds(&p, r->delegate->ceiling, may);
+            add_conds(&p, r->delegate->ceiling, look);
     }
     if (r->has_since || r->has_until)
         add(&p, formula_in(m, V_TIME,
@@ -341,14 +390,14 @@ const struct formula *rule_timeless(struct model *m, uint32_t number)
         last = &copy->next;
     }
     r.has_since = r.has_until = false;
-    return make(m, &r, false);
+    return make(m, &r, VIEW_FINAL);
 }
 
-const struct formula *rule_formula(struct model *m, uint32_t number, bool may)
+const struct formula *rule_formula(struct model *m, uint32_t number, enum view view)
 {
-    const struct formula **known = may ? &m->may[number] : &m->formula[number];
+    const struct formula **known = &m->formula[view][number];
     if (!*known)
-        *known = make(m, m->rules[number], may);
+        *known = make(m, m->rules[number], view);
     return *known;
 }
 

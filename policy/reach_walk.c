@@ -60,16 +60,31 @@ static void set_person(const struct model *m, const uint32_t *choice, struct fac
     f->user = user == 1 ? SPAN("somebody.else") : m->users[user - 2]->name.text;
 }
 
-/* Attributes, categories and patterns that are there; false when they are more than facts hold. */
-static bool set_many(const struct model *m, const uint32_t *choice, struct facts *f)
+/* Categories before the path is known, or with it; false when they are more than facts hold. */
+static bool set_categories(const struct model *m, const uint32_t *choice, bool path, struct facts *f)
 {
+    f->n_cats = 0;
+    f->may_used = 0;
     for (uint32_t i = 0; i < m->t->categories.n; i++) {
-        if (!choice[m->first_cat + i])
+        uint32_t c = choice[m->first_cat + i], w = i / 64;
+        if (!path && (c == C_PATH || c == C_OTHER)) {
+            f->may[w] = (f->may_used >> w & 1 ? f->may[w] : 0) | UINT64_C(1) << (i % 64);
+            f->may_used |= (uint16_t)(1u << w);
+        }
+        if (c != C_YES && !(path && c == C_PATH))
             continue;
         if (f->n_cats == FACTS_MAX_CATS)
             return false;
         f->cats[f->n_cats++] = (uint16_t)i;
     }
+    return true;
+}
+
+/* Attributes, categories and patterns that are there; false when they are more than facts hold. */
+static bool set_many(const struct model *m, const uint32_t *choice, struct facts *f)
+{
+    if (!set_categories(m, choice, true, f) || !set_categories(m, choice, false, f))
+        return false;
     for (uint32_t i = 0; i < m->patterns.n; i++) {
         if (!choice[m->first_pattern + i])
             continue;
@@ -243,7 +258,7 @@ static bool to_request(const struct model *m, struct facts *f, struct verdict *v
         return false;
     f->step = STEP_REQUEST;
     f->known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
-    return true;
+    return set_categories(m, m->choice, true, f);
 }
 
 /* A rule of a delegated file that came first, which yet gives way to this one where the main policy has it.

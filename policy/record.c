@@ -25,7 +25,7 @@ enum {
 _Static_assert(RECORD_FIXED + 12 * 256 + 2 + RECORD_PATH + 32 + FACTS_MAX_PATTERNS * (1 + RECORD_TEXT) +
                        8 * FACTS_MAX_CLICKED + 5 * VERDICT_MAX_MODS + 4 * VERDICT_MAX_LOGS +
                        FACTS_MAX_CATS * (8 + RECORD_LIST + RECORD_TEXT) +
-                       FACTS_MAX_GROUPS * (3 + RECORD_TEXT) <=
+                       FACTS_MAX_GROUPS * (3 + RECORD_TEXT) + 2 + 8 * FACTS_CAT_WORDS <=
                    RECORD_MAX,
                "a record of the largest size fits");
 
@@ -175,6 +175,11 @@ static void put_lists(struct writer *w, const struct record *r)
         put(w, f->groups[i], 2);
         put_text(w, r->groups[i], RECORD_TEXT);
     }
+    put(w, f->may_used, 2);
+    for (unsigned i = 0; i < FACTS_CAT_WORDS; i++) {
+        if (f->may_used >> i & 1)
+            put(w, f->may[i], 8);
+    }
 }
 
 size_t record_encode(const struct record *r, uint8_t out[RECORD_MAX])
@@ -253,12 +258,13 @@ static span get_text(struct reader *r, size_t most)
 }
 
 /* Length of the fixed part; a later version's may be longer. */
-static size_t get_head(struct reader *r, struct record *o)
+static size_t get_head(struct reader *r, struct record *o, unsigned *version)
 {
     uint64_t code = get(r, 8);
     o->node = (uint32_t)(code >> RECORD_CODE_BITS);
     o->number = code & ((UINT64_C(1) << RECORD_CODE_BITS) - 1);
-    r->bad |= get(r, 2) != RECORD_VERSION;
+    *version = get_below(r, 2, RECORD_VERSION + 1);
+    r->bad |= *version == 0;
     size_t fixed = get(r, 2);
     r->bad |= fixed < RECORD_FIXED;
     o->facts.step = get_below(r, 1, STEP_N);
@@ -352,6 +358,15 @@ static void get_texts(struct reader *r, struct record *o, unsigned flags)
         get_raw(r, f->hash, sizeof f->hash);
 }
 
+static void get_may(struct reader *r, struct facts *f, unsigned version)
+{
+    f->may_used = version >= 2 ? (uint16_t)get(r, 2) : 0;
+    for (unsigned i = 0; i < FACTS_CAT_WORDS; i++) {
+        if (f->may_used >> i & 1)
+            f->may[i] = get(r, 8);
+    }
+}
+
 static void get_lists(struct reader *r, struct record *o)
 {
     struct facts *f = &o->facts;
@@ -382,7 +397,8 @@ static void get_lists(struct reader *r, struct record *o)
 enum rc record_decode(span bytes, struct record *out)
 {
     struct reader r = {.s = bytes};
-    size_t fixed = get_head(&r, out);
+    unsigned version = 0;
+    size_t fixed = get_head(&r, out, &version);
     unsigned flags = get_facts(&r, out);
     get_verdict(&r, out);
     if (r.bad)
@@ -390,6 +406,7 @@ enum rc record_decode(span bytes, struct record *out)
     (void)take(&r, fixed - r.at);
     get_texts(&r, out, flags);
     get_lists(&r, out);
+    get_may(&r, &out->facts, version);
     out->facts.n_attrs = 0;
     out->facts.regroup = true;
     out->facts.granted = out->verdict.grant == GRANT_NONE ? 0 : out->verdict.grant;
@@ -457,7 +474,7 @@ static bool lists_look(const struct snapshot *s, const struct facts *f)
     struct facts without = *f;
     without.known &= ~FACT_BIT(PATH);
     snapshot_categories(s, &without);
-    return without.cats_open;
+    return without.may_used != 0;
 }
 
 void record_fill(struct record *r, const struct snapshot *s, const struct facts *f, const struct verdict *v,

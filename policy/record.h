@@ -15,8 +15,8 @@
 #include "policy/snapshot.h"
 
 enum {
-    RECORD_VERSION = 1,
-    RECORD_FIXED = 200,            /* bytes of the fixed part of this version */
+    RECORD_VERSION = 2, /* 1 did not say which categories a path could have added: it had none that count */
+    RECORD_FIXED = 200, /* bytes of the fixed part of this version */
     RECORD_MAX = LIM_RECORD_BYTES, /* no record is longer: the sum of all caps fits */
     RECORD_PATH = 1024,            /* a longer path counts as lost */
     RECORD_TEXT = 64, /* names of groups, categories, zones, patterns, and what a rule is called: cut here */

@@ -12,8 +12,9 @@
 #include "policy/image.h"
 
 struct redecide {
-    const struct snapshot *snap;
-    bool own;
+    struct snapshot with; /* another policy, with the grants that count */
+    const struct snapshot *snap, *from;
+    bool own, gone;      /* gone: nobody knows the grants of the record's time */
     struct map groups;   /* name (cut as in records) -> number + 1 */
     bool *vague;         /* of a group: who is in it is not certain */
     uint64_t *uncertain; /* a bit a rule: it names a user, or a vague group */
@@ -162,8 +163,13 @@ enum rc redecide_new(const struct snapshot *snap, const struct snapshot *from, s
     struct redecide *d = calloc(1, sizeof *d);
     if (!d)
         return RC_NOMEM;
-    d->snap = snap;
+    d->with = *snap;
+    if (snap->grants.n == 0 && from)
+        d->with.grants = from->grants;
+    d->snap = snap == from ? snap : &d->with;
     d->own = snap == from;
+    d->from = from;
+    d->gone = !from && snap->grants.n == 0;
     d->uncertain = calloc((size_t)snap->img.n_RULES / 64 + 1, sizeof *d->uncertain);
     d->excepts = calloc((size_t)snap->img.n_RULES / 64 + 1, sizeof *d->excepts);
     d->vague = calloc((size_t)snap->img.n_GROUPS + 1, sizeof *d->vague);
@@ -254,19 +260,57 @@ static bool may_be_another(const struct redecide *d, const struct facts *f, cons
     return false;
 }
 
+/* What stops a flow and a grant can lift. */
+static bool is_liftable(const struct verdict *v)
+{
+    return (v->action == ACT_BLOCK || v->action == ACT_WARN) && v->layer == LAYER_WEB && !v->forbid;
+}
+
+/* Whether the verdict would be another one if every grant for a user were his. */
+static bool grants_differ(const struct snapshot *s, const struct facts *f, const struct verdict *v)
+{
+    struct facts lucky = *f;
+    struct verdict w;
+    lucky.granted = GRANTED_ANY;
+    decide(s, &lucky, &w);
+    return w.action != v->action;
+}
+
+static bool has_grants(const struct snapshot *s)
+{
+    return s->grants.n > s->grants.n_exempt;
+}
+
+/* Stopped then, where a grant of his would have lifted it: he has none. */
+static bool had_none(const struct redecide *d, const struct record *r)
+{
+    return d->from && has_grants(d->from) && d->snap->grants.v == d->from->grants.v &&
+           is_liftable(&r->verdict) && grants_differ(d->from, &r->facts, &r->verdict);
+}
+
+/* Can a grant for some user lift it, or can one have done so that is not known any more? */
+static uint64_t lacks_grant(const struct redecide *d, const struct record *r, bool somebody,
+                            const struct verdict *v)
+{
+    if (d->own || !is_liftable(v))
+        return 0;
+    if (d->gone) /* what was stopped then was not lifted by any */
+        return is_liftable(&r->verdict) ? 0 : FACT_BIT(GRANTS);
+    bool may = somebody && r->facts.regroup && has_grants(d->snap);
+    return may && grants_differ(d->snap, &r->facts, v) ? FACT_BIT(USER) : 0;
+}
+
 uint64_t redecide(const struct redecide *d, struct record *r, struct verdict *out)
 {
     struct facts *f = &r->facts;
-    bool somebody = take_person(d, r);
+    bool none = !d->own && f->user.n && had_none(d, r), somebody = take_person(d, r);
     if (!d->own) {
         f->zone = snapshot_zone_of(d->snap, &f->src);
         snapshot_categories(d->snap, f);
     }
     decide(d->snap, f, out);
     uint64_t lacks = out->waits_for & f->lost;
-    if (!d->own && f->cats_open)
-        lacks |= f->lost & FACT_BIT(PATH); /* a list of now has URLs of this host */
     if (somebody && d->some_uncertain && (f->known & FACT_BIT(USER)) && may_be_another(d, f, out))
         lacks |= FACT_BIT(USER);
-    return lacks;
+    return none ? lacks : lacks | lacks_grant(d, r, somebody, out);
 }

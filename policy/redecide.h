@@ -5,7 +5,8 @@
  * Under another snapshot zone and categories are looked up anew. An identity that the policy itself gave (by
  * address) is looked up anew too. Of any other the record knows the groups it was in, by name: a group that
  * means the same in both snapshots is certain, one that is new or whose members changed is not, nor is a rule
- * that names a user. */
+ * that names a user, nor a grant for one. Where the other snapshot has no grants of its own, those of the
+ * record's time count. */
 #ifndef POLICY_REDECIDE_H
 #define POLICY_REDECIDE_H
 

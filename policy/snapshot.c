@@ -148,6 +148,7 @@ static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
     else
         TRY(cattext_open(s->part[PART_LISTS_TEXT]->bytes, &s->list_text));
     TRY(catexpr_open(s->lists.expressions, s->lists.head.n_lists, &s->exprs));
+    catexpr_lists(s->exprs, s->expr_lists);
     bool belong = s->lists.head.n_lists == s->img.n_LISTCATS &&
                   s->list_text.head.n_lists == s->img.n_LISTCATS &&
                   memcmp(s->lists.head.digest, s->list_text.head.digest, sizeof s->lists.head.digest) == 0;

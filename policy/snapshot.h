@@ -90,9 +90,12 @@ uint16_t snapshot_zone_of(const struct snapshot *s, const struct addr *src);
 uint16_t snapshot_zone_of_vpn(const struct snapshot *s, span vpn);
 /* User whom the policy itself ties to an address (`user NAME address A`); empty: unidentified. */
 span snapshot_user_of(const struct snapshot *s, const struct addr *src);
-/* Fills f->cats, n_cats and cats_open from f->name (every parent domain counts) or f->dst for an address
- * literal, and from f->path where that is known. */
+/* Fills f->cats and n_cats from f->name (every parent domain counts) or f->dst for an address literal, and
+ * from f->path where that is known; where it is not, f->may with what it could add: the categories of lists
+ * that have URLs of this host, and of those that have expressions. */
 void snapshot_categories(const struct snapshot *s, struct facts *f);
+/* Which categories a path can add to some host at all, a bit each. Slow: goes through the lists' sets. */
+void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS]);
 /* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:
  * for verdicts that would harm if they were wrong. Slower (microseconds). Whether f->cats is another now. */
 bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f);

@@ -9,6 +9,7 @@
 #include "policy/expect.h"
 #include "policy/index.h"
 #include "policy/number.h"
+#include "policy/trial_equal.h"
 
 /* ---- coverage ---- */
 
@@ -85,7 +86,10 @@ struct trial {
     size_t n_steps, cap_steps;
     const struct expect **expects;
     enum expect_said *before;
-    bool *wanted; /* expectations to be tried with the change at work */
+    bool *wanted;              /* expectations to be tried with the change at work */
+    struct trial_proof *proof; /* by number */
+    uint32_t number;           /* of the rule at work */
+    const struct rule *rule;
     uint32_t n_expects, at;
     void (*survivor)(void *arg, const struct trial_mutant *m);
     void *arg;
@@ -159,7 +163,16 @@ static bool holds_still(struct trial *x, const struct snapshot *snap)
     return true;
 }
 
-static bool build_and_try(struct trial *x)
+/* Whether the rule at work, as it stands now, never decides either. */
+static bool never_still(struct trial *x, const struct snapshot *snap)
+{
+    struct reach_of of;
+    if (!reach_one(x->t, snap, x->now, x->rule, &of))
+        x->rc = RC_NOMEM;
+    return of.how == REACH_NO || of.how == REACH_NEVER;
+}
+
+static bool build_and_ask(struct trial *x, bool (*ask)(struct trial *x, const struct snapshot *snap))
 {
     struct part part;
     struct buf image;
@@ -173,7 +186,7 @@ static bool build_and_try(struct trial *x)
     if (rc == RC_OK)
         rc = image_open(buf_span(&image), &changed.img);
     if (rc == RC_OK)
-        still = holds_still(x, &changed);
+        still = ask(x, &changed);
     else
         x->rc = rc == RC_BAD ? RC_BUG : rc;
     part_fini(&part);
@@ -205,12 +218,22 @@ static bool want_some(struct trial *x, const struct cond *dropped)
     return any;
 }
 
-static void judge(struct trial *x, const struct trial_mutant *m, bool matters)
+static bool is_equal(struct trial *x, const struct trial_mutant *m)
 {
-    x->out->n++;
-    if (matters && !build_and_try(x))
+    bool again;
+    return trial_equal(x->snap, &x->proof[x->number], m, &again) && (!again || build_and_ask(x, never_still));
+}
+
+static void judge(struct trial *x, struct trial_mutant *m, bool matters)
+{
+    if (matters && !build_and_ask(x, holds_still)) {
+        x->out->n++;
         x->out->good++;
-    else if (x->rc == RC_OK)
+        return;
+    }
+    m->equal = x->rc == RC_OK && is_equal(x, m);
+    *(m->equal ? &x->out->equal : &x->out->n) += 1;
+    if (x->rc == RC_OK)
         x->survivor(x->arg, m);
 }
 
@@ -287,6 +310,8 @@ static void change_rule(void *arg, uint32_t number, struct rule *r)
     }
     if (x->rc != RC_OK)
         return;
+    x->number = number;
+    x->rule = r;
     look_at_steps(x, number, r);
     without_rule(x, r);
     with_other_verb(x, r);
@@ -303,11 +328,15 @@ enum rc trial_mutate(struct tree *t, const struct snapshot *snap, int64_t now,
         .t = t, .snap = snap, .now = now, .survivor = survivor, .arg = arg, .progress = progress, .out = out};
     *out = (struct trial_count){0};
     x.rc = take_steps(&x);
+    x.proof = calloc(snapshot_n_rules(snap) + 1, sizeof *x.proof);
+    if (x.rc == RC_OK && (!x.proof || !trial_prove(t, snap, now, x.proof)))
+        x.rc = RC_NOMEM;
     if (x.rc == RC_OK)
         number_rules(t, snap, change_rule, &x);
     free(x.steps);
     free(x.expects);
     free(x.before);
     free(x.wanted);
+    free(x.proof);
     return x.rc;
 }

@@ -8,6 +8,7 @@
 struct trial_count {
     uint32_t n, good; /* rules, and those touched; changes, and those noticed */
     uint32_t unseen;  /* rules that no expectation can be about: `on`, `dns`, `set`, `log`, ... */
+    uint32_t equal;   /* changes that no flow can tell, by proof: they do not count */
 };
 
 /* Calls `untouched` for each rule that no expectation comes to: that neither decides at any step nor adds to
@@ -26,9 +27,11 @@ struct trial_mutant {
     enum trial_change change;
     const struct cond *cond; /* TRIAL_DROP */
     enum verb was, verb;     /* TRIAL_FLIP: what it was changed from and to */
+    bool equal;              /* no flow can tell it, by proof: it is no survivor, and only told */
 };
 /* Changes each rule in turn, builds the policy anew in memory, and calls `survivor` for each change with
- * which every expectation comes out as before. The tree is as it was afterwards. NOMEM, LIMIT. */
+ * which every expectation comes out as before, `equal` ones too. The tree is as it was afterwards. NOMEM,
+ * LIMIT. */
 enum rc trial_mutate(struct tree *t, const struct snapshot *snap, int64_t now,
                      void (*survivor)(void *arg, const struct trial_mutant *m), void *arg,
                      void (*progress)(const char *what, unsigned long done, unsigned long total),

@@ -23,6 +23,43 @@ static void look(struct asking *a, const struct img_table *t, enum dim d, uint32
     }
 }
 
+/* What the path could add to the categories: whether one of them (or "in none", which may cease to be so)
+ * accepts the rule, and whether one excepts it. */
+static void look_may(const struct asking *a, const struct img_table *t, enum dim d, uint32_t rule,
+                     bool *accepted, bool *excepted)
+{
+    for (uint32_t c = 0; c <= a->m->n_CATS && c < t->dim[d].tokens.n; c++) {
+        if (c < a->m->n_CATS ? !facts_may(a->f, c) : a->f->n_cats > 0)
+            continue;
+        const struct img_token *token = &a->m->TOKENS[t->dim[d].tokens.at + c];
+        *accepted |= image_accepts(a->m, t, token, rule);
+        *excepted |= image_excepts(a->m, t, token, rule);
+    }
+}
+
+/* Of a dimension of categories: what is certain, and whether the rest makes a difference. */
+static void why_half(struct asking *a, const struct img_table *t, enum dim d, uint32_t rule,
+                     struct why_not *out)
+{
+    uint32_t bit = UINT32_C(1) << d;
+    bool accepted = has_bit(a->m, t->dim[d].dont_care, rule), excepted = false;
+    bool may_accept = false, may_except = false;
+    if (a->f->n_cats)
+        look(a, t, d, rule, &accepted, &excepted);
+    look_may(a, t, d, rule, &may_accept, &may_except);
+    out->excepts |= excepted ? bit : 0;
+    if (excepted || !(accepted || may_accept))
+        out->refuses |= bit;
+    else if (!accepted || may_except)
+        out->waits |= bit;
+}
+
+/* Whether requests are judged by this table: `tls` and `dns` see names alone. */
+static bool sees_paths(const struct asking *a, const struct img_table *t)
+{
+    return t == &a->m->TABLES[TABLE_WEB] || t == &a->m->TABLES[TABLE_CONTENT];
+}
+
 static void why_dim(struct asking *a, const struct img_table *t, enum dim d, uint32_t rule,
                     struct why_not *out)
 {
@@ -33,6 +70,11 @@ static void why_dim(struct asking *a, const struct img_table *t, enum dim d, uin
     out->asks |= bit;
     if (dim_needs(d) & ~a->f->known) {
         out->waits |= bit;
+        return;
+    }
+    if (tokens_dim(d) == DIM_CATEGORY && a->f->may_used && !(a->f->known & FACT_BIT(PATH)) &&
+        sees_paths(a, t)) {
+        why_half(a, t, d, rule, out);
         return;
     }
     look(a, t, d, rule, &accepted, &excepted);

@@ -19,8 +19,8 @@ static uint16_t member_of(const struct catc *c, const struct catc_entry *e, bool
 {
     struct cattext_record r;
     *held = false;
-    if (e->at == CATC_AT_URLS)
-        return CATFMT_URLS;
+    if (e->at >= CATC_AT_URLS)
+        return (uint16_t)(CATFMT_URLS | (e->at - CATC_AT_URLS));
     memcpy(&r, c->records.p + e->at, sizeof r);
     *held = r.held != 0 || (r.kind & CATTEXT_KIND) == CATKEY_N; /* expressions are no keys */
     unsigned flags = (r.kind & CATTEXT_OUT ? (unsigned)CATFMT_MEMBER_OUT : 0) |
@@ -108,7 +108,7 @@ static enum rc put_expressions(const struct catc *c, struct buf *out)
     struct buf items = {0}, texts = {0};
     enum rc rc = RC_OK;
     for (size_t i = 0; i < c->n_entries && rc == RC_OK; i++) {
-        if (c->entries[i].at != CATC_AT_URLS)
+        if (c->entries[i].at < CATC_AT_URLS)
             rc = add_expression(c, c->entries[i].at, &items, &texts);
     }
     if (rc == RC_OK)
@@ -234,14 +234,14 @@ static void sort_records(const struct catc *c, uint64_t *buckets, uint32_t n_buc
     memset(buckets, 0, ((size_t)n_buckets + 1) * 8);
     for (size_t i = 0; i < c->n_entries; i++) {
         const struct catc_entry *e = &c->entries[i];
-        if (e->at != CATC_AT_URLS)
+        if (e->at < CATC_AT_URLS)
             buckets[catfmt_place(catfmt_key(c->seed, e->hash).at, n_buckets) + 1] += record_size(c, e->at);
     }
     for (uint32_t b = 0; b < n_buckets; b++)
         buckets[b + 1] += buckets[b];
     for (size_t i = 0; i < c->n_entries; i++) { /* each bucket's start moves on to its end */
         const struct catc_entry *e = &c->entries[i];
-        if (e->at == CATC_AT_URLS)
+        if (e->at >= CATC_AT_URLS)
             continue;
         uint64_t *at = &buckets[catfmt_place(catfmt_key(c->seed, e->hash).at, n_buckets)];
         size_t n = record_size(c, e->at);

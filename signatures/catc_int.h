@@ -24,11 +24,12 @@ struct catc_list {
     uint64_t n_live, n_held;
 };
 
-/* One hash to put into the table: of the record at `at`, or of a host that has URLs. */
+/* One hash to put into the table: of the record at `at`, or of a host of which a list has URLs: then `at` is
+ * CATC_AT_URLS + the list. */
 struct catc_entry {
     uint64_t hash, base, at;
 };
-#define CATC_AT_URLS UINT64_MAX
+#define CATC_AT_URLS (UINT64_C(1) << 63)
 
 struct catc {
     struct catc_list *lists;

@@ -75,7 +75,7 @@ static enum rc put_entry(struct catc *c, struct catc_list *l, const struct entry
         return RC_OK;
     uint64_t base, host = k->net.a.family ? catkey_hash_net(c->seed, &k->net)
                                           : catkey_hash_name(c->seed, span_of(k->text, k->host_n), &base);
-    return push(c, host, k->net.a.family ? host : base, CATC_AT_URLS);
+    return push(c, host, k->net.a.family ? host : base, CATC_AT_URLS + (uint64_t)(l - c->lists));
 }
 
 /* ---- a list from its files ---- */

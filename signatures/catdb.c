@@ -20,7 +20,8 @@ static bool sets_ok(const struct catdb *db)
     }
     for (uint32_t i = 0; i < h->n_members; i++) {
         unsigned m = db->members[i];
-        if (m != CATFMT_URLS && ((m & CATFMT_URLS) != 0 || (m & CATFMT_LIST) >= h->n_lists))
+        if ((m & CATFMT_SPARE) != 0 || (m & CATFMT_LIST) >= h->n_lists ||
+            (m & CATFMT_URLS && m != (CATFMT_URLS | (m & CATFMT_LIST))))
             return false;
     }
     return true;
@@ -95,13 +96,18 @@ static void urls_of(const struct finding *f, uint64_t h);
 static void take_set(const struct finding *f, uint32_t set, uint64_t h, bool whole)
 {
     const struct catdb *db = f->db;
+    bool urls = false;
     for (uint32_t i = db->set_at[set]; i < db->set_at[set + 1]; i++) {
         unsigned m = db->members[i];
-        if (m == CATFMT_URLS)
-            urls_of(f, h);
+        if (m & CATFMT_URLS && !f->q->path)
+            cat_hits_may(f->hits, m & CATFMT_LIST);
+        else if (m & CATFMT_URLS)
+            urls = true;
         else if (!((m & CATFMT_EXACT && !whole) || (m & CATFMT_BELOW && whole)))
             cat_hits_add(f->hits, m & CATFMT_LIST, (m & CATFMT_MEMBER_OUT) != 0);
     }
+    if (urls)
+        urls_of(f, h);
 }
 
 /* All beginnings of the path behind a host (with hash h) that has URLs. */
@@ -109,10 +115,6 @@ static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t 
 {
     uint8_t normal[LIM_TARGET_BYTES + 1];
     const uint64_t *seed = f->db->head.seed;
-    if (!f->q->path) {
-        f->hits->urls = true;
-        return;
-    }
     span path = span_of(normal, urlpath_normalise(span_cut(*f->q->path, 0, LIM_TARGET_BYTES), normal));
     size_t at = 0;
     for (unsigned i = 0; i < CATFMT_SEGMENTS && at < path.n; i++) {
@@ -121,7 +123,7 @@ static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t 
         uint32_t set = find_key(f->db, k, k.at);
         for (uint32_t m = f->db->set_at[set]; m < f->db->set_at[set + 1]; m++) {
             unsigned member = f->db->members[m];
-            if (member != CATFMT_URLS)
+            if (!(member & CATFMT_URLS))
                 cat_hits_add(f->hits, member & CATFMT_LIST, (member & CATFMT_MEMBER_OUT) != 0);
         }
     }
@@ -259,8 +261,7 @@ static void find_net(void *arg, const struct prefix *net)
 bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits)
 {
     struct finding f = {db, q, hits};
-    hits->used = 0;
-    hits->urls = false;
+    hits->used = hits->may_used = 0;
     if (!db->slots)
         return false; /* of a snapshot without its lists */
     if (q->name.n)
@@ -279,6 +280,15 @@ size_t cat_hits_lists(const struct cat_hits *hits, uint16_t *out, size_t cap)
             out[n++] = (uint16_t)(w * 64 + (unsigned)__builtin_ctzll(left));
     }
     return n;
+}
+
+void catdb_url_lists(const struct catdb *db, uint64_t lists[CATFMT_LISTS / 64])
+{
+    for (uint32_t i = 0; db->slots && i < db->head.n_members; i++) {
+        unsigned list = db->members[i] & CATFMT_LIST;
+        if (db->members[i] & CATFMT_URLS)
+            lists[list / 64] |= UINT64_C(1) << (list % 64);
+    }
 }
 
 /* ---- keys as text ---- */

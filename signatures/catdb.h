@@ -28,8 +28,10 @@ struct catdb {
 /* Lists that hold something, a bit each. Only words whose bit in `used` is set mean anything. */
 struct cat_hits {
     uint16_t used;
-    bool urls; /* the path was not known and could add some */
     uint64_t in[CATFMT_LISTS / 64], out[CATFMT_LISTS / 64];
+    /* Lists that the path, which was not known, could add; with words in use of their own. */
+    uint16_t may_used;
+    uint64_t may[CATFMT_LISTS / 64];
 };
 static inline void cat_hits_add(struct cat_hits *hits, unsigned list, bool except)
 {
@@ -38,6 +40,14 @@ static inline void cat_hits_add(struct cat_hits *hits, unsigned list, bool excep
         hits->in[w] = hits->out[w] = 0;
     hits->used |= (uint16_t)(1u << w);
     *(except ? &hits->out[w] : &hits->in[w]) |= UINT64_C(1) << (list % 64);
+}
+static inline void cat_hits_may(struct cat_hits *hits, unsigned list)
+{
+    unsigned w = list / 64;
+    if (!(hits->may_used >> w & 1))
+        hits->may[w] = 0;
+    hits->may_used |= (uint16_t)(1u << w);
+    hits->may[w] |= UINT64_C(1) << (list % 64);
 }
 
 /* What is looked up: one of name (normalised: lower case, no trailing dot) and addr. */
@@ -49,10 +59,13 @@ struct cat_query {
 
 /* Checks head, sizes and every set; BAD when anything is off. `image` must be 8-byte aligned. */
 enum rc catdb_open(span image, struct catdb *out) MUST_USE;
-/* False: in no list (hits->used is 0 then). A zeroed db holds nothing. */
+/* False: in no list (hits->used is 0 then; `may` is filled in all the same). A zeroed db holds nothing. */
 bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits);
 /* Numbers of the lists that hold and do not except it, ascending, at most `cap`. Returns how many. */
 size_t cat_hits_lists(const struct cat_hits *hits, uint16_t *out, size_t cap);
+
+/* Adds the lists that have URLs of any host, a bit each. Goes through all sets. */
+void catdb_url_lists(const struct catdb *db, uint64_t lists[CATFMT_LISTS / 64]);
 
 /* Walks the keys under which a query may be found, as catdb_find() does: `fn` gets the text of each key, and
  * whether it is the whole name (or address) that was asked for. For the text part. */

@@ -18,6 +18,7 @@ struct head {
 };
 
 struct catexpr {
+    uint64_t n;
     const struct catexpr_item *items;
     span texts;
     hs_database_t *db;
@@ -173,6 +174,7 @@ enum rc catexpr_open(span section, uint32_t n_lists, struct catexpr **out)
     struct catexpr *x = calloc(1, sizeof *x);
     if (!x)
         return RC_NOMEM;
+    x->n = h.n;
     x->items = (const void *)(section.p + sizeof h);
     x->texts = span_of(section.p + texts, h.text_bytes);
     if (!items_ok(x, h.n, n_lists) ||
@@ -192,6 +194,12 @@ void catexpr_free(struct catexpr *x)
     hs_free_scratch(x->scratch);
     hs_free_database(x->db);
     free(x);
+}
+
+void catexpr_lists(const struct catexpr *x, uint64_t *lists)
+{
+    for (uint64_t i = 0; x && i < x->n; i++)
+        lists[x->items[i].list / 64] |= UINT64_C(1) << (x->items[i].list % 64);
 }
 
 struct matching {

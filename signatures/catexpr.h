@@ -29,6 +29,8 @@ enum rc catexpr_build(const struct catexpr_item *items, uint32_t n, span texts, 
 /* `section` is borrowed. BAD: not one of this machine's. Not for two threads at once. */
 enum rc catexpr_open(span section, uint32_t n_lists, struct catexpr **out) MUST_USE;
 void catexpr_free(struct catexpr *x);
+/* Adds the lists that have expressions, a bit each. NULL has none. */
+void catexpr_lists(const struct catexpr *x, uint64_t *lists);
 /* Calls `fn` for each expression that matches host and normalised path, once. */
 void catexpr_match(const struct catexpr *x, span host, span path,
                    void (*fn)(void *arg, const struct catexpr_item *item, span text), void *arg);

@@ -10,7 +10,7 @@
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 2
+#define CATFMT_VERSION 3
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */
@@ -19,7 +19,8 @@ enum {
     CATFMT_MEMBER_OUT = 0x8000, /* takes the name out of this list */
     CATFMT_EXACT = 0x4000,      /* the name itself alone */
     CATFMT_BELOW = 0x2000,      /* what is below the name alone */
-    CATFMT_URLS = 0x1c00,       /* a member of no list: there are URLs with this host */
+    CATFMT_URLS = 0x1000,       /* the host itself is not meant: the list has URLs of it */
+    CATFMT_SPARE = 0x0c00,      /* never set */
     CATFMT_LABELS = 128,        /* more labels than a 253-byte name can have */
     CATFMT_SEGMENTS = 64,       /* of a path; entries have no more, look-ups stop there */
     CATFMT_PROBES = 512,        /* a table with a longer run of full slots is refused at build */

@@ -37,6 +37,7 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_UNTRUSTED_CACHED = 1000,          /* leaves for origins with allowed defects */
     LIM_MINTS_OPEN = 8192,                /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,                  /* leaves per second that the signer makes for one worker ... */
     LIM_MINT_BURST = 4000,                /* ... after this many at once */

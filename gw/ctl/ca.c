@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "certs/ca.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
@@ -48,6 +49,9 @@ static int init(const struct ctl *ctl, int argc, char **argv)
     if (mkdir(ctl->dir, 0711) == 0 && chmod(ctl->dir, 0711) < 0)
         return ctl_fail("%s: cannot be made", ctl->dir);
     enum rc rc = ca_init_plan(ctl->dir, &plan, &err);
+    if (rc == RC_OK)
+        rc = untrusted_open(ctl->dir, plan.now_s, &text, &err);
+    buf_clear(&text);
     if (rc == RC_OK)
         rc = ca_show(ctl->dir, ctl->json, &text, &err);
     return report(ctl, rc, &text, &err);

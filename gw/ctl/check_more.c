@@ -42,7 +42,7 @@ struct listing {
     struct check *c;
     struct tree *t;
     const struct snapshot *snap;
-    json_t *list;
+    json_t *list, *equal; /* with --json: what is listed; changes that no flow can tell */
 };
 
 static unsigned percent(const struct trial_count *n)
@@ -112,16 +112,17 @@ static void survivor(void *arg, const struct trial_mutant *m)
     struct buf change, line;
     buf_init(&change, 0);
     buf_init(&line, 0);
-    l->c->wanting = true;
+    l->c->wanting = l->c->wanting || !m->equal;
     put_change(l->c, m, &change);
     if (l->list) {
         json_t *o = rule_json(l->t, m->rule);
         json_object_set_new(o, "change", json_string(words[m->change]));
         json_object_set_new(o, "what", check_string(buf_span(&change)));
-        json_array_append_new(l->list, o);
+        json_array_append_new(m->equal ? l->equal : l->list, o);
     } else {
-        keep(l->c, buf_printf(&line, "no expectation notices %.*s", (int)buf_len(&change),
-                              (const char *)buf_span(&change).p));
+        keep(l->c,
+             buf_printf(&line, m->equal ? "equivalent, no flow can tell %.*s" : "no expectation notices %.*s",
+                        (int)buf_len(&change), (const char *)buf_span(&change).p));
         keep(l->c, buf_put_u8(&line, 0));
         put_rule(l->c, l->t, m->rule, buf_len(&line) ? (const char *)buf_span(&line).p : "");
     }
@@ -134,16 +135,17 @@ static void mutants(struct listing *l)
     struct check *c = l->c;
     struct trial_count n;
     l->list = c->answer ? json_array() : NULL;
+    l->equal = c->answer ? json_array() : NULL;
     enum rc rc = trial_mutate(l->t, l->snap, c->now, survivor, l, c->progress, &n);
     keep(c, rc);
     if (c->answer)
         json_object_set_new(c->answer, "mutation",
-                            json_pack("{s:i, s:i, s:i, s:i, s:o}", "changes", (int)n.n, "noticed",
+                            json_pack("{s:i, s:i, s:i, s:i, s:o, s:o}", "changes", (int)n.n, "noticed",
                                       (int)n.good, "percent", (int)percent(&n), "not_counted", (int)n.unseen,
-                                      "survivors", l->list));
+                                      "survivors", l->list, "equivalent", l->equal));
     else
-        keep(c, buf_printf(&c->text, "%u of %u changes are noticed by an expectation (%u %%)\n", n.good, n.n,
-                           percent(&n)));
+        keep(c, buf_printf(&c->text, "%u of %u changes are noticed by an expectation (%u %%)%s\n", n.good,
+                           n.n, percent(&n), n.equal ? "; equivalent ones do not count" : ""));
 }
 
 /* ---- examples ---- */

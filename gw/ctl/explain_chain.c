@@ -132,6 +132,11 @@ void chain_categories(json_t *chain, const struct explain_subject *s)
         chain_say(chain, "category", "none: the name is in no list");
     for (size_t i = 0; i < n; i++)
         say_hit(chain, s->snap, &hit[i]);
+    for (unsigned c = 0; f->may_used && c < FACTS_CAT_WORDS * 64; c++) {
+        if (facts_may(f, c))
+            chain_say(chain, "category", "the path may add %.*s",
+                      SHOW(snapshot_category_name(s->snap, (uint16_t)c)));
+    }
 }
 
 static void say_time(json_t *chain, const struct explain_subject *s)

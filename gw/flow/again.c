@@ -58,7 +58,7 @@ static void over_http(struct flow *f, enum reason why, span detail)
     if (t->open && !t->answered) {
         if (t->sent && t->up != WAY_DONE)
             stream_abort(&f->origin); /* half a request must not look whole */
-        answer_page(f, why, detail);
+        answer_page(t, why, detail);
     } else if (!t->open) {
         f->refused = true;
         f->reason = why;
@@ -171,9 +171,9 @@ static void judge_flow(struct flow *f)
     }
     if (!connection_goes_on(f, revoked ? REASON_CERTIFICATE : why, revoked ? SPAN("revoked") : SPAN_NONE) || !t->open || !t->verdict.made || t->answered)
         return;
-    judge_request(f, &t->verdict);
+    judge_request(t, &t->verdict);
     if (t->verdict.does != ACT_ALLOW)
-        record_of_txn(f);
+        record_of_txn(t);
     if (t->verdict.does == ACT_WARN && !t->began)
         over(f, REASON_WARNED, SPAN_NONE);
     else if (t->verdict.does != ACT_ALLOW)

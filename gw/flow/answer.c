@@ -36,9 +36,9 @@ static const struct {
     [REASON_INTERNAL] = {PAGE_UNAVAILABLE, 503},
 };
 
-static span keep_text(struct flow *f, const char *text)
+static span keep_text(struct txn *t, const char *text)
 {
-    return arena_dup(&f->xarena, span_str(text));
+    return arena_dup(&t->arena, span_str(text));
 }
 
 static void rule_texts(const struct txn *t, struct page *p)
@@ -52,9 +52,9 @@ static void rule_texts(const struct txn *t, struct page *p)
         p->category = snapshot_category_name(t->snap, t->verdict.category);
 }
 
-static void fill_page(struct flow *f, enum reason why, span detail, struct page *p)
+static void fill_page(struct txn *t, enum reason why, span detail, struct page *p)
 {
-    const struct txn *t = &f->tx;
+    const struct flow *f = t->f;
     const struct settings *set = snapshot_settings(t->snap);
     char ip[ADDR_TEXT];
     enum defect d = why == REASON_CERTIFICATE ? defect_first(f->cert.defects) : DEFECT_N;
@@ -78,42 +78,49 @@ static void fill_page(struct flow *f, enum reason why, span detail, struct page 
                        .close = true,
                        .method = t->method};
     if (p->host.n == 0 && (t->ip.family || f->dst.family))
-        p->host = keep_text(f, addr_text(t->ip.family ? &t->ip : &f->dst, ip));
+        p->host = keep_text(t, addr_text(t->ip.family ? &t->ip : &f->dst, ip));
     rule_texts(t, p);
     if (why == REASON_WARNED)
-        warn_offer(f, p);
+        warn_offer(t, p);
 }
 
-void answer_page(struct flow *f, enum reason why, span detail)
+/* HTTP/1 has nothing behind an answer of ours: the connection ends. */
+void answer_whole(struct txn *t, span bytes, enum reason why, span detail)
 {
-    struct txn *t = &f->tx;
-    struct page p;
-    if (f->ended)
-        return;
-    if (!t->open)
-        txn_open(f);
-    fill_page(f, why, detail, &p);
-    f->e->n.warned += why == REASON_WARNED;
+    struct flow *f = t->f;
     t->answered = true;
     t->waiting = false;
-    t->status = (uint16_t)p.status;
-    buf_clear(&f->e->page);
-    if (page_render(&f->e->page, &p) != RC_OK || stream_queue(&f->client, buf_span(&f->e->page)) != RC_OK) {
+    t->bytes_down = bytes.n;
+    if (stream_queue(&f->client, bytes) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("page"));
-        return;
-    }
-    t->bytes_down = buf_len(&f->e->page);
-    pump_finish(f, why, detail);
+    else
+        pump_finish(f, why, detail);
 }
 
-void answer_bytes(struct flow *f, span type, span body)
+void answer_page(struct txn *t, enum reason why, span detail)
 {
-    struct txn *t = &f->tx;
-    struct buf *out = &f->client.out;
+    struct engine *e = t->f->e;
+    struct page p;
+    if (t->f->ended)
+        return;
+    if (!t->open)
+        txn_open(t);
+    fill_page(t, why, detail, &p);
+    e->n.warned += why == REASON_WARNED;
+    t->status = (uint16_t)p.status;
+    buf_clear(&e->page);
+    if (page_render(&e->page, &p) != RC_OK)
+        flow_end(t->f, REASON_LIMIT, SPAN("page"));
+    else
+        answer_whole(t, buf_span(&e->page), why, detail);
+}
+
+void answer_bytes(struct txn *t, span type, span body)
+{
+    struct buf *out = &t->f->e->page;
     bool head = span_eq(t->method, SPAN("HEAD"));
-    t->answered = true;
+    buf_clear(out);
     t->status = 200;
-    t->bytes_down = body.n;
     enum rc rc = buf_printf(out,
                             "HTTP/1.1 200 OK\r\nContent-Type: %.*s\r\nContent-Length: %zu\r\n"
                             "Cache-Control: max-age=3600\r\nConnection: close\r\n\r\n",
@@ -121,9 +128,9 @@ void answer_bytes(struct flow *f, span type, span body)
     if (rc == RC_OK && !head)
         rc = buf_put(out, body);
     if (rc != RC_OK)
-        flow_end(f, REASON_LIMIT, SPAN("memory"));
+        flow_end(t->f, REASON_LIMIT, SPAN("memory"));
     else
-        pump_finish(f, REASON_DONE, SPAN_NONE);
+        answer_whole(t, buf_span(out), REASON_DONE, SPAN_NONE);
 }
 
 void answer_alert(struct flow *f, uint8_t alert)

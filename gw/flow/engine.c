@@ -3,6 +3,7 @@
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -33,7 +34,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
-    buf_init(&e->page, LIM_HEAD_BYTES);
+    buf_init(&e->page, 4 * LIM_PEND_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
     buf_init(&e->crl, LIM_MSG_BYTES);
     map_init(&e->minted, LIM_LEAVES_CACHED);
@@ -48,7 +49,8 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
     TRY(chaincache_new(CHAINS_CACHED, &e->staples));
-    return ctx_client_new(upstream_verify, upstream_asked, &e->to_origins);
+    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
+    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
 }
 
 void engine_fini(struct engine *e)
@@ -58,12 +60,14 @@ void engine_fini(struct engine *e)
     fetch_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
+    untrusted_free(e->untrusted);
     chaincache_free(e->chains);
     chaincache_free(e->staples);
     revoked_free(e->revoked);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     SSL_CTX_free(e->to_origins);
+    SSL_CTX_free(e->to_weak);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
@@ -81,6 +85,11 @@ void engine_trust_changed(struct engine *e)
 {
     e->trust_generation++;
     chaincache_clear(e->chains);
+}
+
+enum rc engine_second_ca(struct engine *e, span pem)
+{
+    return e->untrusted ? RC_BAD : untrusted_load(pem, LIM_UNTRUSTED_CACHED, &e->untrusted);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

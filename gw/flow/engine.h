@@ -19,6 +19,7 @@
 #include "policy/snapshot.h"
 
 struct chaincache;
+struct untrusted;
 struct source_channel;
 struct fetch_channel;
 struct flow;
@@ -49,8 +50,9 @@ struct engine {
     struct chaincache *chains, *staples;
     struct revoked *revoked; /* NULL: no set has come yet */
     struct fetch_channel *fetcher;
-    SSL_CTX *to_clients, *to_origins;
+    SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
     struct minter *minter;
+    struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
     struct pipe_pool pipes;
     struct ring *ring;
@@ -95,6 +97,8 @@ struct engine {
 /* Contexts, pipes and lists; the rest is filled by the caller. */
 enum rc engine_init(struct engine *e, struct ev *ev) MUST_USE;
 void engine_fini(struct engine *e);
+/* The untrusted CA, once: MSG_UNTRUSTED. */
+enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);

@@ -13,6 +13,8 @@ struct texts { /* what event_perron borrows while a line is written */
     char rule_at[300];
     char user[PSEUDO_TEXT];
     char set[640], log[640];
+    char origin_tls[64], client_tls[64];
+    char defects[256];
 };
 
 /* Appends a word to a list; what does not fit is left out with the rest. */
@@ -102,6 +104,28 @@ static const char *flow_action(const struct flow *f)
     return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
 }
 
+/* Every defect: whoever wants to allow them needs a rule for each. */
+static const char *defects_text(uint32_t defects, char out[256])
+{
+    size_t n = 0;
+    out[0] = '\0';
+    for (unsigned d = 0; d < DEFECT_N; d++) {
+        if (defects >> d & 1 && n < 256)
+            n += (size_t)snprintf(out + n, 256 - n, "%s%s", n ? ", " : "", defect_name((enum defect)d));
+    }
+    return defects ? out : NULL;
+}
+
+/* Version and cipher of a side, NULL where its handshake was not ended. */
+static const char *agreed(const SSL_CIPHER *cipher, char out[64])
+{
+    if (!cipher)
+        return NULL;
+    bool is13 = SSL_CIPHER_get_protocol_id(cipher) >> 8 == 0x13; /* no suite is of both (RFC 8446 B.4) */
+    snprintf(out, 64, "%s %s", is13 ? "TLSv1.3" : "TLSv1.2", SSL_CIPHER_get_name(cipher));
+    return out;
+}
+
 void event_of_flow(struct flow *f)
 {
     struct event_flow ev = {0};
@@ -120,7 +144,10 @@ void event_of_flow(struct flow *f)
     ev.version = f->client.ssl && !f->client.handshaking ? SSL_get_version(f->client.ssl) : NULL;
     ev.subject = f->subject;
     ev.issuer = f->issuer;
-    ev.defect = f->cert.defects ? defect_name(defect_first(f->cert.defects)) : NULL;
+    ev.defect = defects_text(f->cert.defects, t.defects);
+    ev.origin_tls = agreed(f->origin_cipher, t.origin_tls);
+    if (f->client.ssl && !f->client.handshaking)
+        ev.client_tls = agreed(SSL_get_current_cipher(f->client.ssl), t.client_tls);
     ev.exchanges = f->n_tx;
     ev.perron.code = f->code;
     ev.perron.action = flow_action(f);
@@ -148,9 +175,9 @@ static const char *txn_action(const struct txn *x)
     return x->answered && x->status >= 400 ? "block" : "allow";
 }
 
-void event_of_txn(struct flow *f, enum reason why, span detail)
+void event_of_txn(const struct txn *x, enum reason why, span detail)
 {
-    const struct txn *x = &f->tx;
+    struct flow *f = x->f;
     struct event_http ev = {0};
     struct texts t;
     fill_id(f, &ev.id);

@@ -100,7 +100,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     list_init(&f->fetch.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
-    arena_init(&f->xarena, LIM_EXCHANGE_ARENA_BYTES);
+    txn_init(&f->tx, f, &f->hold);
     buf_init(&f->in, LIM_HELLO_BYTES + LIM_HEAD_BYTES);
     buf_init(&f->in_origin, LIM_HEAD_BYTES + LIM_IO_BYTES);
     stream_init(&f->client, e->ev, a->fd, on_client);
@@ -147,7 +147,7 @@ static void on_hold_over(struct hold *h)
     if (f->state == ST_HOLD)
         step_held(f);
     else
-        txn_resume(f);
+        txn_resume(&f->tx);
 }
 
 static void http_deadline(struct flow *f)
@@ -156,10 +156,10 @@ static void http_deadline(struct flow *f)
         f->e->n.journal_full++;
         engine_unhold(&f->hold);
         f->tx.waiting = false;
-        answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
+        answer_page(&f->tx, REASON_JOURNAL_FULL, SPAN_NONE);
         pump(f);
     } else if (f->tx.open && f->tx.down == WAY_HEAD && f->tx.up == WAY_DONE && !f->tx.answered) {
-        answer_page(f, REASON_TIMEOUT, SPAN("no-answer"));
+        answer_page(&f->tx, REASON_TIMEOUT, SPAN("no-answer"));
         pump(f);
     } else if (f->tx.open) {
         stream_abort(&f->client);
@@ -254,7 +254,6 @@ static void on_reap(struct ev_later *l)
     if (f->e->current == f)
         f->e->current = NULL;
     arena_fini(&f->arena);
-    arena_fini(&f->xarena);
     free(f->dial);
     free(f->splice);
     free(f);
@@ -276,9 +275,7 @@ static void let_go(struct flow *f)
         splice_stop(f->splice, false);
     stream_fini(&f->client);
     stream_fini(&f->origin);
-    h1_body_fini(&f->tx.body_up);
-    h1_body_fini(&f->tx.body_down);
-    snapshot_put(f->tx.snap);
+    txn_fini(&f->tx);
     snapshot_put(f->snap);
     X509_free(f->leaf);
     if (f->reader) {
@@ -318,7 +315,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     }
     if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
-    txn_end(f, why, detail);
+    txn_end(&f->tx, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
         stream_shut(&f->client, true);
     if (f->origin.ssl && !f->origin.failed)

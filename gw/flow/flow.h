@@ -1,7 +1,7 @@
 /* A flow: one connection of a client with its two sides, from accept to its one line in the log.
  *
- * Everything of a flow lives in `struct flow` and its two arenas (flow, exchange) and dies with it. `state`
- * changes only by flow_goto(), along the edges of state.tbl. Whoever finds that a flow is over calls
+ * Everything of a flow lives in `struct flow`, its arena and those of its exchanges, and dies with it.
+ * `state` changes only by flow_goto(), along the edges of state.tbl. Whoever finds that a flow is over calls
  * flow_end() with the one reason; the memory goes at the end of the loop's turn. Reading order: flow.c,
  * fsm.c, steps.c (hello to client handshake), pump.c and txn.c (HTTP), answer.c (pages), events.c. */
 #ifndef GW_FLOW_FLOW_H
@@ -47,13 +47,13 @@ struct flow {
     bool refused; /* decided: every request is answered by us */
     bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
     bool hello_seen, ech;
-    bool dialled_twice; /* exempt only after the origin had asked for the client's certificate */
+    bool dialled_twice; /* exempt only after the origin had asked for a certificate */
+    bool weak;          /* second attempt, with the weak offer (gw/tls/offer.h) */
     bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;
-    uint16_t src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
-    uint16_t zone;
+    uint16_t zone, src_port, dst_port; /* dst: where the client wanted to go, 0 family until known */
     span user;
     char pseudo[16]; /* of the user `pseudo_of` on that day; record.c */
     const uint8_t *pseudo_of;
@@ -80,13 +80,14 @@ struct flow {
     struct fetch_wait fetch;
     uint8_t n_fetched; /* issuers */
     bool waited_list;
+    const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
     uint16_t origin_port;
     uint32_t origin_answers; /* exchanges that the open origin connection has served */
 
-    struct arena arena, xarena;
+    struct arena arena;
     struct buf in, in_origin;       /* bytes read and not consumed yet */
     bool in_short, in_origin_short; /* ... because they are not enough */
     int64_t head_since_ms;          /* when the first byte of a request head came that is not whole yet */
@@ -155,12 +156,14 @@ void revoke_arrived(struct flow *f);
 void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
+bool judge_would_allow(const struct flow *f, uint32_t defects); /* just these; nothing is recorded */
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
-/* What policy wants when this happens to this flow. */
-enum on_answer judge_event(const struct flow *f, enum on_event what);
-enum on_answer judge_room(struct flow *f); /* room for its log lines, or what policy says without; counted */
-void judge_request(struct flow *f, struct judged *out); /* f->tx */
+/* What policy wants when this happens to this flow, which is on its way to `name`. */
+enum on_answer judge_event(const struct flow *f, span name, enum on_event what);
+enum on_answer judge_room(struct flow *f,
+                          span name); /* room for its log lines, or what policy says without; counted */
+void judge_request(struct txn *t, struct judged *out);
 
 /* pump.c: bytes of HTTP and of tunnels, as far as they go now */
 void pump_start(struct flow *f);
@@ -168,24 +171,24 @@ void pump(struct flow *f);
 void pump_linger(struct flow *f);
 
 /* proxy.c: what only a proxy is asked; same results as txn_begin */
-enum rc proxy_request(struct flow *f, const struct msg *m) MUST_USE;
+enum rc proxy_request(struct txn *t, const struct msg *m) MUST_USE;
 /* While the signer is away new hosts wait for it at most LIM_MINT_MS, then get a 503 page: CONNECT, and plain
  * HTTP too, where a page can still be shown. OK: it is there, or the host is known. */
-enum rc proxy_signer(struct flow *f) MUST_USE;
+enum rc proxy_signer(struct txn *t) MUST_USE;
 void proxy_signer_poll(struct flow *f); /* in SIGNER: is it back? */
 /* Is this a request for our CRL? Then it is answered (DENIED), else OK. */
-enum rc proxy_own_urls(struct flow *f, const struct msg *m) MUST_USE;
+enum rc proxy_own_urls(struct txn *t, const struct msg *m) MUST_USE;
 
 /* Lets the client have what is pending, then ends the flow. */
 void pump_finish(struct flow *f, enum reason why, span detail);
 
 /* warn.c: warnings and the clicks past them */
-void warn_read(struct flow *f, const struct msg *m); /* the passes that a request brings */
-bool warn_strip(struct flow *f, struct msg *m);      /* takes them out; false: no memory, never relay it */
-void warn_remember(struct flow *f, const struct msg *m); /* where the click will lead back to */
-void warn_offer(struct flow *f, struct page *p);         /* the button of a warning page */
+void warn_read(struct txn *t, const struct msg *m);     /* the passes that a request brings */
+bool warn_strip(struct txn *t, struct msg *m);          /* takes them out; false: no memory, never relay it */
+void warn_remember(struct txn *t, const struct msg *m); /* where the click will lead back to */
+void warn_offer(struct txn *t, struct page *p);         /* the button of a warning page */
 /* Is this the click, or else a path of ours? Then it is answered (DENIED), else OK. */
-enum rc warn_own_path(struct flow *f, const struct msg *m) MUST_USE;
+enum rc warn_own_path(struct txn *t, const struct msg *m) MUST_USE;
 
 /* again.c: what was decided is decided again */
 /* Another snapshot in force takes over a flow; false: no memory, the flow has ended. */
@@ -194,10 +197,11 @@ bool again_adopt(struct flow *f);
 void again_forget(struct flow *f);
 
 /* answer.c: answers of our own; each ends the exchange and lingers */
-void answer_page(struct flow *f, enum reason why, span detail);
-void answer_bytes(struct flow *f, span type, span body);
-void answer_alert(struct flow *f,
-                  uint8_t alert); /* TLS alert record on a connection that was not decrypted */
+void answer_page(struct txn *t, enum reason why, span detail);
+void answer_bytes(struct txn *t, span type, span body);
+/* A whole HTTP/1.1 response of our own. */
+void answer_whole(struct txn *t, span bytes, enum reason why, span detail);
+void answer_alert(struct flow *f, uint8_t alert); /* a record of TLS, where nothing was decrypted */
 
 /* record.c; the rest in record.h */
 /* Pseudonym of today of a user; kept with the flow where it is the flow's, else in `out`. */
@@ -205,6 +209,6 @@ span flow_pseudonym(struct flow *f, span user, char out[16]);
 
 /* events.c */
 void event_of_flow(struct flow *f);
-void event_of_txn(struct flow *f, enum reason why, span detail);
+void event_of_txn(const struct txn *x, enum reason why, span detail);
 
 #endif

@@ -13,13 +13,18 @@
 #include "gw/flow/record.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
+#include "gw/tls/offer.h"
 
 /* ---- the origin's TLS ---- */
 
 void step_origin(struct flow *f)
 {
     SSL *ssl = NULL;
-    enum rc rc = ctx_connect(f->e->to_origins, f->name, f->hello, f, &ssl);
+    enum rc rc = ctx_connect(f->weak ? f->e->to_weak : f->e->to_origins, f->name, f->hello, f, &ssl);
+    if (rc == RC_OK && f->weak && offer_weaker(ssl, f->hello) != RC_OK) {
+        SSL_free(ssl);
+        rc = RC_TLS;
+    }
     if (rc == RC_OK)
         rc = stream_tls(&f->origin, ssl);
     if (rc != RC_OK) {
@@ -53,32 +58,60 @@ span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwi
     return arena_dup(&f->arena, span_str(detail));
 }
 
-static void upstream_failed(struct flow *f)
-{
-    step_refuse(f, REASON_UPSTREAM_TLS, flow_tls_detail(f, &f->origin, "closed"));
-}
-
-/* The origin asks for the client's own certificate, and policy passes that undecrypted. The client has not
- * been answered and its hello is kept whole: the origin is dialled once more, this time for the kernel's
- * relay. */
-static void exempt_after_all(struct flow *f, const struct judged *j)
+/* The client has not been answered and its hello is kept whole: the origin is dialled once more. */
+static void dial_anew(struct flow *f)
 {
     struct stream fresh;
-    if (f->dialled_twice) { /* and then its name led elsewhere, where it would have to be decrypted */
-        step_refuse(f, REASON_CERTIFICATE, SPAN("asks-client-certificate"));
-        return;
-    }
-    f->dialled_twice = true;
     stream_abort(&f->origin);
     stream_fini(&f->origin);
     stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
     f->origin = fresh;
     buf_fini(&f->in_origin);
+    step_resolve(f, f->name, &f->dst);
+}
+
+/* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
+static bool tries_weaker(struct flow *f, enum offer_failure why)
+{
+    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) ||
+        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS)))
+        return false;
+    f->weak = true;
+    f->cert = (struct cert_verdict){0};
+    f->e->n.weak_tries++;
+    dial_anew(f);
+    return true;
+}
+
+static void upstream_failed(struct flow *f)
+{
+    enum offer_failure why = offer_why_failed(&f->origin);
+    if (tries_weaker(f, why))
+        return;
+    span detail = flow_tls_detail(f, &f->origin, "closed");
+    if (why == OFFER_WEAK &&
+        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS))) { /* named, and blocked by its rule */
+        f->cert.defects |= DEFECT_BIT(WEAK_TLS);
+        step_certified(f);
+        return;
+    }
+    step_refuse(f, REASON_UPSTREAM_TLS, detail);
+}
+
+/* The origin asks for the client's own certificate, and policy passes that undecrypted: this time the dial is
+ * for the kernel's relay. */
+static void exempt_after_all(struct flow *f, const struct judged *j)
+{
+    if (f->dialled_twice) { /* and then its name led elsewhere, where it would have to be decrypted */
+        step_refuse(f, REASON_CERTIFICATE, SPAN("asks-client-certificate"));
+        return;
+    }
+    f->dialled_twice = true;
     f->verdict = *j;
     f->mode = MODE_EXEMPT;
     f->e->n.inspected--;
     f->e->n.exempt++;
-    step_resolve(f, f->name, &f->dst);
+    dial_anew(f);
 }
 
 void step_upstream(struct flow *f)
@@ -94,6 +127,9 @@ void step_upstream(struct flow *f)
     }
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     f->e->n.upstream_tls++;
+    f->origin_cipher = SSL_get_current_cipher(f->origin.ssl);
+    if (f->weak && offer_was_weak(f->origin.ssl))
+        f->cert.defects |= DEFECT_BIT(WEAK_TLS);
     if (leaf) {
         f->subject = name_text(f, X509_get_subject_name(leaf));
         f->issuer = name_text(f, X509_get_issuer_name(leaf));
@@ -207,16 +243,34 @@ static void fill_request(struct flow *f, struct mint_request *r)
         add_san(r, SAN_IP, span_of(f->dst.b, f->dst.family == 4 ? 4 : 16));
 }
 
-/* A defect that policy allows: the client must still see that the origin was bad. */
-static void mint_untrusted(struct flow *f, const struct mint_request *r)
+/* What the client would have seen: the origin's dates, and its names where they are the wrong ones. */
+static void fill_untrusted(struct flow *f, struct mint_request *r)
 {
+    const struct cert_verdict *v = &f->cert;
+    bool dated = v->not_before != INT64_MIN && v->not_after != INT64_MIN;
+    fill_request(f, r);
+    r->not_before = dated ? v->not_before : 0;
+    r->not_after = dated ? v->not_after : 0;
+    if (!(v->defects & DEFECT_BIT(WRONG_NAME)))
+        return;
+    r->n_sans = 0;
+    add_origin_names(f, r);
+    if (r->n_sans == 0)
+        r->sans[r->n_sans++] = (struct san){SAN_DNS, SPAN("invalid")};
+}
+
+/* A defect that policy allows: the client must still see that the origin was bad. */
+static void mint_untrusted(struct flow *f)
+{
+    struct mint_request r;
     X509 *leaf = NULL;
-    const char *defect = defect_name(defect_first(f->cert.defects));
-    enum rc rc = untrusted_leaf(minter_pkey(f->e->minter), r, span_str(defect), &leaf);
+    fill_untrusted(f, &r);
+    enum rc rc = untrusted_leaf(f->e->untrusted, minter_pkey(f->e->minter), &r, &f->cert, &leaf);
     if (rc != RC_OK) {
         flow_end(f, REASON_MINT, span_str(rc_name(rc)));
         return;
     }
+    f->e->n.untrusted++;
     start_client(f, leaf);
     X509_free(leaf);
 }
@@ -228,11 +282,11 @@ void step_mint(struct flow *f)
     uint8_t key[32];
     X509 *leaf = NULL;
     flow_goto(f, ST_MINT);
-    fill_request(f, &r);
     if (!f->refused && f->cert.defects) {
-        mint_untrusted(f, &r);
+        mint_untrusted(f);
         return;
     }
+    fill_request(f, &r);
     bool known = f->name.n > 0 && map_find(&f->e->minted, f->name);
     if (!known && !share_take(&f->e->share, &f->src, ev_now_ms(f->e->ev))) {
         flow_end(f, REASON_MINT, SPAN("client-rate"));
@@ -246,7 +300,7 @@ void step_mint(struct flow *f)
         start_client(f, leaf);
         X509_free(leaf);
     } else if (rc == RC_AGAIN && !minter_attached(f->e->minter) &&
-               judge_event(f, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
+               judge_event(f, f->name, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
         flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
     } else if (rc == RC_AGAIN) {
         f->e->n.leaf_mints++;
@@ -277,6 +331,8 @@ static void start_client(struct flow *f, X509 *leaf)
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
+        SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {

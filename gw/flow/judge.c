@@ -71,8 +71,9 @@ static unsigned strictness(const struct judged *j)
 }
 
 /* Decides, and where that is stricter than what `out` says (or it says nothing yet) takes it and makes its
- * record. */
-static void run(struct flow *f, const struct snapshot *snap, struct facts *x, struct judged *out)
+ * record. Modifiers of a request are kept in `keep`. */
+static void run(struct flow *f, struct arena *keep, const struct snapshot *snap, struct facts *x,
+                struct judged *out)
 {
     struct verdict v;
     int64_t before_ns = clock_mono_ns();
@@ -98,8 +99,8 @@ static void run(struct flow *f, const struct snapshot *snap, struct facts *x, st
         out->valid_until = j.valid_until;
         return;
     }
-    if (x->step == STEP_REQUEST && v.n_mods) {
-        span kept = arena_dup(&f->xarena, span_of(v.mods, v.n_mods * sizeof *v.mods));
+    if (keep && v.n_mods) {
+        span kept = arena_dup(keep, span_of(v.mods, v.n_mods * sizeof *v.mods));
         j.mods = (const void *)kept.p;
         j.n_mods = kept.n ? v.n_mods : 0;
     }
@@ -113,27 +114,27 @@ void judge_connect(struct flow *f, struct judged *out)
     base_facts(f, f->snap, STEP_CONNECT, &x);
     x.name = f->name;
     out->made = false;
-    run(f, f->snap, &x, out);
+    run(f, NULL, f->snap, &x, out);
     if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
         x.name = f->connect_name;
-        run(f, f->snap, &x, out);
+        run(f, NULL, f->snap, &x, out);
     }
 }
 
-enum on_answer judge_event(const struct flow *f, enum on_event what)
+enum on_answer judge_event(const struct flow *f, span name, enum on_event what)
 {
     struct facts x;
     base_facts(f, f->e->snap, STEP_CONNECT, &x);
-    x.name = f->tx.open ? f->tx.host : f->name;
+    x.name = name;
     return snapshot_on(f->e->snap, what, &x);
 }
 
-enum on_answer judge_room(struct flow *f)
+enum on_answer judge_room(struct flow *f, span name)
 {
     struct engine *e = f->e;
     if (engine_has_room(e))
         return ANSWER_ALLOW;
-    enum on_answer answer = judge_event(f, e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
+    enum on_answer answer = judge_event(f, name, e->logger_away ? ON_LOGGER_DOWN : ON_JOURNAL_FULL);
     e->n.held += answer != ANSWER_ALLOW;
     e->n.journal_full += answer == ANSWER_BLOCK;
     return answer;
@@ -154,7 +155,7 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
             continue;
         base_facts(f, f->snap, STEP_CONNECT, &x);
         x.name = span_of(name, n);
-        run(f, f->snap, &x, out);
+        run(f, NULL, f->snap, &x, out);
     }
     GENERAL_NAMES_free(names);
 }
@@ -167,35 +168,49 @@ void judge_certificate(struct flow *f, struct judged *out)
     x.known |= FACT_BIT(DEFECTS);
     x.defects = f->cert.defects | (f->cert.asked_client_cert ? DEFECT_BIT(ASKS_CLIENT) : 0);
     out->made = false;
-    run(f, f->snap, &x, out);
+    run(f, NULL, f->snap, &x, out);
 }
 
-void judge_request(struct flow *f, struct judged *out)
+bool judge_would_allow(const struct flow *f, uint32_t defects)
 {
-    const struct snapshot *snap = f->tx.snap;
+    struct facts x;
+    struct verdict v;
+    base_facts(f, f->snap, STEP_CERTIFICATE, &x);
+    x.name = f->name;
+    x.known |= FACT_BIT(DEFECTS);
+    x.defects = defects;
+    snapshot_categories(f->snap, &x);
+    decide(f->snap, &x, &v);
+    return v.action == ACT_ALLOW;
+}
+
+void judge_request(struct txn *t, struct judged *out)
+{
+    const struct flow *f = t->f;
+    const struct snapshot *snap = t->snap;
     struct facts x;
     base_facts(f, snap, STEP_REQUEST, &x);
     x.known |= FACT_BIT(METHOD) | FACT_BIT(PATH) | FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
-    x.method = f->tx.method;
-    x.path = f->tx.path;
-    x.upload = f->tx.upload;
-    x.n_clicked = f->tx.n_clicked;
-    memcpy(x.clicked, f->tx.clicked, sizeof x.clicked);
-    x.name = f->tx.host;
-    if (f->tx.ip.family) {
-        x.dst = f->tx.ip;
+    x.method = t->method;
+    x.path = t->path;
+    x.upload = t->upload;
+    x.n_clicked = t->n_clicked;
+    memcpy(x.clicked, t->clicked, sizeof x.clicked);
+    x.name = t->host;
+    if (t->ip.family) {
+        x.dst = t->ip;
         x.known |= FACT_BIT(DST);
     }
-    if (f->tx.port)
-        x.dst_port = f->tx.port;
+    if (t->port)
+        x.dst_port = t->port;
     out->made = false;
-    run(f, snap, &x, out);
+    run(t->f, &t->arena, snap, &x, out);
     const span others[] = {f->name, f->connect_name};
     for (size_t i = 0; i < 2; i++) {
-        if (others[i].n == 0 || span_eq(others[i], f->tx.host))
+        if (others[i].n == 0 || span_eq(others[i], t->host))
             continue;
         x.name = others[i];
-        run(f, snap, &x, out);
+        run(t->f, &t->arena, snap, &x, out);
     }
 }

@@ -11,46 +11,48 @@ enum { SIGNER_POLL_MS = 50 };
 
 /* A host without a leaf in the cache needs the signer: wait for it a moment rather than promise what cannot
  * be kept. */
-static bool signer_is_missing(const struct flow *f)
+static bool signer_is_missing(const struct txn *t)
 {
-    return !f->no_ca && !minter_attached(f->e->minter) && !map_find(&f->e->minted, f->tx.host);
+    const struct flow *f = t->f;
+    return !f->no_ca && !minter_attached(f->e->minter) && !map_find(&f->e->minted, t->host);
 }
 
-static enum rc wait_for_signer(struct flow *f)
+static enum rc wait_for_signer(struct txn *t)
 {
-    if (clock_mono_us() - f->tx.start_us >= LIM_MINT_MS * 1000LL ||
-        judge_event(f, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
-        answer_page(f, REASON_SIGNER_DOWN, SPAN_NONE);
+    struct flow *f = t->f;
+    if (clock_mono_us() - t->start_us >= LIM_MINT_MS * 1000LL ||
+        judge_event(f, t->host, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
+        answer_page(t, REASON_SIGNER_DOWN, SPAN_NONE);
         return RC_DENIED;
     }
-    f->tx.waiting = true;
+    t->waiting = true;
     f->client.paused = true;
     flow_goto(f, ST_SIGNER);
     flow_deadline(f, SIGNER_POLL_MS);
     return RC_AGAIN;
 }
 
-enum rc proxy_signer(struct flow *f)
+enum rc proxy_signer(struct txn *t)
 {
-    return signer_is_missing(f) ? wait_for_signer(f) : RC_OK;
+    return signer_is_missing(t) ? wait_for_signer(t) : RC_OK;
 }
 
 void proxy_signer_poll(struct flow *f)
 {
     flow_goto(f, ST_HTTP);
     f->client.paused = false;
-    txn_resume(f);
+    txn_resume(&f->tx);
 }
 
 /* Always "established": what is wrong is told inside, where a browser shows it. Nothing has left upstream
  * yet. */
-static enum rc connect_request(struct flow *f, const struct msg *m)
+static enum rc connect_request(struct txn *t, const struct msg *m)
 {
-    struct txn *t = &f->tx;
-    TRY(proxy_signer(f));
+    struct flow *f = t->f;
+    TRY(proxy_signer(t));
     f->connect_name = arena_dup(&f->arena, t->host);
     if (f->connect_name.n != t->host.n) { /* never to be judged as if it had named nobody */
-        answer_page(f, REASON_LIMIT, SPAN("memory"));
+        answer_page(t, REASON_LIMIT, SPAN("memory"));
         return RC_DENIED;
     }
     f->name = SPAN_NONE;
@@ -74,8 +76,9 @@ static enum rc connect_request(struct flow *f, const struct msg *m)
 
 /* ---- files of our own ---- */
 
-static void answer_pac(struct flow *f)
+static void answer_pac(struct txn *t)
 {
+    const struct flow *f = t->f;
     char host[ADDR_TEXT];
     struct buf *out = &f->e->line;
     uint16_t port = 3128;
@@ -87,36 +90,37 @@ static void answer_pac(struct flow *f)
     }
     buf_clear(out);
     if (page_pac(out, span_str(addr_text(&f->local, host)), port) != RC_OK) {
-        answer_page(f, REASON_INTERNAL, SPAN("pac"));
+        answer_page(t, REASON_INTERNAL, SPAN("pac"));
         return;
     }
-    answer_bytes(f, SPAN("application/x-ns-proxy-autoconfig"), buf_span(out));
+    answer_bytes(t, SPAN("application/x-ns-proxy-autoconfig"), buf_span(out));
 }
 
 /* Behind a CONNECT, inside TLS and on the transparent way we are the origin, and an origin opens no tunnels.
  */
-static enum rc origin_request(struct flow *f, const struct msg *m)
+static enum rc origin_request(struct txn *t, const struct msg *m)
 {
     if (m->form != TARGET_AUTHORITY)
         return RC_OK;
-    answer_page(f, REASON_NOT_PROXIED, SPAN("connect-to-origin"));
+    answer_page(t, REASON_NOT_PROXIED, SPAN("connect-to-origin"));
     return RC_DENIED;
 }
 
-enum rc proxy_request(struct flow *f, const struct msg *m)
+enum rc proxy_request(struct txn *t, const struct msg *m)
 {
+    const struct flow *f = t->f;
     if (!f->explicit_proxy || f->connected_by_connect)
-        return origin_request(f, m);
+        return origin_request(t, m);
     if (m->form == TARGET_AUTHORITY)
-        return connect_request(f, m);
+        return connect_request(t, m);
     if (m->form == TARGET_ABSOLUTE && span_ieq(m->scheme, SPAN("http")))
         return RC_OK;
     if (m->form == TARGET_ORIGIN &&
         (span_eq(m->path, SPAN("/proxy.pac")) || span_eq(m->path, SPAN("/wpad.dat")))) {
-        answer_pac(f);
+        answer_pac(t);
         return RC_DENIED;
     }
-    answer_page(f, REASON_NOT_PROXIED, SPAN_NONE);
+    answer_page(t, REASON_NOT_PROXIED, SPAN_NONE);
     return RC_DENIED;
 }
 
@@ -144,8 +148,9 @@ static bool asks_host(const struct flow *f, const struct msg *m, span host)
 }
 
 /* A client may leave the port out of Host (OpenSSL does). */
-enum rc proxy_own_urls(struct flow *f, const struct msg *m)
+enum rc proxy_own_urls(struct txn *t, const struct msg *m)
 {
+    const struct flow *f = t->f;
     span host, path;
     uint16_t port;
     if (f->tls || m->form == TARGET_AUTHORITY || m->path.n == 0)
@@ -154,8 +159,8 @@ enum rc proxy_own_urls(struct flow *f, const struct msg *m)
         !asks_host(f, m, host) || (m->port && m->port != (port ? port : 80)))
         return RC_OK;
     if (buf_len(&f->e->crl) == 0) /* nobody else can give it: it goes nowhere */
-        answer_page(f, REASON_SIGNER_DOWN, SPAN("crl"));
+        answer_page(t, REASON_SIGNER_DOWN, SPAN("crl"));
     else
-        answer_bytes(f, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
+        answer_bytes(t, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
     return RC_DENIED;
 }

@@ -127,13 +127,13 @@ static size_t take_request_head(struct flow *f, span s)
     }
     if (rc != RC_OK) {
         e->n.http_bad++;
-        txn_open(f);
+        txn_open(&f->tx);
         f->tx.status = (uint16_t)h1_why_status(f->head_up.why);
-        answer_page(f, REASON_CLIENT_HTTP, span_str(h1_why_name(f->head_up.why)));
+        answer_page(&f->tx, REASON_CLIENT_HTTP, span_str(h1_why_name(f->head_up.why)));
         return s.n;
     }
     h1_head_init(&f->head_up);
-    rc = txn_begin(f, &e->msg);
+    rc = txn_begin(&f->tx, &e->msg);
     return rc == RC_AGAIN ? 0 : used; /* while it waits the head stays, to be parsed again */
 }
 
@@ -261,7 +261,7 @@ static void origin_is_bad(struct flow *f, enum reason why, span detail)
         f->e->n.origin_bad++;
     stream_fini(&f->origin);
     if (!f->tx.began) {
-        answer_page(f, why, detail);
+        answer_page(&f->tx, why, detail);
         return;
     }
     stream_abort(&f->client);
@@ -282,7 +282,7 @@ static size_t take_answer_head(struct flow *f, span s)
         return s.n;
     }
     h1_head_init(&f->head_down);
-    rc = txn_response(f, &e->msg);
+    rc = txn_response(&f->tx, &e->msg);
     if (rc != RC_OK && !f->ended)
         origin_is_bad(f, REASON_ORIGIN_HTTP, f->detail);
     return used;
@@ -465,7 +465,7 @@ static bool pump_round(struct flow *f)
     if (!f->ended && f->state == ST_HTTP)
         moved |= pump_down(f);
     if (!f->ended && f->state == ST_HTTP && exchange_over(f)) {
-        txn_done(f);
+        txn_done(&f->tx);
         moved = true;
     }
     if (!f->ended)
@@ -528,7 +528,7 @@ void pump_finish(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
-    txn_end(f, why, detail);
+    txn_end(&f->tx, why, detail);
     f->reason = why;
     f->detail = detail;
     stream_fini(&f->origin);

@@ -82,7 +82,7 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
         return false;
     f->dst = *a;
     if (f->tx.open)
-        judge_request(f, &j);
+        judge_request(&f->tx, &j);
     else
         judge_connect(f, &j);
     f->dst = was;
@@ -100,7 +100,7 @@ static bool is_blocked_at(struct flow *f, const struct addr *a)
         return false;
     *kept = j;
     if (f->tx.open)
-        record_of_txn(f);
+        record_of_txn(&f->tx);
     else
         record_of_flow(f);
     return true;
@@ -247,7 +247,7 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
     } else {
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
-        txn_resume(f);
+        txn_resume(&f->tx);
     }
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));

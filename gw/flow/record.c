@@ -90,11 +90,10 @@ void record_beside(struct flow *f)
 }
 
 /* The code that the exchange has from its beginning, unless an earlier decision took it. */
-void record_of_txn(struct flow *f)
+void record_of_txn(struct txn *t)
 {
-    struct txn *t = &f->tx;
     if (t->recorded)
-        engine_code(f->e, t->code);
+        engine_code(t->f->e, t->code);
     t->recorded = true;
-    put(f, t->code);
+    put(t->f, t->code);
 }

@@ -17,7 +17,7 @@ void record_made(struct flow *f, const struct snapshot *snap, const struct facts
 void record_of_flow(struct flow *f);
 /* ... is beside the flow's own: an acceptable certificate after the connect decision. */
 void record_beside(struct flow *f);
-/* ... is the exchange's: f->tx.code is its code. */
-void record_of_txn(struct flow *f);
+/* ... is the exchange's: t->code is its code. */
+void record_of_txn(struct txn *t);
 
 #endif

@@ -62,7 +62,7 @@ static bool wait_for_issuer(struct flow *f)
 
 static bool blocks_unknown(const struct flow *f)
 {
-    return judge_event(f, ON_REVOCATION_UNKNOWN) == ANSWER_BLOCK;
+    return judge_event(f, f->name, ON_REVOCATION_UNKNOWN) == ANSWER_BLOCK;
 }
 
 static void wait_here(struct flow *f)

@@ -81,7 +81,7 @@ static json_t *whole(struct flow *f)
     json_object_set_new(o, "pending_up", json_integer((json_int_t)stream_pending(&f->origin)));
     json_object_set_new(o, "pending_down", json_integer((json_int_t)stream_pending(&f->client)));
     json_object_set_new(o, "arena_high",
-                        json_integer((json_int_t)f->arena.high + (json_int_t)f->xarena.high));
+                        json_integer((json_int_t)f->arena.high + (json_int_t)f->tx.arena.high));
     set_span(o, "issuer", f->issuer);
     set_span(o, "subject", f->subject);
     if (f->verdict.made)

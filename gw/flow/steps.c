@@ -174,7 +174,7 @@ void step_hello(struct flow *f)
 
 bool step_waits(struct flow *f)
 {
-    enum on_answer answer = judge_room(f);
+    enum on_answer answer = judge_room(f, f->name);
     if (answer == ANSWER_ALLOW)
         return false;
     if (answer == ANSWER_BLOCK) {
@@ -228,7 +228,7 @@ static void refuse_plain(struct flow *f, enum reason why, span detail)
         flow_goto(f, ST_HTTP);
     f->client.paused = false;
     if (f->tx.open) {
-        answer_page(f, why, detail);
+        answer_page(&f->tx, why, detail);
         pump(f);
     } else {
         pump_start(f);

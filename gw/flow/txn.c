@@ -9,22 +9,37 @@
 
 /* ---- beginning ---- */
 
-static span keep(struct flow *f, span s, size_t most)
+void txn_init(struct txn *t, struct flow *f, struct hold *hold)
 {
-    return arena_dup(&f->xarena, span_cut(s, 0, most));
+    *t = (struct txn){.f = f, .hold = hold};
+    arena_init(&t->arena, LIM_EXCHANGE_ARENA_BYTES);
 }
 
-static span keep_field(struct flow *f, const struct msg *m, span name, size_t most)
+void txn_fini(struct txn *t)
 {
-    return keep(f, msg_field(m, name), most);
+    h1_body_fini(&t->body_up);
+    h1_body_fini(&t->body_down);
+    snapshot_put(t->snap);
+    t->snap = NULL;
+    arena_fini(&t->arena);
+}
+
+static span keep(struct txn *t, span s, size_t most)
+{
+    return arena_dup(&t->arena, span_cut(s, 0, most));
+}
+
+static span keep_field(struct txn *t, const struct msg *m, span name, size_t most)
+{
+    return keep(t, msg_field(m, name), most);
 }
 
 /* What the record and the page need is copied: the head's own bytes go with the next read. */
-void txn_open(struct flow *f)
+void txn_open(struct txn *t)
 {
-    struct txn *t = &f->tx;
-    arena_reset(&f->xarena);
-    memset(t, 0, sizeof *t);
+    struct flow *f = t->f;
+    arena_reset(&t->arena);
+    memset(&t->open, 0, sizeof *t - offsetof(struct txn, open));
     t->open = true;
     t->id = ++f->n_tx;
     t->start_us = clock_mono_us();
@@ -35,17 +50,16 @@ void txn_open(struct flow *f)
     engine_code(f->e, t->code);
 }
 
-static void open_with(struct flow *f, const struct msg *m)
+static void open_with(struct txn *t, const struct msg *m)
 {
-    struct txn *t = &f->tx;
-    txn_open(f);
-    t->method = keep(f, m->method, 32);
-    t->path = keep(f, m->path, 4096);
+    txn_open(t);
+    t->method = keep(t, m->method, 32);
+    t->path = keep(t, m->path, 4096);
     t->had_query = m->has_query;
-    t->user_agent = keep_field(f, m, SPAN("user-agent"), 512);
-    t->accept = keep_field(f, m, SPAN("accept"), 512);
-    t->accept_language = keep_field(f, m, SPAN("accept-language"), 256);
-    t->referer_host = keep(f, referer_host(msg_field(m, SPAN("referer"))), LIM_NAME_BYTES);
+    t->user_agent = keep_field(t, m, SPAN("user-agent"), 512);
+    t->accept = keep_field(t, m, SPAN("accept"), 512);
+    t->accept_language = keep_field(t, m, SPAN("accept-language"), 256);
+    t->referer_host = keep(t, referer_host(msg_field(m, SPAN("referer"))), LIM_NAME_BYTES);
     t->from_http10 = m->minor == 0;
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
@@ -53,9 +67,9 @@ static void open_with(struct flow *f, const struct msg *m)
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
-static bool know_host(struct flow *f, const struct msg *m)
+static bool know_host(struct txn *t, const struct msg *m)
 {
-    struct txn *t = &f->tx;
+    const struct flow *f = t->f;
     uint8_t name[LIM_NAME_BYTES];
     t->port = f->dst_port ? f->dst_port : m->port ? m->port : 80; /* a port in Host moves nobody elsewhere */
     t->host = SPAN_NONE;
@@ -66,38 +80,39 @@ static bool know_host(struct flow *f, const struct msg *m)
     }
     size_t n = name_normalise(m->host, name);
     if (n > 0) {
-        t->host = keep(f, span_of(name, n), n);
+        t->host = keep(t, span_of(name, n), n);
         return t->host.n > 0;
     }
     return addr_parse(m->host, &t->ip) || addr_parse_loose_v4(m->host, &t->ip);
 }
 
-static bool hold_for_room(struct flow *f)
+static bool hold_for_room(struct txn *t)
 {
-    enum on_answer answer = judge_room(f);
+    struct flow *f = t->f;
+    enum on_answer answer = judge_room(f, t->host);
     if (answer == ANSWER_ALLOW)
         return false;
     if (answer == ANSWER_BLOCK) {
-        answer_page(f, REASON_JOURNAL_FULL, SPAN_NONE);
+        answer_page(t, REASON_JOURNAL_FULL, SPAN_NONE);
         return true;
     }
-    f->tx.waiting = true;
+    t->waiting = true;
     flow_deadline(f, LIM_HOLD_MS);
-    engine_hold(f->e, &f->hold);
+    engine_hold(f->e, t->hold);
     return true;
 }
 
 /* Plain HTTP: is the open origin connection the one this request goes to? */
-static bool origin_fits(const struct flow *f)
+static bool origin_fits(const struct txn *t)
 {
-    const struct txn *t = &f->tx;
+    const struct flow *f = t->f;
     return stream_open(&f->origin) && !f->origin.in_eof && f->origin_port == t->port &&
            (t->host.n ? span_eq(f->origin_host, t->host) : addr_eq(&f->dst, &t->ip));
 }
 
-static enum rc go_upstream(struct flow *f)
+static enum rc go_upstream(struct txn *t)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     stream_fini(&f->origin);
     buf_fini(&f->in_origin);
     struct stream fresh;
@@ -117,23 +132,21 @@ static enum rc go_upstream(struct flow *f)
 }
 
 /* HTTP/1.0 may come without Host; what we judged is what the origin is told. */
-static void name_host(const struct flow *f, struct msg *m, char text[ADDR_TEXT])
+static void name_host(const struct txn *t, struct msg *m, char text[ADDR_TEXT])
 {
-    const struct txn *t = &f->tx;
     if (m->host.n > 0)
         return;
     m->host = t->host.n > 0 ? t->host : span_str(addr_text(&t->ip, text));
-    m->port = t->port == (f->tls ? 443 : 80) ? 0 : t->port;
+    m->port = t->port == (t->f->tls ? 443 : 80) ? 0 : t->port;
 }
 
-static enum rc send_request(struct flow *f, struct msg *m)
+static enum rc send_request(struct txn *t, struct msg *m)
 {
-    struct txn *t = &f->tx;
     char text[ADDR_TEXT];
-    name_host(f, m, text);
+    name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (!warn_strip(f, m) || relay_request(&f->origin.out, m, &o) != RC_OK) {
-        answer_page(f, REASON_LIMIT, SPAN("head"));
+    if (!warn_strip(t, m) || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
+        answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
     h1_body_init(&t->body_up, m);
@@ -146,93 +159,95 @@ static enum rc send_request(struct flow *f, struct msg *m)
 
 /* Without SNI nobody has said whom the connection is for but the origin's certificate: Host must be one of
  * its names (RFC 9110 section 7.4), or a blocked server could be asked in an allowed name. */
-static bool is_misdirected(const struct flow *f)
+static bool is_misdirected(const struct txn *t)
 {
-    if (f->mode != MODE_INSPECTED || f->name.n > 0 || f->tx.host.n == 0 || !f->origin.ssl)
+    const struct flow *f = t->f;
+    if (f->mode != MODE_INSPECTED || f->name.n > 0 || t->host.n == 0 || !f->origin.ssl)
         return false;
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     return !leaf ||
-           X509_check_host(leaf, (const char *)f->tx.host.p, f->tx.host.n,
+           X509_check_host(leaf, (const char *)t->host.p, t->host.n,
                            X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
                            NULL) != 1;
 }
 
 /* Our own page for every request of a refused flow: same verdict, and the code of the decision. */
-static enum rc answer_refused(struct flow *f)
+static enum rc answer_refused(struct txn *t)
 {
-    f->tx.verdict = f->verdict;
+    struct flow *f = t->f;
+    t->verdict = f->verdict;
     if (f->code[0])
-        memcpy(f->tx.code, f->code, sizeof f->tx.code);
-    snapshot_put(f->tx.snap);
-    f->tx.snap = snapshot_get(f->snap); /* whose rules the verdict names */
-    answer_page(f, f->reason, f->detail);
+        memcpy(t->code, f->code, sizeof t->code);
+    snapshot_put(t->snap);
+    t->snap = snapshot_get(f->snap); /* whose rules the verdict names */
+    answer_page(t, f->reason, f->detail);
     return RC_DENIED;
 }
 
-static enum rc judge(struct flow *f, const struct msg *m)
+static enum rc judge(struct txn *t, const struct msg *m)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     int64_t before = clock_mono_us();
-    warn_read(f, m);
-    judge_request(f, &t->verdict);
-    record_of_txn(f);
+    warn_read(t, m);
+    judge_request(t, &t->verdict);
+    record_of_txn(t);
     t->t_decide = (uint32_t)(clock_mono_us() - before);
     f->e->n.would_block += t->verdict.does != t->verdict.action;
     if (t->verdict.does == ACT_ALLOW)
         return RC_OK;
     if (t->verdict.does == ACT_WARN) {
-        warn_remember(f, m);
-        answer_page(f, REASON_WARNED, SPAN_NONE);
+        warn_remember(t, m);
+        answer_page(t, REASON_WARNED, SPAN_NONE);
         return RC_DENIED;
     }
     f->e->n.blocked++;
-    answer_page(f, t->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
+    answer_page(t, t->verdict.why == WHY_NO_ZONE ? REASON_NO_ZONE : REASON_POLICY, SPAN_NONE);
     return RC_DENIED;
 }
 
-enum rc txn_begin(struct flow *f, struct msg *m)
+enum rc txn_begin(struct txn *t, struct msg *m)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     t->again = t->waiting = false;
     if (t->ready) /* judged before; the origin is there now */
-        return send_request(f, m);
+        return send_request(t, m);
     if (!t->open)
-        open_with(f, m);
-    if (!know_host(f, m)) {
+        open_with(t, m);
+    if (!know_host(t, m)) {
         f->e->n.http_bad++;
         t->status = 400;
-        answer_page(f, REASON_CLIENT_HTTP, SPAN("host-not-a-name"));
+        answer_page(t, REASON_CLIENT_HTTP, SPAN("host-not-a-name"));
         return RC_DENIED;
     }
-    TRY(proxy_own_urls(f, m));
+    TRY(proxy_own_urls(t, m));
     if (f->refused)
-        return answer_refused(f);
-    if (is_misdirected(f)) {
+        return answer_refused(t);
+    if (is_misdirected(t)) {
         t->status = 421;
-        answer_page(f, REASON_CLIENT_HTTP, SPAN("host-not-in-certificate"));
+        answer_page(t, REASON_CLIENT_HTTP, SPAN("host-not-in-certificate"));
         return RC_DENIED;
     }
-    TRY(proxy_request(f, m));
-    if (hold_for_room(f))
+    TRY(proxy_request(t, m));
+    if (hold_for_room(t))
         return t->waiting ? RC_AGAIN : RC_DENIED;
-    TRY(warn_own_path(f, m));
-    bool fits = f->mode == MODE_INSPECTED || origin_fits(f);
+    TRY(warn_own_path(t, m));
+    bool fits = f->mode == MODE_INSPECTED || origin_fits(t);
     if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
         struct addr unknown = {0};
         const struct addr *own = f->explicit_proxy ? &unknown : &f->local;
         f->dst = t->ip.family ? t->ip : *own;
     }
-    TRY(judge(f, m));
+    TRY(judge(t, m));
     if (!fits)
-        TRY(proxy_signer(f));
+        TRY(proxy_signer(t));
     if (fits)
-        return send_request(f, m);
-    return go_upstream(f);
+        return send_request(t, m);
+    return go_upstream(t);
 }
 
-void txn_resume(struct flow *f)
+void txn_resume(struct txn *t)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     if (!t->open || f->ended)
         return;
     t->again = true;
@@ -243,51 +258,52 @@ void txn_resume(struct flow *f)
 
 /* ---- the answer ---- */
 
-static enum rc bad_answer(struct flow *f, span detail)
+static enum rc bad_answer(struct txn *t, span detail)
 {
-    f->detail = detail;
+    t->f->detail = detail;
     return RC_BAD;
 }
 
-static enum rc switch_protocol(struct flow *f, const struct msg *m)
+static enum rc switch_protocol(struct txn *t, const struct msg *m)
 {
+    struct flow *f = t->f;
     struct relay_opts o = {0};
-    enum h1_why why = h1_switch_fits(f->tx.upgrade, m);
+    enum h1_why why = h1_switch_fits(t->upgrade, m);
     if (why != H1_NONE)
-        return bad_answer(f, span_str(h1_why_name(why)));
+        return bad_answer(t, span_str(h1_why_name(why)));
     if (relay_response(&f->client.out, m, &o) != RC_OK)
-        return bad_answer(f, SPAN("head"));
-    f->tx.status = m->status;
-    f->tx.began = true;
-    f->tx.down = WAY_BODY;
+        return bad_answer(t, SPAN("head"));
+    t->status = m->status;
+    t->began = true;
+    t->down = WAY_BODY;
     flow_goto(f, ST_TUNNEL);
     return RC_OK;
 }
 
-static enum rc interim(struct flow *f, const struct msg *m)
+static enum rc interim(struct txn *t, const struct msg *m)
 {
     struct relay_opts o = {0};
-    if (++f->tx.n_interim > LIM_INTERIM_RESPONSES)
-        return bad_answer(f, SPAN("too-many-interim"));
-    f->tx.answer_since_ms = 0;
-    if (f->tx.from_http10)
+    if (++t->n_interim > LIM_INTERIM_RESPONSES)
+        return bad_answer(t, SPAN("too-many-interim"));
+    t->answer_since_ms = 0;
+    if (t->from_http10)
         return RC_OK; /* RFC 9110 section 15.2: not to HTTP/1.0 clients */
-    return relay_response(&f->client.out, m, &o) == RC_OK ? RC_OK : bad_answer(f, SPAN("head"));
+    return relay_response(&t->f->client.out, m, &o) == RC_OK ? RC_OK : bad_answer(t, SPAN("head"));
 }
 
-enum rc txn_response(struct flow *f, const struct msg *m)
+enum rc txn_response(struct txn *t, const struct msg *m)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     if (m->status == 101)
-        return switch_protocol(f, m);
+        return switch_protocol(t, m);
     if (m->status < 200)
-        return interim(f, m);
+        return interim(t, m);
     if (m->status == 407 && f->explicit_proxy && !f->tls)
-        return bad_answer(f,
+        return bad_answer(t,
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
     t->status = m->status;
-    t->content_type = keep_field(f, m, SPAN("content-type"), 128);
+    t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;
     struct relay_opts o = {.strip_alt_svc = true, .http10 = t->from_http10};
     enum body_kind leaves_as = relay_response_body(m, &o);
@@ -296,7 +312,7 @@ enum rc txn_response(struct flow *f, const struct msg *m)
                  f->last || (t->origin_close && f->mode == MODE_INSPECTED);
     o.close = t->client_close = close;
     if (relay_response(&f->client.out, m, &o) != RC_OK)
-        return bad_answer(f, SPAN("head"));
+        return bad_answer(t, SPAN("head"));
     t->began = true;
     t->down = t->body_down.kind == BODY_NONE ? WAY_DONE : WAY_BODY;
     return RC_OK;
@@ -304,9 +320,9 @@ enum rc txn_response(struct flow *f, const struct msg *m)
 
 /* ---- the end ---- */
 
-void txn_done(struct flow *f)
+void txn_done(struct txn *t)
 {
-    struct txn *t = &f->tx;
+    struct flow *f = t->f;
     bool close = t->client_close || t->up != WAY_DONE || t->up_dead || f->last;
     bool origin_close = t->origin_close || t->up != WAY_DONE || t->up_dead;
     if (origin_close) {
@@ -319,22 +335,17 @@ void txn_done(struct flow *f)
         return;
     }
     f->origin_answers++;
-    txn_end(f, REASON_DONE, SPAN_NONE);
+    txn_end(t, REASON_DONE, SPAN_NONE);
     h1_head_init(&f->head_up);
     h1_head_init(&f->head_down);
     f->in_short = f->in_origin_short = false;
 }
 
-void txn_end(struct flow *f, enum reason why, span detail)
+void txn_end(struct txn *t, enum reason why, span detail)
 {
-    struct txn *t = &f->tx;
     if (!t->open)
         return;
     t->open = false;
-    event_of_txn(f, why, detail);
-    h1_body_fini(&t->body_up);
-    h1_body_fini(&t->body_down);
-    snapshot_put(t->snap);
-    t->snap = NULL;
-    arena_reset(&f->xarena);
+    event_of_txn(t, why, detail);
+    txn_fini(t);
 }

@@ -1,13 +1,16 @@
 /* One HTTP exchange inside a flow: judged when its head is there, relayed, told in one line when it is over.
- * It is part of its flow (flow->tx); its spans live in flow->xarena and go with it. */
+ * In HTTP/1 it is part of its flow (flow->tx, one at a time); in HTTP/2 each stream has one. Whoever makes
+ * one calls txn_init() once; its spans live in its arena and go when it ends. */
 #ifndef GW_FLOW_TXN_H
 #define GW_FLOW_TXN_H
 
+#include "gw/base/arena.h"
 #include "gw/http/h1.h"
 #include "policy/facts.h"
 #include "policy/snapshot.h"
 
 struct flow;
+struct hold;
 
 enum reason {
 #define R(id, name, text) REASON_##id,
@@ -37,8 +40,12 @@ struct judged {
 /* Where an exchange stands, each way. */
 enum way { WAY_HEAD, WAY_BODY, WAY_DONE };
 
-/* One HTTP exchange inside a flow. Spans live in flow.xarena. */
+/* One HTTP exchange inside a flow. What stands before `open` is there for good, the rest is of one exchange.
+ */
 struct txn {
+    struct flow *f;
+    struct hold *hold; /* with which it waits for room in the log */
+    struct arena arena;
     bool open;     /* head seen, event not written yet */
     bool waiting;  /* head parsed; waits for log room, look-up, origin or signer */
     bool again;    /* ... and is to be parsed again now: its bytes are still in f->in */
@@ -70,11 +77,16 @@ struct txn {
     struct h1_body body_up, body_down;
 };
 
-void txn_open(struct flow *f);                             /* one of which no head could be read */
-enum rc txn_begin(struct flow *f, struct msg *m) MUST_USE; /* OK relay it; AGAIN waits; DENIED answered */
-enum rc txn_response(struct flow *f, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
-void txn_done(struct flow *f);                                      /* both ways are complete */
-void txn_resume(struct flow *f);                                    /* what it waited for is there */
-void txn_end(struct flow *f, enum reason why, span detail);
+void txn_init(struct txn *t, struct flow *f, struct hold *hold);
+void txn_fini(struct txn *t); /* gives its memory back; no event */
+void txn_open(struct txn *t); /* one of which no head could be read */
+/* A request's head: OK relay it; AGAIN waits (call again with the same head); DENIED answered. */
+enum rc txn_begin(struct txn *t, struct msg *m) MUST_USE;
+void txn_end(struct txn *t, enum reason why, span detail); /* its event */
+
+/* HTTP/1 */
+enum rc txn_response(struct txn *t, const struct msg *m) MUST_USE; /* OK; BAD: reason in f->detail */
+void txn_done(struct txn *t);                                      /* both ways are complete */
+void txn_resume(struct txn *t);                                    /* what it waited for is there */
 
 #endif

@@ -78,6 +78,7 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
     uint8_t key[32];
     bool asked = f->cert.asked_client_cert;
     int64_t now = clock_wall_s();
+    upstream_forget_path(f);
     bool keyed = is_named(f) && chaincache_key(chain, f->name, asked_address(f), key) == RC_OK;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
@@ -116,8 +117,10 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
 void upstream_again(struct flow *f)
 {
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
+    uint32_t kept = f->cert.defects & DEFECT_BIT(WEAK_TLS); /* no defect of the chain */
     if (chain && sk_X509_num(chain) > 0)
         judge_chain(f, chain);
+    f->cert.defects |= kept;
 }
 
 /* ---- the staple */

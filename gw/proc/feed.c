@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "certs/ca.h"
+#include "certs/untrusted.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/master_int.h"
@@ -63,6 +64,7 @@ enum rc feed_open(struct master *m, struct buf *err)
 {
     AUTO_CLOSE int key = -1;
     TRY(open_ca(m, &key, err));
+    TRY(untrusted_open(m->o->state, clock_wall_s(), &m->untrusted, err));
     TRY(state_secret(&m->state, m->secret, err));
     uint64_t random;
     if (!new_click_key(m))
@@ -297,6 +299,7 @@ static enum rc feed_worker(struct child *c)
     feed_snapshot(c);
     child_send(c, MSG_TRUST, SPAN_NONE, &m->trust_fd, 1);
     TRY(feed_ca(c));
+    child_send(c, MSG_UNTRUSTED, buf_span(&m->untrusted), NULL, 0);
     if (buf_len(&m->crl))
         child_send(c, MSG_CRL, buf_span(&m->crl), NULL, 0);
     child_send(c, MSG_RING, SPAN_NONE, ring, 2);

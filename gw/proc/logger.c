@@ -91,15 +91,17 @@ static void rest(void)
 static void work(void)
 {
     enum rc rc = RC_OK;
-    for (int i = 0; i < LOGGER_BATCHES && rc == RC_OK; i++) {
+    bool more = true;
+    for (int i = 0; i < LOGGER_BATCHES && more; i++) {
         rc = drain_turn(logger.drain);
+        more = rc == RC_OK && drain_full(logger.drain);
         if (rc == RC_OK) {
             logger.busy_ms = ev_now_ms(logger.ctx->ev);
-            logger.idle_once = false;
+            logger.idle_once = !more; /* the next look comes late enough to be trusted */
         }
     }
-    if (rc == RC_OK) {
-        look_again_in(1); /* heartbeats are answered in between */
+    if (rc == RC_OK) { /* heartbeats are answered in between */
+        look_again_in(more || logger.stopping ? 1 : LIM_LOG_GATHER_MS);
     } else if (rc == RC_MORE) {
         rest();
     } else if (rc == RC_NOTFOUND && logger.stopping) {

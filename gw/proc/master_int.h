@@ -81,8 +81,9 @@ struct master {
     int64_t revoked_ms; /* when it was last written down */
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
-    struct buf ca, crl; /* as in MSG_CA without its generation; MSG_CRL */
-    struct buf crl_url; /* the pointer that the signer writes into leaves */
+    struct buf ca, crl;   /* as in MSG_CA without its generation; MSG_CRL */
+    struct buf untrusted; /* MSG_UNTRUSTED */
+    struct buf crl_url;   /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
     uint8_t secret[STATE_SECRET];
     struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */

@@ -93,7 +93,7 @@ static enum rc start(struct role_ctx *ctx)
 static void maybe_ready(struct worker *w)
 {
     struct engine *e = &w->engine;
-    if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->ring || !e->code_end)
+    if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->untrusted || !e->ring || !e->code_end)
         return;
     const struct settings *set = snapshot_settings(e->snap);
     const struct role_config *own = &w->ctx->config; /* the system's resolvers, where policy names none */
@@ -276,6 +276,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_SNAPSHOT: return take_snapshot(w, payload, fds, n_fds);
     case MSG_TRUST: return take_trust(w, fds, n_fds);
     case MSG_CA: return take_ca(w, payload);
+    case MSG_UNTRUSTED: return engine_second_ca(e, payload);
     case MSG_CRL: buf_clear(&e->crl); return buf_put(&e->crl, payload);
     case MSG_RING:
         if (n_fds != 2 || e->ring)

@@ -4,7 +4,7 @@
 
 #include "gw/base/obj.h"
 
-enum { CODE_CHARS = 10, CODE_BAD = 0xff };
+enum { CODE_CHARS = 10 };
 #define CODE_MASK ((UINT64_C(1) << CODE_NUMBER_BITS) - 1)
 
 const char code_alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -12,6 +12,7 @@ const char code_alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 /* Powers of x in GF(32) modulo x^5 + x^2 + 1: all different, none zero. Two characters swapped or one changed
  * move the sum by (w1 - w2)(c1 - c2) or w(c1 - c2), never zero. */
 static const uint8_t code_weight[CODE_CHARS] = {1, 2, 4, 8, 16, 5, 10, 20, 13, 26};
+enum { LAST_WEIGHT_INVERSE = 21 }; /* times 26 is 1 */
 
 static uint8_t gf_mul(uint8_t a, uint8_t b)
 {
@@ -73,10 +74,7 @@ void code_format(unsigned node, uint64_t number, char out[CODE_TEXT])
     c[0] = node & 31;
     for (size_t i = 8; i >= 1; i--, v >>= 5)
         c[i] = v & 31;
-    uint8_t sum = weighted(c, CODE_CHARS - 1), last = 0;
-    while (gf_mul(code_weight[CODE_CHARS - 1], last) != sum)
-        last++; /* at most 32 steps: multiplying by a non-zero element is a bijection */
-    c[CODE_CHARS - 1] = last;
+    c[CODE_CHARS - 1] = gf_mul(LAST_WEIGHT_INVERSE, weighted(c, CODE_CHARS - 1));
 
     size_t at = 0;
     for (size_t i = 0; i < CODE_CHARS; i++) {
@@ -87,20 +85,16 @@ void code_format(unsigned node, uint64_t number, char out[CODE_TEXT])
     out[at] = '\0';
 }
 
-static uint8_t char_value(uint8_t ch)
-{
-    switch (ascii_lower(ch)) {
-    case 'o': return 0;
-    case 'i':
-    case 'l': return 1;
-    default: break;
-    }
-    for (uint8_t v = 0; v < 32; v++) {
-        if (ascii_lower((uint8_t)code_alphabet[v]) == ascii_lower(ch))
-            return v;
-    }
-    return CODE_BAD;
-}
+/* Value + 1 of a character, 0: none of ours. O reads as 0, I and L as 1, small letters as capitals. */
+#define BOTH(capital, v) [capital] = (v) + 1, [(capital) | 0x20] = (v) + 1
+static const uint8_t char_value[128] = {
+    ['0'] = 1,     ['1'] = 2,     ['2'] = 3,     ['3'] = 4,     ['4'] = 5,     ['5'] = 6,     ['6'] = 7,
+    ['7'] = 8,     ['8'] = 9,     ['9'] = 10,    BOTH('A', 10), BOTH('B', 11), BOTH('C', 12), BOTH('D', 13),
+    BOTH('E', 14), BOTH('F', 15), BOTH('G', 16), BOTH('H', 17), BOTH('J', 18), BOTH('K', 19), BOTH('M', 20),
+    BOTH('N', 21), BOTH('P', 22), BOTH('Q', 23), BOTH('R', 24), BOTH('S', 25), BOTH('T', 26), BOTH('V', 27),
+    BOTH('W', 28), BOTH('X', 29), BOTH('Y', 30), BOTH('Z', 31), BOTH('O', 0),  BOTH('I', 1),  BOTH('L', 1),
+};
+#undef BOTH
 
 enum rc code_parse(span text, unsigned *node, uint64_t *number)
 {
@@ -109,10 +103,10 @@ enum rc code_parse(span text, unsigned *node, uint64_t *number)
     for (size_t i = 0; i < text.n; i++) {
         if (text.p[i] == '-' || text.p[i] == ' ')
             continue;
-        uint8_t v = char_value(text.p[i]);
-        if (v == CODE_BAD || n == CODE_CHARS)
+        uint8_t v = text.p[i] < sizeof char_value ? char_value[text.p[i]] : 0;
+        if (v == 0 || n == CODE_CHARS)
             return RC_BAD;
-        c[n++] = v;
+        c[n++] = v - 1;
     }
     if (n != CODE_CHARS || weighted(c, CODE_CHARS) != 0)
         return RC_BAD;

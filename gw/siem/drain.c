@@ -46,6 +46,7 @@ struct drain {
     size_t n_seen;
     bool read_back; /* the files' ends have been read */
     bool filled;    /* the batch is whole, even where a part of it is written and gone */
+    bool full;      /* ... and a ring had more than its share of it */
     bool again; /* it goes on from frames that the files have, and whose place in the ring is not free yet */
     struct buf batch, line;
     size_t done;
@@ -382,6 +383,7 @@ static enum rc fill_from(struct drain *d, struct source *s, size_t share)
             return put_broken(d, s);
         TRY(put_frame(d, s, kind, seq, frame));
     }
+    d->full = true;
     return RC_OK;
 }
 
@@ -390,6 +392,7 @@ static enum rc fill(struct drain *d)
     if (d->n_src == 0)
         return RC_OK;
     size_t share = LIM_LOG_BATCH_BYTES / d->n_src;
+    d->full = false;
     for (size_t i = 0; i < d->n_src; i++)
         TRY(fill_from(d, &d->src[(d->first + i) % d->n_src], share));
     d->first = (d->first + 1) % d->n_src;
@@ -470,4 +473,9 @@ enum rc drain_turn(struct drain *d)
     commit(d);
     d->filled = false;
     return RC_OK;
+}
+
+bool drain_full(const struct drain *d)
+{
+    return d->full;
 }

@@ -35,9 +35,11 @@ int drain_errno(struct drain *d);
 /* Maps the ring behind fd (borrowed), which the master says is of this worker. A ring it has already is
  * ignored. */
 enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker) MUST_USE;
-/* One batch. OK: written, come again at once; MORE: nothing there; IO (or NOTFOUND, no file yet): all is
- * kept, try later. */
+/* One batch. OK: written; MORE: nothing there; IO (or NOTFOUND, no file yet): all is kept, try later. */
 enum rc drain_turn(struct drain *d) MUST_USE;
+/* The last batch written was as long as one may be: come again at once. Else come again in
+ * LIM_LOG_GATHER_MS, for each batch costs two syncs, however short it is. */
+bool drain_full(const struct drain *d);
 /* Sets or clears "the logger sleeps" in all rings; look once more (drain_turn) after setting. */
 void drain_sleeping(struct drain *d, bool sleeping);
 /* Between batches: has somebody moved the file away? */

@@ -75,9 +75,10 @@ struct event_flow {
     uint64_t bytes_toserver, bytes_toclient;
     bool tls;
     span sni, ja4, alpn;
-    const char *version;  /* of the client's side: "TLS 1.3" */
-    span subject, issuer; /* of the origin's certificate as seen, RFC 2253 text */
-    const char *defect;   /* certificate defect by name, or NULL */
+    const char *version;                 /* of the client's side: "TLS 1.3" */
+    span subject, issuer;                /* of the origin's certificate as seen, RFC 2253 text */
+    const char *origin_tls, *client_tls; /* "TLSv1.2 ECDHE-RSA-AES128-SHA", or NULL */
+    const char *defect;                  /* certificate defect by name, or NULL */
     uint32_t exchanges;
     struct event_perron perron;
 };

@@ -4,6 +4,8 @@
 #include <openssl/err.h>
 
 #include "gw/base/limits.h"
+#include "gw/base/obj.h"
+#include "gw/tls/offer.h"
 
 static const char ciphers12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -86,6 +88,13 @@ enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL
     return RC_OK;
 }
 
+enum rc ctx_weak_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
+                     SSL_CTX **out)
+{
+    TRY(ctx_client_new(verify, asked, out));
+    return offer_weak_client(*out);
+}
+
 enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data, SSL **out)
 {
     SSL *ssl = SSL_new(ctx);
@@ -126,7 +135,7 @@ enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *d
     if (ok && client && client->n_versions > 0 && lowest_version(client) >= TLS1_3_VERSION &&
         lowest_version(client) != 0xffff)
         ok = SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1;
-    if (!ok) {
+    if (!ok || !offer_no_weaker(ssl, client)) {
         SSL_free(ssl);
         return RC_TLS;
     }

@@ -16,12 +16,16 @@ enum rc ctx_server_new(SSL_CTX **out) MUST_USE;
  * give one. */
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out) MUST_USE;
+/* The same for second attempts with the weak offer: ctx_connect(), then offer_weaker(). */
+enum rc ctx_weak_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
+                     SSL_CTX **out) MUST_USE;
 
 /* An accepting SSL with this leaf. `chain`: what follows the leaf (issuing CA); its references are shared.
  * Chooses ALPN http/1.1 when the client offers it. `data`: SSL_set_app_data. */
 enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data,
                    SSL **out) MUST_USE;
-/* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered. */
+/* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered, nor
+ * a cipher weaker than all of its own (gw/tls/offer.h). */
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out) MUST_USE;
 
 #endif

@@ -38,9 +38,11 @@ struct hello {
     uint16_t n_groups, n_key_shares;
     uint16_t ciphers[256]; /* without GREASE, in order */
     uint16_t n_ciphers;
-    bool ech;          /* encrypted_client_hello present (0xfe0d); GREASE ECH looks the same on the wire */
-    bool early_data;   /* offers 0-RTT */
-    bool post_quantum; /* supported_groups names ML-KEM or Kyber, alone or hybrid */
+    bool ech;             /* encrypted_client_hello present (0xfe0d); GREASE ECH looks the same on the wire */
+    bool early_data;      /* offers 0-RTT */
+    bool post_quantum;    /* supported_groups names ML-KEM or Kyber, alone or hybrid */
+    bool sha1_signatures; /* takes handshake signatures with SHA-1 */
+    bool post_handshake_auth; /* may be asked for a certificate after the handshake */
     char ja4[JA4_BYTES + 1];
     size_t wire_len; /* bytes of records that make up the hello */
 };

@@ -147,13 +147,18 @@ static enum rc ext_groups(struct parse *p, span body)
     return RC_OK;
 }
 
+enum { RSA_SHA1 = 0x0201, ECDSA_SHA1 = 0x0203 };
+
 static enum rc ext_sigalgs(struct parse *p, span body)
 {
     span list;
     TRY(body_list(p, body, &list));
     if (list.n == 0)
         return bad(p, HELLO_SIGALGS_EMPTY);
-    return numbers(p, list, p->sigalgs, HELLO_MAX_LIST, &p->n_sigalgs);
+    TRY(numbers(p, list, p->sigalgs, HELLO_MAX_LIST, &p->n_sigalgs));
+    for (size_t i = 0; i < p->n_sigalgs; i++)
+        p->h->sha1_signatures |= p->sigalgs[i] == RSA_SHA1 || p->sigalgs[i] == ECDSA_SHA1;
+    return RC_OK;
 }
 
 static enum rc add_key_share(struct parse *p, uint16_t group)
@@ -194,6 +199,12 @@ static enum rc ext_early_data(struct parse *p, span body)
     return body.n ? bad(p, HELLO_EARLY_DATA) : RC_OK;
 }
 
+static enum rc ext_post_handshake_auth(struct parse *p, span body)
+{
+    p->h->post_handshake_auth = true;
+    return body.n ? bad(p, HELLO_EXT_MALFORMED) : RC_OK;
+}
+
 static enum rc ext_ech(struct parse *p, span body)
 {
     (void)body;
@@ -207,8 +218,15 @@ static const struct {
     uint16_t type;
     enum rc (*read)(struct parse *p, span body);
 } handlers[] = {
-    {0, ext_sni},         {10, ext_groups},   {13, ext_sigalgs},   {16, ext_alpn},
-    {42, ext_early_data}, {43, ext_versions}, {51, ext_key_share}, {0xfe0d, ext_ech},
+    {0, ext_sni},
+    {10, ext_groups},
+    {13, ext_sigalgs},
+    {16, ext_alpn},
+    {42, ext_early_data},
+    {43, ext_versions},
+    {49, ext_post_handshake_auth},
+    {51, ext_key_share},
+    {0xfe0d, ext_ech},
 };
 
 static enum rc read_extension(struct parse *p, uint16_t type, span body)

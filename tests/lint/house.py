@@ -44,6 +44,7 @@ BANNED = r"\b(strcpy|strcat|strncpy|strncat|stpcpy|sprintf|vsprintf|gets|atoi|at
          r"tmpnam|mktemp|system|popen|rand|srand)\s*\("
 UNFINISHED = r"\b(TODO|XXX|FIXME|HACK)\b"
 MAX_FUNCTION, MAX_FILE, MAX_HEADER, MAX_PARAMS, MAX_INCLUDES, MAX_NESTING = 100, 1000, 200, 6, 10, 4
+LIBRARY_SHAPES = {"gw/tls/offer.c": "may"}   # callbacks whose parameters a library has laid down
 MAX_LINE = 140   # clang-format holds 110 wherever a line can be broken
 
 
@@ -144,7 +145,7 @@ class Lint:
         if n > MAX_FUNCTION:
             self.say(name, line, f"{func}() has {n} lines; {MAX_FUNCTION} is an error, 45 is long")
         count = len(split_params(params))
-        if count > MAX_PARAMS and not name.startswith("tests/"):
+        if count > MAX_PARAMS and not name.startswith("tests/") and LIBRARY_SHAPES.get(name) != func:
             self.say(name, line, f"{func}() takes {count} parameters; {MAX_PARAMS} is the limit")
         depth = deepest = 0
         for ch in re.sub(r"=\s*\{[^;]*\};", ";", body):

@@ -94,6 +94,10 @@ def self_signed(name):
     cert = (x509.CertificateBuilder().subject_name(subject(name)).issuer_name(subject(name))
             .public_key(key.public_key()).serial_number(x509.random_serial_number())
             .not_valid_before(days(-30)).not_valid_after(days(300))
+            .add_extension(x509.BasicConstraints(False, None), True)
+            .add_extension(key_usage(digital_signature=True), True)
+            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), False)
             .sign(key, hashes.SHA256()))
     return cert, key
@@ -138,6 +142,10 @@ class Pki:
             issuer = self.unknown
         elif flavour == "weak-key":
             issuer, args = self.web_rsa, {"kind": "rsa1024"}
+        elif flavour == "weak-signature":
+            issuer, args = self.web_rsa, {"kind": "rsa2048", "digest": hashes.SHA1()}
+        elif flavour == "expired and wrong-name":
+            names, args = ["another.example"], {"start": -90, "stop": -3}
         elif flavour == "no-intermediate":
             chain = []
         if flavour == "self-signed":

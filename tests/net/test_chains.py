@@ -1,8 +1,9 @@
 """Every chain of chains.py, served by a real nginx behind a gateway: good ones load, bad ones are refused with the word
 that cert-check has for them, and no request reaches a bad origin. Threats A and B, rows 1-35 and 37-41."""
 import pytest
+from cryptography import x509
 
-from chainlab import Origins
+from chainlab import Origins, write_one
 from chains import GOOD, Case, Maker, Set
 from gateway import POLICY, policy
 from space import end, wait_for
@@ -19,6 +20,16 @@ def chain_policy(lab, folder, settings="", rules="", workers="1"):
 @pytest.fixture(scope="module")
 def cases():
     return Set()
+
+
+@pytest.fixture
+def origins(lab, cases, tmp_path):
+    """Files of all cases, and an nginx that shows none of them yet."""
+    where = Origins(lab, tmp_path / "origins")
+    where.show(cases, [])
+    where.stop()
+    yield where
+    where.stop()
 
 
 @pytest.fixture
@@ -47,10 +58,10 @@ def test_every_chain_is_treated_as_it_must_be(lab, served):
     assert len(yes) >= 80
     assert wrong == []
     wait_for("all flows in the log", lambda: len(gw.events(event_type="flow")) >= len(yes), 10)
-    told = {(e.get("tls", {}).get("sni"), e["perron"].get("defect")) for e in gw.events(event_type="flow")}
+    told = {(e.get("tls", {}).get("sni"), (e["perron"].get("defect") or "").split(", ")[0]) for e in gw.events(event_type="flow")}
     for case in yes:
         if not case.host[0].isdigit() and case.name != "10000-names":    # too long for a handshake at all
-            assert (case.host, None if case.want == GOOD else case.want) in told, case.name
+            assert (case.host, "" if case.want == GOOD else case.want) in told, case.name
 
 
 def test_row_28_a_verdict_is_nobody_elses(lab, served):
@@ -61,32 +72,24 @@ def test_row_28_a_verdict_is_nobody_elses(lab, served):
     for turn in range(3):
         for case in (good, bad):
             shown = Case("turn", 28, case.want, good.host, case.chain, case.key)
-            from chainlab import write_one
             write_one(origins, shown)
             origins.start([shown])
             a = origins.curl("agent", shown)
             assert a.status == (200 if case is good else 403), (turn, case.name)
 
 
-def test_row_29_our_own_name_is_nobodys(lab, own_gateway, cases, tmp_path):
+def test_row_29_our_own_name_is_nobodys(lab, own_gateway, origins):
     """An origin whose chain claims to come from the gateway's own authority."""
-    from cryptography import x509
-    from chainlab import write_one
-    folder = tmp_path / "origins"
-    origins = Origins(lab, folder)
-    origins.show(cases, [])
-    gw = own_gateway(chain_policy(lab, folder))
+    gw = own_gateway(chain_policy(lab, origins.folder))
     root = x509.load_pem_x509_certificate(gw.root_pem().read_bytes())
     maker = Maker("thief", name=root.subject.public_bytes())
-    case = Case("claims-ours", 29, "own-ca", "claims-ours.chains.example",
-                [maker.leaf(["claims-ours.chains.example"])[0]], None)
-    case.chain[0], case.key = maker.leaf(["claims-ours.chains.example"])
+    der, key = maker.leaf(["claims-ours.chains.example"])
+    case = Case("claims-ours", 29, "own-ca", "claims-ours.chains.example", [der], key)
     write_one(origins, case)
     origins.start([case])
     a = origins.curl("agent", case)
     assert (a.status, origins.requests()) == (403, [])
-    assert gw.event(tls__sni=case.host)["perron"]["defect"] == "own-ca"
-    origins.stop()
+    assert gw.event(tls__sni=case.host)["perron"]["defect"].startswith("own-ca")
 
 
 WEAK = [    # row, name, what openssl s_server is told
@@ -101,10 +104,8 @@ WEAK = [    # row, name, what openssl s_server is told
 
 
 @pytest.mark.parametrize("row, name, words", WEAK, ids=[f"row{r}-{n}" for r, n, _ in WEAK])
-def test_a_weak_origin_gets_no_request(lab, own_gateway, cases, tmp_path, row, name, words):
-    folder = tmp_path / "origins"
-    origins = Origins(lab, folder)
-    origins.show(cases, [])
+def test_a_weak_origin_gets_no_request(lab, own_gateway, origins, cases, row, name, words):
+    folder = origins.folder
     gw = own_gateway(chain_policy(lab, folder))
     case = next(c for c in cases.cases if c.name == "good-rsa2048")
     log = open(folder / "s_server.out", "wb")

@@ -102,8 +102,8 @@ def test_lists_lines_and_entries_are_named(lab, own_gateway):
     # What the path alone decides is told once the path is known.
     said = explained(gw, "--from", PEOPLE["agent"].v4, "https://files.example/secret/1")
     assert said["action"] == "block" and said["rule"].startswith("block category listed, secret")
-    assert [t.split(":")[0] for t in steps(said, "category")] == ["none", "secret"]
-    assert steps(said, "category")[1].endswith(", line 1: `files.example/secret/`")
+    assert [t.split(":")[0] for t in steps(said, "category")] == ["none", "the path may add secret", "secret"]
+    assert steps(said, "category")[2].endswith(", line 1: `files.example/secret/`")
     # A decision that was made names the list and its line from the record alone.
     refused = lab.curl("agent", "https://video.example/hello", "-H", "Accept: text/html")
     told = [t for t in steps(by_code(gw, refused.code), "category") if t.startswith("listed")]

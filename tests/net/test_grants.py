@@ -147,6 +147,9 @@ def test_narrow_scopes(lab, own_gateway):
     # Each of these decisions comes out the same from its record alone, under the grants of its time.
     said = json.loads(gw.ctl("--json", "replay").splitlines()[-1])
     assert said["ok"] and said["same"] > 10 and said["not_checked"] == 0, said
+    # The same policy changes nothing: grants of that time count under it too.
+    said = json.loads(gw.ctl("--json", "what-if", gw.file))
+    assert said["same"] > 10 and said["changed"] == 0 and said["cannot_tell"] == 0, said
 
 
 def test_ends_by_itself(lab, own_gateway):

@@ -1,7 +1,9 @@
 """Lists of every kind in a running gateway, its sandboxes closed: names, URLs and expressions block what they say and no
 more, and what is held back can be asked for."""
 import json
+import time
 
+from client import PEOPLE
 from gateway import policy
 
 LISTS = {
@@ -38,6 +40,37 @@ def test_names_urls_and_expressions_block_what_they_say(lab, own_gateway):
     assert status == 0, said
     rows = [json.loads(line) for line in out.splitlines()]
     assert [(r["list"], r["line"], r["entry"]) for r in rows] == [("ut1 pastime", 2, "gov.be")]
+
+
+def test_an_address_is_allowed_ahead_of_its_blocked_host(lab, own_gateway):
+    """What the path may still add is waited for: where a list has URLs of the host, and nowhere else. What is decided
+    without a request is decided by the name."""
+    gw = own_gateway()
+    write(gw)
+    (gw.folder / "good.urls").write_text("cdn.example/secret/files/\n")
+    settings = f'category good urls "{gw.folder}/good.urls"\n'
+    status, said = gw.reload(policy(lab, web='  allow category good\n  block domain "cdn.example", "files.example"',
+                                    settings=settings))
+    assert status == 0, said
+    assert lab.curl("agent", "https://cdn.example/secret/files/1").status == 404
+    assert lab.curl("agent", "https://cdn.example/secret/./files/%31").status == 404
+    for path in ("hello", "secret/file", "secret/files/../hello"):
+        assert lab.curl("agent", f"https://cdn.example/{path}", "--path-as-is").status == 403, path
+    before = lab.syns("files.example")
+    assert lab.curl("agent", "https://files.example/secret/files/1").status == 403
+    assert lab.syns("files.example") == before, "settled by the name: nothing leaves"
+    assert lab.curl("guest", "https://cdn.example/secret/files/1").exit_code != 0
+    said = json.loads(gw.ctl("--json", "explain", "--from", PEOPLE["agent"].v4, "https://cdn.example/secret/files/1"))
+    assert said["action"] == "allow" and said["rule"] == "allow category good"
+    first = next(s for s in said["chain"] if s.get("rule") == "allow category good")
+    assert first["match"] == "open" and "category" in first["why"]
+    refused = lab.curl("agent", "https://cdn.example/hello", "-H", "Accept: text/html")
+    deadline = time.monotonic() + 10
+    while (again := json.loads(gw.ctl("--json", "replay").splitlines()[-1]))["same"] < 8 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert again["ok"] and again["same"] >= 8 and again["cannot_tell"] == 0
+    told = json.loads(gw.ctl("--json", "explain", refused.code))
+    assert told["same"] is True and any(s.get("rule", "").startswith("block domain") for s in told["chain"])
 
 
 def test_a_missing_list_changes_nothing(lab, own_gateway):

@@ -257,7 +257,7 @@ static void every_rule_says_why_not(void **state)
             for (unsigned r = 0; r < m.web.n; r++) {
                 uint64_t waits;
                 struct why_not w = decide_why_not(m.snap, &f, m.web.first + r);
-                int want = model_match(&m.web.rule[r], &f, &waits);
+                int want = model_match(&m, &m.web.rule[r], &f, &waits);
                 bool off = w.refuses || w.not_yet || w.over;
                 assert_int_equal(off ? NO : w.waits ? OPEN : YES, want);
                 assert_int_equal(w.refuses & ~w.asks, 0);

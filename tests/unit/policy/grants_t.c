@@ -319,6 +319,37 @@ static void a_granted_page_opens_its_host_for_looking(void **state)
     snapshot_put(s);
 }
 
+/* A category that only the path may add: a grant of it, and a `forbid` of it, wait for the request. */
+static void a_granted_category_that_a_path_may_add_is_waited_for(void **state)
+{
+    struct grant g = lasting((struct grant)G(6, CATEGORY, ALL, "b", ""));
+    struct snapshot *s = with("category a domain \"a.test\"\ncategory b domain \"b.test\"\n"
+                              "web {\n block domain \"x.test\"\n forbid category a\n allow any\n}\n",
+                              &g, 1);
+    static const struct {
+        uint64_t may;
+        const char *src;
+        enum action action;
+    } rows[] = {{0, "10.0.0.1", ACT_BLOCK},   {1, "10.0.0.1", ACT_BLOCK},   {2, "10.0.0.1", ACT_INSPECT},
+                {3, "10.0.0.1", ACT_INSPECT}, {2, "172.16.0.1", ACT_BLOCK}, {3, "172.16.0.1", ACT_BLOCK}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct facts f = hello(s, rows[i].src, "", "x.test");
+        f.may_used = rows[i].may != 0;
+        f.may[0] = rows[i].may;
+        assert_int_equal(asked(s, f).action, rows[i].action);
+    }
+    for (unsigned cats = 0; cats < 4; cats++) {
+        struct facts f = request(s, "10.0.0.1", "", "x.test", "GET");
+        for (unsigned c = 0; c < 2; c++) {
+            if (cats >> c & 1)
+                f.cats[f.n_cats++] = (uint16_t)c;
+        }
+        assert_int_equal(asked(s, f).action, cats == 2 ? ACT_ALLOW : ACT_BLOCK);
+    }
+    snapshot_put(s);
+}
+
 /* Who is in a group by name, by network, by the directory or while the identity is fresh; and who is not. */
 static void a_grant_for_a_group_is_for_who_is_in_it(void **state)
 {
@@ -455,6 +486,7 @@ int main(void)
         cmocka_unit_test(a_grant_lifts_a_block_and_is_named),
         cmocka_unit_test(no_grant_lifts_a_forbid),
         cmocka_unit_test(a_granted_page_opens_its_host_for_looking),
+        cmocka_unit_test(a_granted_category_that_a_path_may_add_is_waited_for),
         cmocka_unit_test(a_grant_for_a_group_is_for_who_is_in_it),
         cmocka_unit_test(what_a_grant_lifts),
         cmocka_unit_test(a_forbid_in_the_way_of_a_grant_is_found),

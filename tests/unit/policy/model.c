@@ -239,12 +239,71 @@ static const char HEAD[] =
     "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
     "group g2 radius class \"eleve\" stale 1h\ngroup g3 ldap \"cn=staff,dc=test\" user \"u2\", \"u0\" stale "
     "1h\n"
-    "category c0 domain \"example\"\ncategory c1 domain \"b.example\", \"other.test\"\n"
-    "category c2 domain \"b.example\" except domain \"a.b.example\"\n"
     "schedule s0 mon-fri 08:15-12:00 13:00-16:30 except 2027-03-29\n"
     "schedule s1 sat-sun 22:00-03:00\n"
     "schedule s2 2027-03-28 01:30-03:30\n"
     "schedule s3 mon-sun 02:00-14:00 zone \"America/New_York\"\n";
+
+/* URLs of categories; `to`: the file of which. */
+static const struct {
+    unsigned category;
+    const char *host, *path;
+} URLS[] = {{1, "free.test", "/a"},   {1, "a.b.example", "/ab"}, {1, "notexample", "/a/b"},
+            {2, "a.b.example", "/a"}, /* it is out of c2 whatever the path */
+            {2, "other.test", "/ab"}, {2, "free.test", "/a/b"},  {0, "x.b.example", "/a"}};
+/* An expression of c0 that fits any host. */
+#define EXPRESSION "/bc/"
+
+enum { N_URLS = sizeof URLS / sizeof URLS[0] };
+
+static void write_list(const char *dir, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* c0 to c2 with the lists they name, in a folder of their own. */
+static void draw_categories(struct model *m, const char *dir, struct buf *b)
+{
+    m->lists = draw(LISTS);
+    for (unsigned c = 0; c < 3 && m->lists != LISTS_NONE; c++) {
+        char text[256] = "", name[8];
+        for (unsigned i = 0; i < N_URLS; i++) {
+            size_t n = strlen(text);
+            if (URLS[i].category == c)
+                snprintf(text + n, sizeof text - n, "%s%s\n", URLS[i].host, URLS[i].path);
+        }
+        snprintf(name, sizeof name, "u%u", c);
+        write_list(dir, name, text);
+    }
+    write_list(dir, "expressions", EXPRESSION "\n");
+    write_list(dir, "domains", "never.test\n");
+    char urls[3][160] = {""}, ut1[160] = "";
+    for (unsigned c = 0; c < 3 && m->lists != LISTS_NONE; c++)
+        snprintf(urls[c], sizeof urls[c], " urls \"%s/u%u\"", dir, c);
+    if (m->lists == LISTS_EXPRESSIONS)
+        snprintf(ut1, sizeof ut1, " ut1 \"%s\"", dir + strlen("/tmp/"));
+    assert_int_equal(buf_printf(b,
+                                "lists \"/tmp\"\ncategory c0 domain \"example\"%s%s\n"
+                                "category c1 domain \"b.example\", \"other.test\"%s\n"
+                                "category c2 domain \"b.example\"%s except domain \"a.b.example\"\n",
+                                urls[0], ut1, urls[1], urls[2]),
+                     RC_OK);
+}
+
+static void remove_lists(const char *dir)
+{
+    static const char *const names[] = {"u0", "u1", "u2", "expressions", "domains", ""};
+    for (unsigned i = 0; i < 6; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
+        (void)remove(path);
+    }
+}
 
 static void draw_observe(struct model *m, struct buf *b)
 {
@@ -283,10 +342,12 @@ static void compile_model(struct model *m, struct buf *b)
 
 void model_draw(struct model *m, unsigned most)
 {
-    char path[] = "/tmp/perron-deleg-XXXXXX";
+    char path[] = "/tmp/perron-deleg-XXXXXX", lists[] = "/tmp/perron-model-XXXXXX";
     struct buf b = {0};
     memset(m, 0, sizeof *m);
+    assert_non_null(mkdtemp(lists));
     put(&b, HEAD);
+    draw_categories(m, lists, &b);
     draw_observe(m, &b);
     draw_observe(m, &b);
     bool delegate = draw(2);
@@ -301,6 +362,7 @@ void model_draw(struct model *m, unsigned most)
     draw_block(m, &m->content, IN_CONTENT, draw(6) + most / 8, &b);
     draw_block(m, &m->dns, IN_DNS, draw(4), &b);
     compile_model(m, &b);
+    remove_lists(lists);
     if (delegate)
         unlink(path);
     buf_fini(&b);
@@ -437,13 +499,62 @@ static bool met_port(unsigned v, const struct facts *f)
     return right && f->dst_port >= ports[v][0] && f->dst_port <= ports[v][1];
 }
 
-static bool met_name(unsigned noun, unsigned v, const struct facts *f)
+static bool met_path(unsigned v, span path);
+
+/* Whether a list of the category has a URL of this name; with the path, whether it is this one. */
+static bool has_url(unsigned lists, unsigned category, span name, const span *path)
+{
+    uint8_t one[64];
+    size_t n = 0;
+    for (size_t i = 0; path && i < path->n; i++) { /* a//b is a/b */
+        if (i == 0 || path->p[i] != '/' || path->p[i - 1] != '/')
+            one[n++] = path->p[i];
+    }
+    for (unsigned i = 0; i < N_URLS && lists != LISTS_NONE; i++) {
+        size_t k = strlen(URLS[i].path);
+        if (URLS[i].category == category && below(name, URLS[i].host) &&
+            (!path ||
+             (span_has_prefix(span_of(one, n), span_str(URLS[i].path)) && (n == k || one[k] == '/'))))
+            return true;
+    }
+    if (lists != LISTS_EXPRESSIONS || category != 0)
+        return false;
+    return !path || span_eq(span_of(one, n), SPAN("/a/bc/d"));
+}
+
+static bool in_by_name(unsigned category, const struct facts *f)
+{
+    bool b = below(f->name, "b.example");
+    return category == 0   ? below(f->name, "example")
+           : category == 1 ? b || below(f->name, "other.test")
+                           : b && !below(f->name, "a.b.example");
+}
+
+/* Whether the host is in the category: certain, or may be so by a path that is not known. */
+static int in_category(unsigned lists, unsigned category, const struct facts *f)
+{
+    bool path = f->known & FACT_BIT(PATH), out = category == 2 && below(f->name, "a.b.example");
+    if (in_by_name(category, f))
+        return YES;
+    if (out || !has_url(lists, category, f->name, path ? &f->path : NULL))
+        return NO;
+    return path ? YES : OPEN;
+}
+
+/* The same for a value of a condition, the last one of which is `none`. */
+static int met_category(unsigned lists, unsigned v, const struct facts *f)
+{
+    int in[3] = {in_category(lists, 0, f), in_category(lists, 1, f), in_category(lists, 2, f)};
+    if (v < 3)
+        return in[v];
+    if (in[0] == YES || in[1] == YES || in[2] == YES)
+        return NO;
+    return in[0] == OPEN || in[1] == OPEN || in[2] == OPEN ? OPEN : YES;
+}
+
+static bool met_name(unsigned v, const struct facts *f)
 {
     static const char *const names[] = {"example", "b.example", "a.b.example", "other.test"};
-    bool c[3] = {below(f->name, "example"), below(f->name, "b.example") || below(f->name, "other.test"),
-                 below(f->name, "b.example") && !below(f->name, "a.b.example")};
-    if (noun == CATEGORY)
-        return v < 3 ? c[v] : !c[0] && !c[1] && !c[2];
     return v < 4 ? below(f->name, names[v]) : f->name.n == 0 && in_net(&f->dst, "198.51.100.7");
 }
 
@@ -466,8 +577,7 @@ static bool met_pattern(unsigned v, const struct facts *f)
 static bool met(unsigned noun, unsigned v, const struct facts *f)
 {
     switch (noun) {
-    case CATEGORY:
-    case DOMAIN: return met_name(noun, v, f);
+    case DOMAIN: return met_name(v, f);
     case FOR: return met_person(v, f);
     case FROM:
     case TO: return met_place(noun, v, f);
@@ -493,7 +603,31 @@ static bool any_met(unsigned noun, unsigned set, const struct facts *f)
     return false;
 }
 
-static int match(const struct mrule *r, const struct facts *f, uint64_t hope, uint64_t *waits)
+/* The best that any value of the set comes to. */
+static int any_category(unsigned lists, unsigned set, const struct facts *f)
+{
+    int best = NO;
+    for (unsigned v = 0; set >> v; v++) {
+        int one = set >> v & 1 ? met_category(lists, v, f) : NO;
+        best = best == YES || one == YES ? YES : best == OPEN || one == OPEN ? OPEN : NO;
+    }
+    return best;
+}
+
+/* Where no path will come, or none is asked about, the name alone counts. */
+static int match_category(unsigned lists, const struct mrule *r, const struct facts *f, uint64_t hope)
+{
+    if (!(f->known & FACT_BIT(PATH)) && !(hope & FACT_BIT(PATH)))
+        lists = LISTS_NONE;
+    int want = r->want[CATEGORY] ? any_category(lists, r->want[CATEGORY], f) : YES;
+    int except = any_category(lists, r->except[CATEGORY], f);
+    if (except == YES || want == NO)
+        return NO;
+    return want == OPEN || except == OPEN ? OPEN : YES;
+}
+
+static int match(const struct model *m, const struct mrule *r, const struct facts *f, uint64_t hope,
+                 uint64_t *waits)
 {
     *waits = 0;
     if (f->time_s < r->since || f->time_s >= r->until)
@@ -510,7 +644,12 @@ static int match(const struct mrule *r, const struct facts *f, uint64_t hope, ui
             continue;
         if (NEEDS[noun] & ~f->known)
             *waits |= NEEDS[noun];
-        else if ((r->want[noun] && !any_met(noun, r->want[noun], f)) || any_met(noun, r->except[noun], f))
+        else if (noun == CATEGORY) {
+            int in = match_category(m->lists, r, f, hope);
+            if (in == NO)
+                return NO;
+            *waits |= in == OPEN ? FACT_BIT(PATH) : 0;
+        } else if ((r->want[noun] && !any_met(noun, r->want[noun], f)) || any_met(noun, r->except[noun], f))
             return NO;
     }
     if (*waits & ~hope)
@@ -518,9 +657,9 @@ static int match(const struct mrule *r, const struct facts *f, uint64_t hope, ui
     return *waits ? OPEN : YES;
 }
 
-int model_match(const struct mrule *r, const struct facts *f, uint64_t *waits)
+int model_match(const struct model *m, const struct mrule *r, const struct facts *f, uint64_t *waits)
 {
-    return match(r, f, ~UINT64_C(0), waits);
+    return match(m, r, f, ~UINT64_C(0), waits);
 }
 
 /* ---- deciding ---- */
@@ -536,17 +675,17 @@ static bool blocks(const struct mrule *r)
     return r->verb == BLOCK || r->verb == FORBID;
 }
 
-static struct answer first(const struct mtable *t, unsigned from, bool forbids, const struct facts *f,
-                           uint64_t hope)
+static struct answer first(const struct model *m, const struct mtable *t, unsigned from, bool forbids,
+                           const struct facts *f, uint64_t hope)
 {
     struct answer a = {.rule = -1};
     for (unsigned i = from; i < t->n && a.rule < 0; i++) {
         const struct mrule *r = &t->rule[i];
         uint64_t waits;
-        int m = forbids && r->verb != FORBID ? NO : match(r, f, hope, &waits);
-        if (m == YES)
+        int is = forbids && r->verb != FORBID ? NO : match(m, r, f, hope, &waits);
+        if (is == YES)
             a.rule = (int)i;
-        if (m != OPEN)
+        if (is != OPEN)
             continue;
         a.waits |= waits;
         a.lead_lifts |= !blocks(r) && r->delegated;
@@ -581,12 +720,12 @@ static void ask_main(const struct model *m, const struct facts *f, uint64_t hope
     unsigned verb = a->rule >= 0 && (unsigned)a->rule < m->lead ? m->web.rule[a->rule].verb : BLOCK;
     struct answer b;
     if (verb == ALLOW) {
-        b = first(&m->web, m->lead, true, f, hope);
+        b = first(m, &m->web, m->lead, true, f, hope);
         a->waits |= b.waits;
         if (b.rule >= 0)
             a->rule = b.rule;
     } else if (verb == WARN) {
-        b = first(&m->web, m->lead, false, f, hope);
+        b = first(m, &m->web, m->lead, false, f, hope);
         a->waits |= b.waits;
         bool stops = b.rule < 0 || blocks(&m->web.rule[b.rule]);
         bool warns = !stops && m->web.rule[b.rule].verb == WARN && !clicked(m, f, b.rule);
@@ -599,7 +738,7 @@ static void ask_main(const struct model *m, const struct facts *f, uint64_t hope
 
 static bool web_blocks(const struct model *m, const struct facts *f, uint64_t hope, struct outcome *o)
 {
-    struct answer a = first(&m->web, 0, false, f, hope);
+    struct answer a = first(m, &m->web, 0, false, f, hope);
     ask_main(m, f, hope, &a);
     const struct mrule *r = a.rule < 0 ? NULL : &m->web.rule[a.rule];
     bool lifted = r && r->verb == WARN && clicked(m, f, a.rule);
@@ -624,7 +763,7 @@ static bool firewall_blocks(const struct model *m, const struct facts *f, struct
     if (!m->has_firewall)
         return false;
     struct answer a =
-        first(&m->firewall, 0, false, f, f->step == STEP_CONNECT ? ~UINT64_C(0) : FACT_BIT(DST));
+        first(m, &m->firewall, 0, false, f, f->step == STEP_CONNECT ? ~UINT64_C(0) : FACT_BIT(DST));
     bool stops = a.rule < 0 || blocks(&m->firewall.rule[a.rule]);
     if (stops && !a.main_lifts) {
         by(o, f, &m->firewall, a.rule, ACT_BLOCK, WHY_DEFAULT);
@@ -637,7 +776,7 @@ static bool firewall_blocks(const struct model *m, const struct facts *f, struct
 
 static void connect_tls(const struct model *m, const struct facts *f, uint64_t late, struct outcome *o)
 {
-    struct answer t = first(&m->tls, 0, false, f, 0);
+    struct answer t = first(m, &m->tls, 0, false, f, 0);
     unsigned verb = t.rule < 0 ? INSPECT : m->tls.rule[t.rule].verb;
     by(o, f, &m->tls, t.rule,
        verb == EXEMPT    ? ACT_EXEMPT
@@ -660,7 +799,7 @@ static void connect_tls(const struct model *m, const struct facts *f, uint64_t l
 static void decide_step(const struct model *m, const struct facts *f, struct outcome *o)
 {
     if (f->step == STEP_CONTENT) {
-        struct answer a = first(&m->content, 0, false, f, ~UINT64_C(0));
+        struct answer a = first(m, &m->content, 0, false, f, ~UINT64_C(0));
         bool stops = a.rule >= 0 && blocks(&m->content.rule[a.rule]);
         if (stops && !a.main_lifts) {
             by(o, f, &m->content, a.rule, ACT_BLOCK, WHY_RULE);
@@ -703,7 +842,7 @@ static void add_mods(const struct model *m, const struct facts *f, struct outcom
     for (unsigned i = 0; i < m->set.n; i++) {
         const struct mrule *r = &m->set.rule[i];
         uint64_t waits;
-        if (match(r, f, 0, &waits) != YES)
+        if (match(m, r, f, 0, &waits) != YES)
             continue;
         for (unsigned k = 0; k < N_MODS; k++) {
             if (!(r->mods >> k & 1) || (taken >> slots[k] & 1))
@@ -723,7 +862,7 @@ static void add_logs(const struct model *m, const struct facts *f, unsigned of, 
 {
     for (unsigned i = 0; i < m->log.n && o->n_logs < VERDICT_MAX_LOGS; i++) {
         uint64_t waits;
-        if ((of & B(m->log.rule[i].block)) && match(&m->log.rule[i], f, 0, &waits) == YES)
+        if ((of & B(m->log.rule[i].block)) && match(m, &m->log.rule[i], f, 0, &waits) == YES)
             o->logs[o->n_logs++] = m->log.first + i;
     }
 }
@@ -732,7 +871,7 @@ static void add_observed(const struct model *m, const struct facts *f, struct ou
 {
     for (unsigned i = 0; i < m->observe.n; i++) {
         uint64_t waits;
-        o->observed |= match(&m->observe.rule[i], f, 0, &waits) == YES;
+        o->observed |= match(m, &m->observe.rule[i], f, 0, &waits) == YES;
     }
 }
 
@@ -765,7 +904,7 @@ struct outcome model_dns(const struct model *m, const struct facts *f)
     if (from_nowhere(f, &o))
         return o;
     o = (struct outcome){.action = ACT_ALLOW, .rule = RULE_NONE};
-    struct answer a = first(&m->dns, 0, false, f, 0);
+    struct answer a = first(m, &m->dns, 0, false, f, 0);
     by(&o, f, &m->dns, a.rule, a.rule >= 0 && blocks(&m->dns.rule[a.rule]) ? ACT_BLOCK : ACT_ALLOW,
        WHY_DEFAULT);
     add_logs(m, f, B(IN_DNS), &o);

@@ -28,6 +28,7 @@ enum {
 enum { EXEMPT, INSPECT, ALLOW, BLOCK, FORBID, WARN, SET, LOG, VERBS };
 enum { IN_FIREWALL, IN_TLS, IN_WEB, IN_CONTENT, IN_DNS, BLOCKS };
 enum { NO, YES, OPEN };
+enum { LISTS_NONE, LISTS_URLS, LISTS_EXPRESSIONS /* and URLs */, LISTS };
 enum { MODEL_RULES = 1500 };
 
 /* Facts are drawn from these six days around the clock's change on 28 March 2027. */
@@ -50,7 +51,8 @@ struct model {
     struct snapshot *snap;
     struct mtable firewall, tls, web, content, dns, set, log, observe;
     bool has_firewall;
-    unsigned lead; /* rules of `web` that a delegated file holds */
+    unsigned lead;  /* rules of `web` that a delegated file holds */
+    unsigned lists; /* LISTS_...: what its categories name beside domains */
 };
 
 struct outcome {
@@ -71,7 +73,7 @@ void model_free(struct model *m);
 struct outcome model_decide(const struct model *m, const struct facts *f);
 struct outcome model_dns(const struct model *m, const struct facts *f);
 /* How one rule stands to the facts; what it waits for when it is OPEN. */
-int model_match(const struct mrule *r, const struct facts *f, uint64_t *waits);
+int model_match(const struct model *m, const struct mrule *r, const struct facts *f, uint64_t *waits);
 /* Whether anything that hangs on time is different at `at` from the second before. */
 bool model_turns(const struct model *m, const struct facts *f, int64_t at);
 

@@ -1,6 +1,7 @@
 /* What policy/reach says of random small policies, beside every flow there can be: a rule that it calls
  * unreached decides none of them, each of its examples is one that decide() agrees to, and hardly anything is
- * left unsettled. The draw is seeded: a failure comes again. */
+ * left unsettled. Categories have lists of URLs in some, so that a path adds them. The draw is seeded: a
+ * failure comes again. */
 #include "policy/reach.h"
 
 #include "policy/image.h"
@@ -20,8 +21,7 @@ static unsigned draw(unsigned n)
 
 static const char HEAD[] =
     "zone internet\nzone lan network 10.0.0.0/8\nzone guests network 172.16.0.0/12 ca none\n"
-    "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n"
-    "category c0 domain \"c0.test\"\ncategory c1 domain \"c1.test\"\n";
+    "group g0 user \"u0\", \"u1\"\ngroup g1 user \"u1\" network 10.64.0.0/12\n";
 
 struct words {
     const char *word;
@@ -43,6 +43,20 @@ enum { N_NOUNS = sizeof NOUNS / sizeof NOUNS[0] };
 static void put(struct buf *b, const char *text)
 {
     assert_int_equal(buf_put_str(b, text), RC_OK);
+}
+
+/* Categories that have URLs, a bit each. */
+static unsigned urls;
+static char list[] = "/tmp/perron-reach-XXXXXX";
+
+static void draw_categories(struct buf *b)
+{
+    urls = draw(2) ? draw(4) : 0;
+    for (unsigned c = 0; c < 2; c++)
+        assert_int_equal(buf_printf(b, "category c%u domain \"c%u.test\"%s%s%s\n", c, c,
+                                    urls >> c & 1 ? " urls \"" : "", urls >> c & 1 ? list : "",
+                                    urls >> c & 1 ? "\"" : ""),
+                         RC_OK);
 }
 
 static void draw_conds(struct buf *b, unsigned block, unsigned rare)
@@ -71,6 +85,7 @@ static void draw_policy(struct buf *b)
     unsigned rare = 2 + draw(5);
     buf_clear(b);
     put(b, HEAD);
+    draw_categories(b);
     put(b, "tls {\n");
     for (unsigned i = draw(5); i > 0; i--) {
         if (draw(4) == 0)
@@ -101,6 +116,23 @@ static void mark(const struct snapshot *s, const struct facts *f, struct verdict
         decided[v->rule] = true;
 }
 
+/* How the host stands to each category: not, by its name, by the path of the request, by other paths. */
+enum { BY_NAME = 1, BY_PATH, BY_OTHER };
+static unsigned by[2];
+
+static void set_categories(struct facts *f, bool path)
+{
+    f->n_cats = f->may_used = 0;
+    f->may[0] = 0;
+    for (uint16_t c = 0; c < 2; c++) {
+        if (by[c] == BY_NAME || (path && by[c] == BY_PATH))
+            f->cats[f->n_cats++] = c;
+        else if (by[c] && !path)
+            f->may[0] |= UINT64_C(1) << c;
+    }
+    f->may_used = f->may[0] != 0;
+}
+
 static void requests(const struct snapshot *s, struct facts f)
 {
     static const char *const methods[] = {"GET", "POST", "PUT", "HEAD", "PATCH"};
@@ -108,6 +140,7 @@ static void requests(const struct snapshot *s, struct facts f)
     f.step = STEP_REQUEST;
     f.known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
     f.path = SPAN("/");
+    set_categories(&f, true);
     for (unsigned i = 0; i < 10; i++) {
         f.method = span_str(methods[i / 2]);
         f.upload = i % 2;
@@ -142,15 +175,15 @@ static void with_names(const struct snapshot *s, struct facts f)
 {
     static const char *const names[] = {"", "free.example", "a.test", "x.a.test", "b.test", "test"};
     static const uint16_t ports[] = {80, 443, 500, 8080, 20000};
-    for (unsigned i = 0; i < 6 * 4 * 5 * 2; i++) {
+    for (unsigned i = 0; i < 6 * 16 * 5 * 2; i++) {
         f.name = span_str(names[i % 6]);
-        f.n_cats = 0;
-        for (uint16_t c = 0; c < 2; c++) {
-            if (i / 6 % 4 >> c & 1)
-                f.cats[f.n_cats++] = c;
-        }
-        f.dst_port = ports[i / 24 % 5];
-        f.tls = i / 120;
+        by[0] = i / 6 % 4;
+        by[1] = i / 24 % 4;
+        if ((by[0] > BY_NAME && !(urls & 1)) || (by[1] > BY_NAME && !(urls & 2)))
+            continue;
+        set_categories(&f, false);
+        f.dst_port = ports[i / 96 % 5];
+        f.tls = i / 480;
         flow(s, f);
     }
 }
@@ -273,7 +306,6 @@ static const char WHOLE[] =
     "zone far vpn site \"far\"\n"
     "group g0 user \"u0\"\ngroup g1 radius class \"x\" stale 1h\ngroup g2 ldap \"cn=a,dc=b\" network "
     "10.64.0.0/12\n"
-    "category c0 domain \"c0.test\"\ncategory c1 domain \"c1.test\"\n"
     "schedule morning mon-fri 08:00-12:00\nschedule day mon-fri 08:00-17:00\nschedule night sat-sun "
     "22:00-06:00\n"
     "schedule once 2026-10-01 08:00-12:00\n";
@@ -339,6 +371,7 @@ static void draw_whole(struct buf *b)
     unsigned rare = 4 + draw(8);
     buf_clear(b);
     put(b, WHOLE);
+    draw_categories(b);
     if (draw(2))
         wide_block(b, "firewall", F, decide, 5, rare);
     wide_block(b, "tls", T, tls, 4, rare);
@@ -403,6 +436,7 @@ static void wide_flow(const struct snapshot *s, struct facts f)
         return;
     f.step = STEP_REQUEST;
     f.known |= FACT_BIT(METHOD) | FACT_BIT(PATH);
+    set_categories(&f, true);
     for (unsigned i = 0; i < 4; i++) {
         f.method = span_str(methods[draw(5)]);
         f.path = span_str(paths[draw(6)]);
@@ -453,10 +487,9 @@ static void random_flow(const struct snapshot *s)
     f.dst_port = ports[draw(5)];
     f.proto = draw(20) ? 6 : 17;
     f.tls = draw(2);
-    for (uint16_t c = 0; c < 2; c++) {
-        if (draw(2))
-            f.cats[f.n_cats++] = c;
-    }
+    for (unsigned c = 0; c < 2; c++)
+        by[c] = draw(urls >> c & 1 ? 4 : 2);
+    set_categories(&f, false);
     for (uint32_t r = 0; r < snapshot_n_rules(s) && f.n_clicked < FACTS_MAX_CLICKED; r++) {
         if (s->img.RULES[r].verb == VERB_WARN && draw(3) == 0)
             f.clicked[f.n_clicked++] = s->img.RULES[r].key;
@@ -503,9 +536,22 @@ static void random_policies_of_the_whole_language(void **state)
     buf_fini(&b);
 }
 
+static int make_list(void **state)
+{
+    int fd = mkstemp(list);
+    (void)state;
+    return fd >= 0 && write(fd, "u.test/a\n", 9) == 9 && close(fd) == 0 ? 0 : -1;
+}
+
+static int drop_list(void **state)
+{
+    (void)state;
+    return unlink(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(random_policies_against_every_flow),
                                        cmocka_unit_test(random_policies_of_the_whole_language)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_list, drop_list);
 }

@@ -2,6 +2,8 @@
  * tell" wherever the record lacks what the verdict hangs on. */
 #include "policy/redecide.h"
 
+#include "policy/image.h"
+#include "policy/part.h"
 #include "policy/whatif.h"
 #include "tests/unit/policy/snap_help.h"
 
@@ -236,6 +238,44 @@ static void a_list_of_urls_looks_at_the_path(void **state)
     snapshot_put(now);
 }
 
+/* What a path may add is in the record: lists are not kept, and the verdict is the same without them. */
+static void what_a_path_may_add_is_recorded(void **state)
+{
+    char list[] = "/tmp/perron-urls-XXXXXX", text[400];
+    static const char urls[] = "a.example/games\n";
+    int fd = mkstemp(list);
+    struct verdict w;
+    (void)state;
+    assert_true(fd >= 0 && write(fd, urls, sizeof urls - 1) == sizeof urls - 1);
+    close(fd);
+    snprintf(text, sizeof text,
+             "category games urls \"%s\"\n" WEB "allow category games\nblock domain \"a.example\"\n"
+             "block domain \"b.example\"\nallow any\n}\n",
+             list);
+    struct snapshot *s = snap_of(text);
+    unlink(list);
+    static const struct {
+        const char *name;
+        enum action action;
+        uint64_t waits;
+    } rows[] = {{"a.example", ACT_INSPECT, FACT_BIT(PATH)}, {"b.example", ACT_BLOCK, 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct facts f = request(s, "10.1.1.1", "", rows[i].name, "GET");
+        f.step = STEP_CONNECT;
+        f.known &= ~(FACT_BIT(METHOD) | FACT_BIT(PATH));
+        snapshot_categories(s, &f);
+        struct verdict v = record_it(s, &f);
+        assert_int_equal(v.action, rows[i].action);
+        assert_int_equal(v.waits_for & FACT_BIT(PATH), rows[i].waits);
+        assert_int_equal(again(s, s, &w), 0);
+        assert_int_equal(w.action, rows[i].action);
+        assert_int_equal(w.waits_for, v.waits_for);
+        assert_int_equal(again(s, NULL, &w), 0); /* looked up anew */
+        assert_int_equal(w.action, rows[i].action);
+    }
+    snapshot_put(s);
+}
+
 static void zones_and_categories_are_those_of_the_new_policy(void **state)
 {
     struct snapshot *then =
@@ -252,6 +292,110 @@ static void zones_and_categories_are_those_of_the_new_policy(void **state)
     f = request(then, "10.1.1.1", "", "www.more.example", "GET");
     assert_int_equal(record_it(then, &f).action, ACT_ALLOW);
     assert_int_equal(again(now, then, &w), 0);
+    assert_int_equal(w.action, ACT_BLOCK);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+/* ---- grants ---- */
+
+static struct snapshot *granted(const char *text, const struct grant *v, size_t n)
+{
+    static struct compiled c;
+    static char whole[4096];
+    struct snapshot *s = NULL;
+    struct manifest m;
+    struct buf part = {0};
+    snprintf(whole, sizeof whole, "%s%s", ZONES, text);
+    compile_text(whole, &c);
+    assert_int_equal(c.rc, RC_OK);
+    assert_int_equal(grants_build(v, n, &part), RC_OK);
+    close(c.fds[PART_GRANTS]);
+    assert_int_equal(part_seal("t", buf_span(&part), &c.fds[PART_GRANTS]), RC_OK);
+    assert_int_equal(manifest_of(c.fds, &m), RC_OK);
+    assert_int_equal(snapshot_open_as(&m, c.fds, NULL, &s), RC_OK);
+    compiled_close(&c);
+    buf_fini(&part);
+    return s;
+}
+
+#define GRANT(i, k, s, t, w)                                                                             \
+    {                                                                                                    \
+        .id = (i), .kind = GRANT_##k, .scope = GRANT_FOR_##s, .since_s = 0, .until_s = INT64_C(1) << 40, \
+        .target = SPAN(t), .who = SPAN(w), .by = SPAN("b"), .reason = SPAN("r")                          \
+    }
+
+#define GOES_ON "tls { inspect any\n}\nweb {\n allow domain \"free.example\"\n"
+
+/* Another policy with the grants of the record's time; whose a grant for a user was, the record does not say.
+ */
+static void grants_of_that_time_count(void **state)
+{
+    static const struct grant g[] = {GRANT(1, NAME, USER, "mine.example", "anne"),
+                                     GRANT(2, NAME, ALL, "all.example", ""),
+                                     GRANT(3, NAME, USER, "free.example", "anne")};
+    static const struct {
+        const char *user, *name, *now;
+        uint64_t lacks;
+        enum action action;
+    } rows[] = {
+        {"anne", "all.example", "block any\n", 0, ACT_ALLOW},
+        {"anne", "mine.example", "block any\n", 0, ACT_ALLOW}, /* it lifted it then: it was his */
+        {"bob", "mine.example", "block any\n", 0, ACT_BLOCK},  /* it did not lift it: it was not */
+        {"anne", "free.example", "block domain \"free.example\"\n", FACT_BIT(USER), 0},
+        {"bob", "free.example", "block domain \"free.example\"\n", FACT_BIT(USER), 0},
+        {"bob", "free.example", "forbid domain \"free.example\"\n", 0, ACT_BLOCK},
+        {"", "free.example", "block domain \"free.example\"\n", 0, ACT_BLOCK},
+        {"bob", "other.example", "block any\n", 0, ACT_BLOCK},
+        {"bob", "barred.example", "block domain \"barred.example\"\n", 0, ACT_BLOCK},
+    };
+    struct snapshot *then = granted(GOES_ON "block any\n}\n", g, 3);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[400];
+        struct verdict w;
+        snprintf(text, sizeof text, "tls { inspect any\n}\nweb {\n%s}\n", rows[i].now);
+        struct snapshot *now = snap_of(text);
+        struct facts f = somebody(then, rows[i].user, rows[i].name);
+        f.id_source = rows[i].user[0] ? ID_LDAP : ID_NONE;
+        record_it(then, &f);
+        uint64_t lacks = again(now, then, &w);
+        if (lacks != rows[i].lacks || (!lacks && w.action != rows[i].action))
+            fail_msg("%zu: lacks %llx, action %d", i, (unsigned long long)lacks, (int)w.action);
+        snapshot_put(now);
+    }
+    snapshot_put(then);
+}
+
+/* A `forbid` that barred a grant is gone: whether it was his, the block then does not say. */
+static void a_grant_that_was_barred_is_not_known(void **state)
+{
+    static const struct grant g[] = {GRANT(1, NAME, USER, "a.example", "anne")};
+    struct snapshot *then = granted(WEB "block domain \"a.example\"\nforbid method GET\n}\n", g, 1);
+    struct snapshot *now = snap_of(WEB "block domain \"a.example\"\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = somebody(then, "anne", "a.example");
+    assert_int_equal(record_it(then, &f).action, ACT_BLOCK);
+    assert_int_equal(again(now, then, &w), FACT_BIT(USER));
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+/* Their snapshot is gone, and their grants with it. */
+static void grants_that_nobody_kept_are_lacked(void **state)
+{
+    static const struct grant g[] = {GRANT(1, NAME, ALL, "a.example", "")};
+    struct snapshot *then = granted(WEB "block any\n}\n", g, 1), *now = snap_of(WEB "block any\n}\n");
+    struct verdict w;
+    (void)state;
+    struct facts f = somebody(then, "", "a.example");
+    f.id_source = ID_NONE;
+    assert_int_equal(record_it(then, &f).action, ACT_ALLOW);
+    assert_int_equal(again(now, NULL, &w), FACT_BIT(GRANTS));
+    f.name = SPAN("b.example");
+    assert_int_equal(record_it(then, &f).action, ACT_BLOCK);
+    assert_int_equal(again(now, NULL, &w), 0);
     assert_int_equal(w.action, ACT_BLOCK);
     snapshot_put(then);
     snapshot_put(now);
@@ -373,7 +517,11 @@ int main(void)
         cmocka_unit_test(groups_count_while_they_mean_the_same),
         cmocka_unit_test(a_path_that_was_not_kept_cannot_be_told),
         cmocka_unit_test(a_list_of_urls_looks_at_the_path),
+        cmocka_unit_test(what_a_path_may_add_is_recorded),
         cmocka_unit_test(zones_and_categories_are_those_of_the_new_policy),
+        cmocka_unit_test(grants_of_that_time_count),
+        cmocka_unit_test(a_grant_that_was_barred_is_not_known),
+        cmocka_unit_test(grants_that_nobody_kept_are_lacked),
         cmocka_unit_test(changes_are_counted_by_rule_group_and_category),
         cmocka_unit_test(more_kinds_than_a_table_holds_are_others),
     };

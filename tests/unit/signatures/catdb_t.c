@@ -137,10 +137,23 @@ static void urls_match_whole_segments_of_the_normal_path(void **state)
     assert_string_equal(found(&p.hot, "2001:db8::9"), "");
     struct cat_query q = {.name = SPAN("u.test")};
     assert_true(catdb_find(&p.hot, &q, &hits));
-    assert_true(hits.urls); /* the path could add something */
+    assert_int_equal(hits.may_used, 1);
+    assert_int_equal(hits.may[0], 3); /* what the path could add: lists that have URLs of this host alone */
+    q.name = SPAN("www.u.test");
+    assert_true(catdb_find(&p.hot, &q, &hits));
+    assert_int_equal(hits.may[0], 3);
+    struct addr v6;
+    assert_true(addr_parse(SPAN("2001:db8::9"), &v6));
+    q = (struct cat_query){.addr = &v6};
+    assert_false(catdb_find(&p.hot, &q, &hits));
+    assert_int_equal(hits.may_used, 1);
+    assert_int_equal(hits.may[0], 4);
+    uint64_t lists[CATFMT_LISTS / 64] = {0};
+    catdb_url_lists(&p.hot, lists);
+    assert_int_equal(lists[0], 7);
     q.name = SPAN("test");
     assert_false(catdb_find(&p.hot, &q, &hits));
-    assert_false(hits.urls);
+    assert_int_equal(hits.may_used, 0);
     parts_fini(&p);
 }
 
@@ -313,6 +326,50 @@ static void damaged_images_never_crash(void **state)
     parts_fini(&p);
 }
 
+/* ---- the fuzzers' seeds ---- */
+
+/* Made anew with UPDATE_SEEDS=1; the seed there must be these bytes. */
+static void check_seed(const char *path, span part, span behind)
+{
+    static uint8_t there[1 << 16];
+    FILE *f = fopen(path, getenv("UPDATE_SEEDS") ? "w+b" : "rb");
+    assert_non_null(f);
+    if (getenv("UPDATE_SEEDS")) {
+        assert_int_equal(fwrite(part.p, 1, part.n, f), part.n);
+        assert_int_equal(fwrite(behind.p, 1, behind.n, f), behind.n);
+        rewind(f);
+    }
+    size_t n = fread(there, 1, sizeof there, f);
+    fclose(f);
+    if (n != part.n + behind.n || memcmp(there, part.p, part.n) != 0)
+        fail_msg("%s is of another layout: UPDATE_SEEDS=1 makes the seeds anew", path);
+}
+
+static void seeds_of_the_fuzzers_are_of_this_layout(void **state)
+{
+    static const struct listed l[] = {
+        {"file x", LIST_PLAIN, "x.b.test\nu.test/a/b\n10.0.0.0/8\nB.test\n2001:db8::/32\n"},
+        {"ut1 e", LIST_EXPRESSIONS, "/ads/\n"},
+        {"rpz y", LIST_RPZ, "*.b.test CNAME .\nc.test CNAME rpz-passthru.\n"},
+        {"urls z", LIST_URLS, "u.test/a\nb.test/c\n"}};
+    static const uint8_t asked[64] = "x.b.test\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0/a/b/c";
+    struct parts p;
+    (void)state;
+    parts_build(&p, l, N_ELEMS(l));
+    p.hot_bytes.w -= catfmt_align(p.hot.head.expr_bytes); /* a database is of one kind of processor */
+    struct catfmt_head head = p.hot.head;
+    head.size -= catfmt_align(head.expr_bytes);
+    head.expr_bytes = 0;
+    memcpy(p.hot_bytes.p, &head, sizeof head);
+    check_seed("tests/fuzz/signatures/catdb_corpus/small", buf_span(&p.hot_bytes), span_of(asked, 64));
+    check_seed("tests/fuzz/signatures/cattext_corpus/small", buf_span(&p.text_bytes), SPAN_NONE);
+    parts_fini(&p);
+    parts_build(&p, NULL, 0);
+    check_seed("tests/fuzz/signatures/catdb_corpus/nothing", buf_span(&p.hot_bytes), span_of(asked, 64));
+    check_seed("tests/fuzz/signatures/cattext_corpus/nothing", buf_span(&p.text_bytes), SPAN_NONE);
+    parts_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -328,6 +385,7 @@ int main(void)
         cmocka_unit_test(label_boundaries_are_part_of_a_name),
         cmocka_unit_test(a_plain_model_says_the_same),
         cmocka_unit_test(damaged_images_never_crash),
+        cmocka_unit_test(seeds_of_the_fuzzers_are_of_this_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

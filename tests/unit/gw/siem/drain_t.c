@@ -683,6 +683,20 @@ static void a_flood_of_one_worker_does_not_keep_another_waiting(void **state)
     assert_int_equal(drain_turn(w.d), RC_OK); /* one batch */
     assert_int_equal(ring_used(w.w[1]), 0);
     assert_true(ring_used(w.w[0]) > 0);
+    assert_true(drain_full(w.d));
+    world_close(&w);
+}
+
+/* Two syncs for every few lines cost more than all else the logger does. */
+static void a_short_batch_says_that_the_next_may_wait(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    assert_false(drain_full(w.d));
+    put_lines(&w, 0, 3);
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_false(drain_full(w.d));
     world_close(&w);
 }
 
@@ -810,6 +824,7 @@ int main(void)
         cmocka_unit_test(rotation_on_demand_and_by_others),
         cmocka_unit_test(the_file_is_not_readable_by_others),
         cmocka_unit_test(a_flood_of_one_worker_does_not_keep_another_waiting),
+        cmocka_unit_test(a_short_batch_says_that_the_next_may_wait),
         cmocka_unit_test(kill_9_of_logger_and_workers_under_load),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

@@ -530,6 +530,32 @@ static void grease_leaves_no_trace(void **state)
     buf_fini(&m);
 }
 
+/* Signatures with SHA-1 in any place of the list; a certificate after the handshake only with an empty body.
+ */
+static void sha_1_and_late_certificates_are_seen(void **state)
+{
+    (void)state;
+    struct buf m = {0};
+    struct hello h;
+    enum hello_why why;
+    struct hellos_spec spec = hellos_plain();
+    spec.block = SPAN("\x00\x0d\x00\x06\x00\x04\x04\x03\x02\x03"
+                      "\x00\x31\x00\x00");
+    hellos_build(&m, &spec);
+    assert_int_equal(hello_parse(buf_span(&m), &h, &why), RC_OK);
+    assert_true(h.sha1_signatures && h.post_handshake_auth);
+    buf_clear(&m);
+    spec.block = SPAN("\x00\x0d\x00\x06\x00\x04\x04\x03\x08\x04");
+    hellos_build(&m, &spec);
+    assert_int_equal(hello_parse(buf_span(&m), &h, &why), RC_OK);
+    assert_false(h.sha1_signatures || h.post_handshake_auth);
+    buf_clear(&m);
+    spec.block = SPAN("\x00\x31\x00\x01\x00");
+    hellos_build(&m, &spec);
+    assert_int_equal(hello_parse(buf_span(&m), &h, &why), RC_BAD);
+    buf_fini(&m);
+}
+
 static void ech_early_data_and_drafts_are_seen(void **state)
 {
     (void)state;
@@ -813,6 +839,7 @@ int main(void)
         cmocka_unit_test(an_old_hello_without_extensions_is_taken),
         cmocka_unit_test(a_hello_in_the_form_of_ssl2_may_offer_tls),
         cmocka_unit_test(grease_leaves_no_trace),
+        cmocka_unit_test(sha_1_and_late_certificates_are_seen),
         cmocka_unit_test(ech_early_data_and_drafts_are_seen),
         cmocka_unit_test(ja4_shows_only_letters_and_digits_of_alpn),
         cmocka_unit_test(ja4_counts_stop_at_99),

@@ -17,10 +17,10 @@ static enum rc bad(struct crl *c, enum crl_why why)
 }
 
 /* Object identifiers, contents only. */
-#define OID_CRL_NUMBER     SPAN("\x55\x1d\x14")
-#define OID_DELTA          SPAN("\x55\x1d\x1b")
-#define OID_POINT          SPAN("\x55\x1d\x1c")
-#define OID_CERT_ISSUER    SPAN("\x55\x1d\x1d")
+#define OID_CRL_NUMBER  SPAN("\x55\x1d\x14")
+#define OID_DELTA       SPAN("\x55\x1d\x1b")
+#define OID_POINT       SPAN("\x55\x1d\x1c")
+#define OID_CERT_ISSUER SPAN("\x55\x1d\x1d")
 
 static bool read_time(struct derin *d, int64_t *out)
 {
@@ -153,8 +153,8 @@ bool crl_serial(X509 *cert, uint8_t out[CRL_SERIAL])
 
 /* ---- extensions of the list */
 
-/* IssuingDistributionPoint: [0] distributionPoint { [0] fullName }, [1] onlyContainsUserCerts, [2] ...CACerts,
- * [3] onlySomeReasons, [4] indirectCRL, [5] onlyContainsAttributeCerts. */
+/* IssuingDistributionPoint: [0] distributionPoint { [0] fullName }, [1] onlyContainsUserCerts, [2]
+ * ...CACerts, [3] onlySomeReasons, [4] indirectCRL, [5] onlyContainsAttributeCerts. */
 static enum crl_why read_point(struct crl *c, span value)
 {
     span body, point, flag;

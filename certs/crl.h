@@ -29,10 +29,10 @@ struct crl {
     span entries;                   /* contents of revokedCertificates */
     span point;                     /* contents of the issuing distribution point's names; may be empty */
     bool has_point, only_users, only_authorities;
-    int64_t this_s, next_s;      /* thisUpdate, nextUpdate */
-    uint8_t number[CRL_NUMBER];  /* CRL number, right-aligned; zeros where there is none */
-    size_t n;                    /* entries */
-    enum crl_why why;            /* of BAD */
+    int64_t this_s, next_s;     /* thisUpdate, nextUpdate */
+    uint8_t number[CRL_NUMBER]; /* CRL number, right-aligned; zeros where there is none */
+    size_t n;                   /* entries */
+    enum crl_why why;           /* of BAD */
 };
 
 /* OK, or BAD with c->why. */

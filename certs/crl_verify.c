@@ -80,9 +80,8 @@ static enum crl_why check_signature(const struct crl *c, X509 *issuer)
     if (!key || !digest_of(c->algorithm, key, &md))
         return CRL_ALGORITHM;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    bool good =
-        ctx && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
-        EVP_DigestVerify(ctx, c->signature.p, c->signature.n, c->tbs.p, c->tbs.n) == 1;
+    bool good = ctx && EVP_DigestVerifyInit(ctx, NULL, md, NULL, key) == 1 &&
+                EVP_DigestVerify(ctx, c->signature.p, c->signature.n, c->tbs.p, c->tbs.n) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     return good ? CRL_FINE : CRL_SIGNATURE;

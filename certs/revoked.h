@@ -30,7 +30,7 @@ struct revoked_source {
     uint8_t id[REVOKED_SOURCE];
     int64_t this_s, next_s;
     uint8_t number[CRL_NUMBER];
-    span serials; /* sorted, CRL_SERIAL bytes each */
+    span serials;     /* sorted, CRL_SERIAL bytes each */
     span url, issuer; /* issuer: the certificate that signs it, DER */
     bool authorities;
 };

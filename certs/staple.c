@@ -1,6 +1,6 @@
-/* Stapled statements; see staple.h. OpenSSL reads the structure; who may sign, and the times, are judged here:
- * OCSP_basic_verify() would build a path of its own under its own rules, and OCSP_check_validity() asks the
- * system's clock. */
+/* Stapled statements; see staple.h. OpenSSL reads the structure; who may sign, and the times, are judged
+ * here: OCSP_basic_verify() would build a path of its own under its own rules, and OCSP_check_validity() asks
+ * the system's clock. */
 #include "certs/staple.h"
 
 #include <openssl/err.h>

@@ -228,7 +228,8 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
         return 1;
     }
     enum defect d = verify_defect_of(e);
-    if (e == X509_V_ERR_INVALID_PURPOSE && depth > 0 && X509_check_ca(X509_STORE_CTX_get_current_cert(ctx)) != 1)
+    if (e == X509_V_ERR_INVALID_PURPOSE && depth > 0 &&
+        X509_check_ca(X509_STORE_CTX_get_current_cert(ctx)) != 1)
         d = DEFECT_CONSTRAINT; /* no authority at all */
     if (d == DEFECT_N) {
         c->failed = true;

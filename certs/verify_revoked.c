@@ -32,8 +32,8 @@ void verify_staple(span staple, STACK_OF(X509) * path, int64_t now_s, struct cer
     v->staple_until_s = 0;
     if (staple.n > 0)
         v->staple = sk_X509_num(path) < 2 ? STAPLE_WRONG_SIGNER
-                                          : staple_read(staple, sk_X509_value(path, 0), sk_X509_value(path, 1),
-                                                        now_s, &v->staple_until_s);
+                                          : staple_read(staple, sk_X509_value(path, 0),
+                                                        sk_X509_value(path, 1), now_s, &v->staple_until_s);
     if (v->must_staple && v->staple != STAPLE_GOOD && v->staple != STAPLE_REVOKED)
         v->defects |= DEFECT_BIT(NO_STAPLE);
 }

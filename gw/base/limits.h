@@ -30,9 +30,9 @@ enum limits {
     LIM_FETCHES = 16,              /* at the same time */
     LIM_FETCHES_WAITING = 4096,    /* ... and waiting for their turn */
     LIM_REDIRECTS = 3,
-    LIM_FETCH_MS = 60000,          /* one list, look-up and redirects included */
-    LIM_FETCH_ISSUER_MS = 5000,    /* one issuer's certificate */
-    LIM_FETCH_WAIT_MS = 3000,      /* a flow waits so long for an issuer or a list */
+    LIM_FETCH_MS = 60000,       /* one list, look-up and redirects included */
+    LIM_FETCH_ISSUER_MS = 5000, /* one issuer's certificate */
+    LIM_FETCH_WAIT_MS = 3000,   /* a flow waits so long for an issuer or a list */
     /* what a worker holds */
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,

@@ -96,7 +96,8 @@ static int load_trust(const struct words *w, struct check *c)
     struct buf pem, err = {0};
     unsigned n;
     int status = 0;
-    enum rc rc = read_file(w->roots, 16 << 20, &pem) ? trust_load(buf_span(&pem), &c->trust, &n, &err) : RC_IO;
+    enum rc rc =
+        read_file(w->roots, 16 << 20, &pem) ? trust_load(buf_span(&pem), &c->trust, &n, &err) : RC_IO;
     if (rc != RC_OK)
         status = unreadable(w->roots, rc == RC_IO ? "cannot be read" : "no trust store");
     buf_fini(&pem);

@@ -12,6 +12,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/revoke.h"
 
 enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 4 };
 
@@ -169,7 +170,8 @@ static void judge_flow(struct flow *f)
         flow_end(f, REASON_NO_ZONE, SPAN_NONE);
         return;
     }
-    if (!connection_goes_on(f, revoked ? REASON_CERTIFICATE : why, revoked ? SPAN("revoked") : SPAN_NONE) || !t->open || !t->verdict.made || t->answered)
+    if (!connection_goes_on(f, revoked ? REASON_CERTIFICATE : why, revoked ? SPAN("revoked") : SPAN_NONE) ||
+        !t->open || !t->verdict.made || t->answered)
         return;
     judge_request(t, &t->verdict);
     if (t->verdict.does != ACT_ALLOW)

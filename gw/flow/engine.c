@@ -7,7 +7,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
-#include "gw/flow/fetch.h"
+#include "gw/flow/revoke.h"
 #include "gw/flow/source.h"
 #include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
@@ -48,7 +48,7 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
     TRY(ctx_server_new(&e->to_clients));
-    TRY(chaincache_new(CHAINS_CACHED, &e->staples));
+    TRY(revoke_init(e));
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
     return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
 }
@@ -57,13 +57,11 @@ void engine_fini(struct engine *e)
 {
     again_fini(e);
     source_detach(e);
-    fetch_detach(e);
+    revoke_fini(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
     untrusted_free(e->untrusted);
     chaincache_free(e->chains);
-    chaincache_free(e->staples);
-    revoked_free(e->revoked);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
     SSL_CTX_free(e->to_origins);

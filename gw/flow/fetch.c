@@ -40,8 +40,8 @@ static bool key_of(X509_NAME *name, const ASN1_OCTET_STRING *id, uint8_t key[ISS
     const uint8_t *der = NULL;
     size_t n = 0;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 && X509_NAME_get0_der(name, &der, &n) == 1 &&
-              EVP_DigestUpdate(md, der, n) == 1;
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              X509_NAME_get0_der(name, &der, &n) == 1 && EVP_DigestUpdate(md, der, n) == 1;
     if (ok && id)
         ok = EVP_DigestUpdate(md, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id)) == 1;
     ok = ok && EVP_DigestFinal_ex(md, key, NULL) == 1;

@@ -13,6 +13,14 @@ struct fetch_wait {
     void (*done)(struct fetch_wait *w, bool found);
 };
 
+/* What a flow holds between the origin's handshake and the decision about its certificate. */
+struct chain_wait {
+    struct fetch_wait fetch;
+    STACK_OF(X509) * path; /* as verified */
+    uint8_t n_fetched;     /* issuers */
+    bool waited_list;
+};
+
 /* Takes the channel; replaces an old one. */
 enum rc fetch_attach(struct engine *e, int fd) MUST_USE;
 void fetch_detach(struct engine *e);

@@ -7,7 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/upstream.h"
+#include "gw/flow/revoke.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -97,7 +97,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
     list_init(&f->source.link);
-    list_init(&f->fetch.link);
+    list_init(&f->chain.fetch.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
     txn_init(&f->tx, f, &f->hold);
@@ -267,8 +267,7 @@ static void let_go(struct flow *f)
     resolve_cancel(&f->query);
     minter_cancel(f->e->minter, &f->mint);
     source_cancel(&f->source);
-    fetch_cancel(&f->fetch);
-    upstream_forget_path(f);
+    revoke_let_go(f);
     if (f->dial)
         dial_cancel(f->dial);
     if (f->splice)

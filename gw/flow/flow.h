@@ -76,10 +76,7 @@ struct flow {
     X509 *leaf;
     struct splice *splice;
     struct cert_verdict cert;
-    STACK_OF(X509) * path; /* as verified; only until the certificate is judged */
-    struct fetch_wait fetch;
-    uint8_t n_fetched; /* issuers */
-    bool waited_list;
+    struct chain_wait chain; /* until the certificate is judged */
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
@@ -138,18 +135,9 @@ void step_resolve(struct flow *f, span name, const struct addr *wanted);
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise);
 void step_origin(struct flow *f);    /* TLS on the dialled socket */
 void step_upstream(struct flow *f);  /* handshake with the origin goes on */
-void step_chain(struct flow *f);     /* revoke.c: staple, revocation, issuers to be fetched */
 void step_certified(struct flow *f); /* the certificate is judged; also from HOLD */
 void step_mint(struct flow *f);      /* leaf for what the client asked */
 void step_client(struct flow *f);    /* handshake with the client goes on */
-
-/* revoke.c */
-/* Is it unknown whether the certificate has been revoked, and does policy refuse that? */
-bool revoke_unknown(struct flow *f);
-/* Looks it up again; true: it is revoked and was not before. */
-bool revoke_again(struct flow *f);
-/* A new set has come: does a flow wait for it? */
-void revoke_arrived(struct flow *f);
 
 /* judge.c: facts and decisions */
 /* `j` holds no longer than `also` does. */

@@ -11,7 +11,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
-#include "gw/flow/upstream.h"
+#include "gw/flow/revoke.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
 
@@ -140,8 +140,7 @@ void step_upstream(struct flow *f)
 void step_certified(struct flow *f)
 {
     struct judged j;
-    fetch_cancel(&f->fetch);
-    upstream_forget_path(f);
+    revoke_let_go(f);
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     bool asks_names = f->name.n == 0 && leaf;
     bool needed = f->cert.defects || f->cert.asked_client_cert;

@@ -1,14 +1,34 @@
 /* After the origin's handshake: staple, revocation, missing issuers, and the short wait for what is being
  * fetched. And later: a new revocation set, under which every open flow is judged again (again.c). */
+#include "gw/flow/revoke.h"
+
 #include <unistd.h>
 
+#include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
-#include "gw/flow/flow.h"
 #include "gw/flow/upstream.h"
 
-enum { ISSUERS_FETCHED = 3 };
+enum { ISSUERS_FETCHED = 3, STAPLES_CACHED = 10000 };
+
+enum rc revoke_init(struct engine *e)
+{
+    return chaincache_new(STAPLES_CACHED, &e->staples);
+}
+
+void revoke_fini(struct engine *e)
+{
+    fetch_detach(e);
+    chaincache_free(e->staples);
+    revoked_free(e->revoked);
+}
+
+void revoke_let_go(struct flow *f)
+{
+    fetch_cancel(&f->chain.fetch);
+    upstream_forget_path(f);
+}
 
 /* ---- what is missing is asked for */
 
@@ -24,11 +44,11 @@ static unsigned want_lists(struct flow *f)
 {
     unsigned n = 0;
     int64_t now = clock_wall_s();
-    for (int i = 0; i + 1 < sk_X509_num(f->path) && i < f->cert.n_path; i++) {
+    for (int i = 0; i + 1 < sk_X509_num(f->chain.path) && i < f->cert.n_path; i++) {
         if (!has_pointer(&f->cert.path[i]) ||
             revoked_find(f->e->revoked, &f->cert.path[i], now) != REVOCATION_UNKNOWN)
             continue;
-        fetch_list(f->e, sk_X509_value(f->path, i), sk_X509_value(f->path, i + 1));
+        fetch_list(f->e, sk_X509_value(f->chain.path, i), sk_X509_value(f->chain.path, i + 1));
         n++;
     }
     return n;
@@ -36,7 +56,7 @@ static unsigned want_lists(struct flow *f)
 
 static void on_issuer(struct fetch_wait *w, bool found)
 {
-    struct flow *f = CONTAINER_OF(w, struct flow, fetch);
+    struct flow *f = CONTAINER_OF(w, struct flow, chain.fetch);
     if (f->state != ST_FETCH)
         return;
     if (found) {
@@ -50,13 +70,13 @@ static void on_issuer(struct fetch_wait *w, bool found)
 /* Is the chain incomplete and its next issuer on its way? Only a chain that may end well is completed. */
 static bool wait_for_issuer(struct flow *f)
 {
-    int n = sk_X509_num(f->path);
-    if (!(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER)) || n < 1 || f->n_fetched >= ISSUERS_FETCHED)
+    int n = sk_X509_num(f->chain.path);
+    if (!(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER)) || n < 1 || f->chain.n_fetched >= ISSUERS_FETCHED)
         return false;
-    f->fetch.done = on_issuer;
-    if (fetch_issuer(f->e, &f->fetch, sk_X509_value(f->path, n - 1)) != RC_OK)
+    f->chain.fetch.done = on_issuer;
+    if (fetch_issuer(f->e, &f->chain.fetch, sk_X509_value(f->chain.path, n - 1)) != RC_OK)
         return false;
-    f->n_fetched++;
+    f->chain.n_fetched++;
     return true;
 }
 
@@ -82,8 +102,8 @@ void step_chain(struct flow *f)
         upstream_staple(f);
     verify_revocation(f->e->revoked, &f->cert, clock_wall_s());
     bool wanted = !f->cert.revocation_known && want_lists(f) > 0;
-    if (wanted && f->cert.defects == 0 && !f->waited_list && fetch_attached(f->e) && blocks_unknown(f)) {
-        f->waited_list = true;
+    if (wanted && f->cert.defects == 0 && !f->chain.waited_list && fetch_attached(f->e) && blocks_unknown(f)) {
+        f->chain.waited_list = true;
         wait_here(f);
         return;
     }
@@ -111,7 +131,7 @@ bool revoke_again(struct flow *f)
 
 void revoke_arrived(struct flow *f)
 {
-    if (f->state == ST_FETCH && f->waited_list && list_empty(&f->fetch.link)) {
+    if (f->state == ST_FETCH && f->chain.waited_list && list_empty(&f->chain.fetch.link)) {
         verify_revocation(f->e->revoked, &f->cert, clock_wall_s());
         if (f->cert.revocation_known)
             step_certified(f);

@@ -26,8 +26,8 @@ static int64_t earliest_end(STACK_OF(X509) * path)
 
 void upstream_forget_path(struct flow *f)
 {
-    sk_X509_pop_free(f->path, X509_free);
-    f->path = NULL;
+    sk_X509_pop_free(f->chain.path, X509_free);
+    f->chain.path = NULL;
 }
 
 /* ---- the chain */
@@ -45,7 +45,7 @@ static const struct addr *asked_address(const struct flow *f)
 static void verify_once(struct flow *f, struct verify_ask *ask)
 {
     upstream_forget_path(f);
-    if (verify_path(ask, &f->cert, &f->path) != RC_OK)
+    if (verify_path(ask, &f->cert, &f->chain.path) != RC_OK)
         f->cert.defects |= DEFECT_BIT(MALFORMED);
     if (!is_named(f))
         f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
@@ -63,8 +63,8 @@ static void verify(struct flow *f, STACK_OF(X509) * chain)
                              .now_s = clock_wall_s()};
     verify_once(f, &ask);
     for (int i = 0; issuers && i < ISSUERS_MOST && f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER); i++) {
-        int n = sk_X509_num(f->path);
-        X509 *next = n > 0 ? fetch_known(f->e, sk_X509_value(f->path, n - 1)) : NULL;
+        int n = sk_X509_num(f->chain.path);
+        X509 *next = n > 0 ? fetch_known(f->e, sk_X509_value(f->chain.path, n - 1)) : NULL;
         if (!next || sk_X509_push(issuers, next) <= 0)
             break;
         verify_once(f, &ask);
@@ -85,7 +85,7 @@ static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
     } else {
         verify(f, chain);
         if (keyed && f->cert.defects == 0 &&
-            chaincache_put(f->e->chains, key, now, earliest_end(f->path), &f->cert) != RC_OK)
+            chaincache_put(f->e->chains, key, now, earliest_end(f->chain.path), &f->cert) != RC_OK)
             f->e->n.chains_uncached++; /* the next connection verifies again */
     }
     f->cert.asked_client_cert = asked;
@@ -171,12 +171,13 @@ void upstream_staple(struct flow *f)
     if (keyed && staple_known(f, key, now))
         return;
     STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
-    if (staple.n > 0 && !f->path && chain && sk_X509_num(chain) > 0) { /* the chain was known, the staple is new */
+    if (staple.n > 0 && !f->chain.path && chain &&
+        sk_X509_num(chain) > 0) { /* the chain was known, the staple is new */
         struct cert_verdict was = f->cert;
         verify(f, chain);
         f->cert = was;
     }
-    verify_staple(staple, f->path, now, &f->cert);
+    verify_staple(staple, f->chain.path, now, &f->cert);
     if (keyed)
         remember_staple(f, key, now);
 }

@@ -179,11 +179,8 @@ static struct question *ask(struct fetch_worker *w, uint64_t id, X509 *child, co
     q->id = id;
     q->child = child;
     memcpy(q->key, key, sizeof q->key);
-    q->get = (struct get){.env = &w->f->env,
-                          .most = BODY_MOST,
-                          .timeout_ms = LIM_FETCH_ISSUER_MS,
-                          .data = q,
-                          .done = on_body};
+    q->get = (struct get){
+        .env = &w->f->env, .most = BODY_MOST, .timeout_ms = LIM_FETCH_ISSUER_MS, .data = q, .done = on_body};
     list_push(&w->f->asking, &q->link);
     w->f->n_asking++;
     return q;

@@ -177,10 +177,8 @@ static enum rc take(struct source *s, struct crl *c)
 
 static enum rc judge(struct source *s, span body, struct crl *c)
 {
-    struct crl_want want = {.issuer = s->issuer,
-                            .url = s->is.url,
-                            .authorities = s->is.authorities,
-                            .now_s = clock_wall_s()};
+    struct crl_want want = {
+        .issuer = s->issuer, .url = s->is.url, .authorities = s->is.authorities, .now_s = clock_wall_s()};
     TRY(crl_read(body, c));
     TRY(crl_verify(c, &want));
     if (is_older(s, c)) {
@@ -265,7 +263,8 @@ static void run(struct fetcher *f)
             next = s->due_s;
     }
     int64_t wait_ms = next > now + TURN_MS / 1000 ? TURN_MS : (next - now) * 1000 + 1;
-    ev_timer_set(f->env.ev, &f->turn, wait_ms < 100 ? 100 : wait_ms); /* TURN_MS: the clock may have been set */
+    ev_timer_set(f->env.ev, &f->turn,
+                 wait_ms < 100 ? 100 : wait_ms); /* TURN_MS: the clock may have been set */
 }
 
 static void on_turn(struct ev_timer *t)

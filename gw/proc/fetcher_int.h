@@ -28,8 +28,8 @@ struct fetcher {
     struct ev_timer publish;  /* a little after a change, so that a hundred lists make few sets */
     struct revoked *restored; /* the set of before, as long as sources use its bytes */
 
-    struct lru issuers;      /* by URL's hash and child's */
-    struct list asking;      /* fetches of issuers */
+    struct lru issuers; /* by URL's hash and child's */
+    struct list asking; /* fetches of issuers */
     unsigned n_asking;
 };
 

@@ -18,7 +18,7 @@ const char *get_why_name(enum get_why why);
 struct get_env {
     struct ev *ev;
     struct resolver *resolver;
-    bool private_block;  /* addresses of private networks are forbidden */
+    bool private_block;     /* addresses of private networks are forbidden */
     size_t held, held_most; /* bytes of all answers that are under way */
 };
 

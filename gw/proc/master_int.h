@@ -78,7 +78,7 @@ struct master {
     int trust_fd, log_fd, journal_fd, seen_fd;
     int revoked_fd; /* the revocation set in force, -1: none yet */
     bool revoked_dirty;
-    int64_t revoked_ms; /* when it was last written down */
+    int64_t revoked_ms;                                       /* when it was last written down */
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl;   /* as in MSG_CA without its generation; MSG_CRL */

@@ -1,5 +1,5 @@
-/* Others' revocation lists as they come off the network. Beyond not crashing: a list that reads well has as many
- * serial numbers as it says at most, sorted and each once, and its spans lie within the bytes. */
+/* Others' revocation lists as they come off the network. Beyond not crashing: a list that reads well has as
+ * many serial numbers as it says at most, sorted and each once, and its spans lie within the bytes. */
 #include "certs/crl.h"
 
 #include <stdlib.h>
@@ -21,8 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         gw_assert(c.why != CRL_FINE && c.why < CRL_WHY_N);
         return 0;
     }
-    gw_assert(within(c.tbs, in) && within(c.algorithm, in) && within(c.signature, in) && within(c.issuer, in) &&
-              within(c.entries, in) && within(c.point, in));
+    gw_assert(within(c.tbs, in) && within(c.algorithm, in) && within(c.signature, in) &&
+              within(c.issuer, in) && within(c.entries, in) && within(c.point, in));
     gw_assert(c.n <= size / 5);
     uint8_t *serials = malloc(c.n * CRL_SERIAL + 1);
     gw_assert(serials);

@@ -1,6 +1,6 @@
 /* A stapled statement as an origin sends it, about a certificate and its issuer that come with it: u24 length
- * and DER of issuer and leaf, then the staple. Beyond not crashing: what counts as the issuer's word has an end,
- * and that end is later than now. */
+ * and DER of issuer and leaf, then the staple. Beyond not crashing: what counts as the issuer's word has an
+ * end, and that end is later than now. */
 #include "certs/staple.h"
 
 #include "gw/base/obj.h"

@@ -45,19 +45,19 @@ static enum crl_why judge(const struct crl_mk *m, const struct crl_want *how)
 }
 
 /* Identifier, critical or not, contents; each an extension in DER. */
-#define EXT_DELTA   SPAN("\x30\x0d\x06\x03\x55\x1d\x1b\x01\x01\xff\x04\x03\x02\x01\x01")
-#define EXT_UNKNOWN SPAN("\x30\x0c\x06\x03\x2a\x03\x04\x01\x01\xff\x04\x02\x05\x00")
-#define EXT_OTHER   SPAN("\x30\x09\x06\x03\x2a\x03\x04\x04\x02\x05\x00")
+#define EXT_DELTA        SPAN("\x30\x0d\x06\x03\x55\x1d\x1b\x01\x01\xff\x04\x03\x02\x01\x01")
+#define EXT_UNKNOWN      SPAN("\x30\x0c\x06\x03\x2a\x03\x04\x01\x01\xff\x04\x02\x05\x00")
+#define EXT_OTHER        SPAN("\x30\x09\x06\x03\x2a\x03\x04\x04\x02\x05\x00")
 #define POINT(len, tail) SPAN("\x30" len "\x06\x03\x55\x1d\x1c\x01\x01\xff\x04" tail)
-#define EXT_USERS    POINT("\x0f", "\x05\x30\x03\x81\x01\xff")
-#define EXT_CAS      POINT("\x0f", "\x05\x30\x03\x82\x01\xff")
-#define EXT_REASONS  POINT("\x10", "\x06\x30\x04\x83\x02\x06\x40")
-#define EXT_INDIRECT POINT("\x0f", "\x05\x30\x03\x84\x01\xff")
-#define EXT_ATTRS    POINT("\x0f", "\x05\x30\x03\x85\x01\xff")
-#define EXT_BROKEN   POINT("\x0f", "\x05\x30\x03\x86\x01\xff")
-#define EXT_HERE     POINT("\x25", "\x1b\x30\x19\xa0\x17\xa0\x15\x86\x13http://a.test/l.crl")
-#define EXT_THERE    POINT("\x25", "\x1b\x30\x19\xa0\x17\xa0\x15\x86\x13http://a.test/m.crl")
-#define ENTRY_ISSUER SPAN("\x30\x0e\x06\x03\x55\x1d\x1d\x01\x01\xff\x04\x04\x30\x02\xa4\x00")
+#define EXT_USERS        POINT("\x0f", "\x05\x30\x03\x81\x01\xff")
+#define EXT_CAS          POINT("\x0f", "\x05\x30\x03\x82\x01\xff")
+#define EXT_REASONS      POINT("\x10", "\x06\x30\x04\x83\x02\x06\x40")
+#define EXT_INDIRECT     POINT("\x0f", "\x05\x30\x03\x84\x01\xff")
+#define EXT_ATTRS        POINT("\x0f", "\x05\x30\x03\x85\x01\xff")
+#define EXT_BROKEN       POINT("\x0f", "\x05\x30\x03\x86\x01\xff")
+#define EXT_HERE         POINT("\x25", "\x1b\x30\x19\xa0\x17\xa0\x15\x86\x13http://a.test/l.crl")
+#define EXT_THERE        POINT("\x25", "\x1b\x30\x19\xa0\x17\xa0\x15\x86\x13http://a.test/m.crl")
+#define ENTRY_ISSUER     SPAN("\x30\x0e\x06\x03\x55\x1d\x1d\x01\x01\xff\x04\x04\x30\x02\xa4\x00")
 
 static void lists_that_may_not_count_have_a_reason(void **state)
 {
@@ -98,7 +98,11 @@ static void lists_that_count_are_taken(void **state)
 {
     (void)state;
     const struct crl_mk rows[] = {
-        {.n = 0}, {.n = 5, .number = 7}, {.exts = EXT_OTHER}, {.exts = EXT_USERS}, {.exts = EXT_HERE},
+        {.n = 0},
+        {.n = 5, .number = 7},
+        {.exts = EXT_OTHER},
+        {.exts = EXT_USERS},
+        {.exts = EXT_HERE},
         {.n = 4, .entry_exts = EXT_OTHER},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -112,10 +116,11 @@ static void lists_that_count_are_taken(void **state)
 static void an_issuer_that_may_not_sign_lists_signs_none(void **state)
 {
     (void)state;
-    struct made ca = mk_cert(&(struct mk){.cn = "No lists",
-                                          .exts = {"basicConstraints=critical,CA:TRUE",
-                                                   "keyUsage=critical,keyCertSign", "subjectKeyIdentifier=hash"}},
-                             NULL);
+    struct made ca =
+        mk_cert(&(struct mk){.cn = "No lists",
+                             .exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign",
+                                      "subjectKeyIdentifier=hash"}},
+                NULL);
     struct crl_want want = {.issuer = ca.cert, .now_s = NOW};
     assert_int_equal(judge(&(struct crl_mk){.by = &ca}, &want), CRL_NO_CRL_SIGN);
     mk_free(&ca);
@@ -142,7 +147,9 @@ static void serials_come_sorted_once_and_right_aligned(void **state)
     free(serials);
     free(bytes);
     /* longer than a certificate's may be: nobody's, and left out */
-    der = crl_mk(&(struct crl_mk){.by = &issuer, .n = 2, .serial = "1461501637330902918203684832716283019655932542976"},
+    der = crl_mk(&(struct crl_mk){.by = &issuer,
+                                  .n = 2,
+                                  .serial = "1461501637330902918203684832716283019655932542976"},
                  &bytes);
     uint8_t room[3 * CRL_SERIAL];
     assert_int_equal(crl_read(der, &c), RC_OK);
@@ -192,9 +199,16 @@ static void lengths_have_one_form(void **state)
         size_t n;
         bool ok;
     } rows[] = {
-        {"\x04\x00", 2, true},          {"\x04\x01", 2, false},             {"\x04\x80\x00\x00", 4, false},
-        {"\x04\x81\x01z", 4, false},    {"\x04\x82\x00\x01z", 5, false},    {"\x1f\x00\x00", 3, false},
-        {"\x04\x85\x00\x00\x00\x00\x01z", 8, false}, {"\x04", 1, false}, {"", 0, false}, {"\x05\x00", 2, false},
+        {"\x04\x00", 2, true},
+        {"\x04\x01", 2, false},
+        {"\x04\x80\x00\x00", 4, false},
+        {"\x04\x81\x01z", 4, false},
+        {"\x04\x82\x00\x01z", 5, false},
+        {"\x1f\x00\x00", 3, false},
+        {"\x04\x85\x00\x00\x00\x00\x01z", 8, false},
+        {"\x04", 1, false},
+        {"", 0, false},
+        {"\x05\x00", 2, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct derin d = derin_of(span_of(rows[i].bytes, rows[i].n));
@@ -239,8 +253,9 @@ static void a_large_list_takes_a_moment(void **state)
     struct revoked_source src = {.id = {1}, .next_s = c.next_s, .serials = span_of(serials, n * CRL_SERIAL)};
     assert_int_equal(revoked_build(&src, 1, &fd), RC_OK);
     int64_t d = cpu_us();
-    print_message("%zu entries, %zu bytes: read and verified in %lld us of CPU, sorted and sealed in %lld us\n", n,
-                  der.n, (long long)(b - a), (long long)(d - b));
+    print_message(
+        "%zu entries, %zu bytes: read and verified in %lld us of CPU, sorted and sealed in %lld us\n", n,
+        der.n, (long long)(b - a), (long long)(d - b));
     assert_true(d - a < (int64_t)n * 20);
     close(fd);
     free(serials);

@@ -7,13 +7,13 @@
 
 struct crl_mk {
     const struct made *by;
-    int64_t from, to; /* relative to NOW; 0, 0: a day ago to in six days */
-    size_t n;         /* entries: serials 1000, 1002, 1004 ... downwards, so that they have to be sorted */
-    const char *serial;      /* one more entry, decimal */
-    span exts;               /* DER of more extensions of the list, one after the other */
-    span entry_exts;         /* of every entry */
-    unsigned number;         /* 0: none */
-    const char *md;          /* NULL: SHA-256 */
+    int64_t from, to;   /* relative to NOW; 0, 0: a day ago to in six days */
+    size_t n;           /* entries: serials 1000, 1002, 1004 ... downwards, so that they have to be sorted */
+    const char *serial; /* one more entry, decimal */
+    span exts;          /* DER of more extensions of the list, one after the other */
+    span entry_exts;    /* of every entry */
+    unsigned number;    /* 0: none */
+    const char *md;     /* NULL: SHA-256 */
     bool v1, no_next, other_inner, spoil;
 };
 
@@ -113,7 +113,8 @@ static inline span crl_mk(const struct crl_mk *c, uint8_t **out)
     uint8_t sig[160];
     size_t n_sig = sizeof sig - 1;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
-    assert_int_equal(EVP_DigestSignInit(md, NULL, EVP_get_digestbyname(c->md ? c->md : "SHA256"), NULL, c->by->key), 1);
+    assert_int_equal(
+        EVP_DigestSignInit(md, NULL, EVP_get_digestbyname(c->md ? c->md : "SHA256"), NULL, c->by->key), 1);
     sig[0] = 0;
     assert_int_equal(EVP_DigestSign(md, sig + 1, &n_sig, tbs.p, tbs.n), 1);
     EVP_MD_CTX_free(md);

@@ -60,7 +60,8 @@ static void what_is_listed_is_found_and_nothing_else(void **state)
     assert_int_equal(revoked_n_serials(r), 2000);
     for (uint32_t s = 90; s < 3200; s++) {
         struct revoked_id nine = id_of(9, s), two = id_of(2, s), none = id_of(3, s), empty = id_of(5, s);
-        bool in9 = s >= 100 && s < 3100 && (s - 100) % 3 == 0, in2 = s >= 101 && s < 3101 && (s - 101) % 3 == 0;
+        bool in9 = s >= 100 && s < 3100 && (s - 100) % 3 == 0,
+             in2 = s >= 101 && s < 3101 && (s - 101) % 3 == 0;
         assert_int_equal(revoked_find(r, &nine, NOW), in9 ? REVOCATION_REVOKED : REVOCATION_GOOD);
         assert_int_equal(revoked_find(r, &two, NOW), in2 ? REVOCATION_REVOKED : REVOCATION_GOOD);
         assert_int_equal(revoked_find(r, &none, NOW), REVOCATION_UNKNOWN);

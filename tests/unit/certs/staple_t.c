@@ -10,10 +10,10 @@
 
 static struct made root, inter, leaf, other, by, no_right, foreign, late;
 
-#define RESPONDER(purpose)                                                                             \
-    {                                                                                                  \
-        "basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature",                    \
-            "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid", "extendedKeyUsage=" purpose   \
+#define RESPONDER(purpose)                                                                           \
+    {                                                                                                \
+        "basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature",                  \
+            "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid", "extendedKeyUsage=" purpose \
     }
 
 static int setup(void **state)
@@ -26,7 +26,8 @@ static int setup(void **state)
     by = mk_cert(&(struct mk){.cn = "Responder", .exts = RESPONDER("OCSPSigning")}, &inter);
     no_right = mk_cert(&(struct mk){.cn = "Server", .exts = RESPONDER("serverAuth")}, &inter);
     foreign = mk_cert(&(struct mk){.cn = "Foreign", .exts = RESPONDER("OCSPSigning")}, &root);
-    late = mk_cert(&(struct mk){.cn = "Late", .exts = RESPONDER("OCSPSigning"), .from = -9 * DAY, .to = -DAY}, &inter);
+    late = mk_cert(&(struct mk){.cn = "Late", .exts = RESPONDER("OCSPSigning"), .from = -9 * DAY, .to = -DAY},
+                   &inter);
     return 0;
 }
 
@@ -57,11 +58,13 @@ static span make(const struct st *s, uint8_t **out)
     ASN1_TIME *from = ASN1_TIME_set(NULL, NOW + (usual ? -DAY : s->from)),
               *to = s->no_end ? NULL : ASN1_TIME_set(NULL, NOW + (usual ? 3 * DAY : s->to)),
               *at = ASN1_TIME_set(NULL, NOW - 2 * DAY);
-    OCSP_CERTID *id = OCSP_cert_to_id(EVP_get_digestbyname(s->id_md ? s->id_md : "SHA1"), about->cert, inter.cert);
-    assert_non_null(OCSP_basic_add1_status(b, id, s->status, 1, s->status == V_OCSP_CERTSTATUS_REVOKED ? at : NULL,
-                                           from, to));
-    assert_int_equal(OCSP_basic_sign(b, signer->cert, signer->key, EVP_get_digestbyname(s->md ? s->md : "SHA256"),
-                                     NULL, signer == &inter ? OCSP_NOCERTS : 0),
+    OCSP_CERTID *id =
+        OCSP_cert_to_id(EVP_get_digestbyname(s->id_md ? s->id_md : "SHA1"), about->cert, inter.cert);
+    assert_non_null(OCSP_basic_add1_status(b, id, s->status, 1,
+                                           s->status == V_OCSP_CERTSTATUS_REVOKED ? at : NULL, from, to));
+    assert_int_equal(OCSP_basic_sign(b, signer->cert, signer->key,
+                                     EVP_get_digestbyname(s->md ? s->md : "SHA256"), NULL,
+                                     signer == &inter ? OCSP_NOCERTS : 0),
                      1);
     OCSP_RESPONSE *r = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, b);
     *out = NULL;
@@ -92,11 +95,16 @@ static void only_the_issuers_word_of_today_counts(void **state)
         {.label = "out of date", .from = -9 * DAY, .to = -1, .want = STAPLE_EXPIRED},
         {.label = "of tomorrow", .from = DAY, .to = 5 * DAY, .want = STAPLE_EXPIRED},
         {.label = "for ever", .no_end = true, .want = STAPLE_EXPIRED},
-        {.label = "revoked, but out of date", .status = V_OCSP_CERTSTATUS_REVOKED, .from = -9 * DAY, .to = -1,
+        {.label = "revoked, but out of date",
+         .status = V_OCSP_CERTSTATUS_REVOKED,
+         .from = -9 * DAY,
+         .to = -1,
          .want = STAPLE_EXPIRED},
         {.label = "not known", .status = V_OCSP_CERTSTATUS_UNKNOWN, .want = STAPLE_UNKNOWN},
         {.label = "revoked", .status = V_OCSP_CERTSTATUS_REVOKED, .want = STAPLE_REVOKED},
-        {.label = "revoked, by a delegate", .status = V_OCSP_CERTSTATUS_REVOKED, .signer = &by,
+        {.label = "revoked, by a delegate",
+         .status = V_OCSP_CERTSTATUS_REVOKED,
+         .signer = &by,
          .want = STAPLE_REVOKED},
         {.label = "good", .want = STAPLE_GOOD},
         {.label = "good, named by SHA-256", .id_md = "SHA256", .want = STAPLE_GOOD},
@@ -109,7 +117,8 @@ static void only_the_issuers_word_of_today_counts(void **state)
         OPENSSL_free(bytes);
         if (got != rows[i].want)
             fail_msg("%s: %s", rows[i].label, staple_name(got));
-        assert_int_equal(until, got == STAPLE_GOOD || got == STAPLE_REVOKED || got == STAPLE_UNKNOWN ? NOW + 3 * DAY : 0);
+        assert_int_equal(
+            until, got == STAPLE_GOOD || got == STAPLE_REVOKED || got == STAPLE_UNKNOWN ? NOW + 3 * DAY : 0);
     }
 }
 
@@ -121,10 +130,13 @@ static void what_is_no_statement_says_nothing(void **state)
     int64_t until;
     span good = make(&(struct st){0}, &bytes);
     assert_int_equal(staple_read(SPAN_NONE, leaf.cert, inter.cert, NOW, &until), STAPLE_MALFORMED);
-    assert_int_equal(staple_read(SPAN("\x30\x03\x0a\x01\x06"), leaf.cert, inter.cert, NOW, &until), STAPLE_MALFORMED);
-    assert_int_equal(staple_read(span_of(large, sizeof large), leaf.cert, inter.cert, NOW, &until), STAPLE_MALFORMED);
+    assert_int_equal(staple_read(SPAN("\x30\x03\x0a\x01\x06"), leaf.cert, inter.cert, NOW, &until),
+                     STAPLE_MALFORMED);
+    assert_int_equal(staple_read(span_of(large, sizeof large), leaf.cert, inter.cert, NOW, &until),
+                     STAPLE_MALFORMED);
     for (size_t n = 0; n < good.n; n += 3)
-        assert_int_equal(staple_read(span_cut(good, 0, n), leaf.cert, inter.cert, NOW, &until), STAPLE_MALFORMED);
+        assert_int_equal(staple_read(span_cut(good, 0, n), leaf.cert, inter.cert, NOW, &until),
+                         STAPLE_MALFORMED);
     OPENSSL_free(bytes);
 }
 
@@ -156,7 +168,8 @@ static void pointers_are_http_and_whole(void **state)
         {"crlDistributionPoints=URI:ldap://a.test/l,URI:http://a.test/l", "http://a.test/l", "", false},
         {"crlDistributionPoints=URI:HTTP://a.test/l", "HTTP://a.test/l", "", false},
         {"authorityInfoAccess=OCSP;URI:http://o.test/", "", "", false},
-        {"authorityInfoAccess=OCSP;URI:http://o.test/,caIssuers;URI:http://i.test/ca.der", "", "http://i.test/ca.der", false},
+        {"authorityInfoAccess=OCSP;URI:http://o.test/,caIssuers;URI:http://i.test/ca.der", "",
+         "http://i.test/ca.der", false},
         {"tlsfeature=status_request", "", "", true},
         {"tlsfeature=status_request_v2", "", "", true},
         {"1.3.6.1.5.5.7.1.24=DER:3003020111", "", "", true},
@@ -169,7 +182,8 @@ static void pointers_are_http_and_whole(void **state)
         struct made m = mk_cert(&(struct mk){.cn = "p", .exts = {rows[i].ext}}, &inter);
         pointer_of_crl(m.cert, &crl);
         pointer_of_issuer(m.cert, &issuer);
-        if (!span_eq(pointer_span(&crl), span_str(rows[i].crl)) || !span_eq(pointer_span(&issuer), span_str(rows[i].issuer)) ||
+        if (!span_eq(pointer_span(&crl), span_str(rows[i].crl)) ||
+            !span_eq(pointer_span(&issuer), span_str(rows[i].issuer)) ||
             pointer_must_staple(m.cert) != rows[i].must)
             fail_msg("%s", rows[i].ext);
         mk_free(&m);

@@ -1,5 +1,5 @@
-/* URLs out of strangers' certificates. Beyond not crashing: the parts lie in the URL, nothing in them could end
- * a request line, and they put together again give the same parts. */
+/* URLs out of strangers' certificates. Beyond not crashing: the parts lie in the URL, nothing in them could
+ * end a request line, and they put together again give the same parts. */
 #include "gw/proc/get.h"
 
 #include "gw/base/obj.h"
@@ -21,7 +21,8 @@ static void again(const struct get_url *u)
     struct get_url v;
     bool v6 = span_find(u->host, ':', 0) != SIZE_MAX;
     gw_assert(buf_put_str(&b, v6 ? "http://[" : "http://") == RC_OK && buf_put(&b, u->host) == RC_OK &&
-              buf_printf(&b, "%s:%u", v6 ? "]" : "", (unsigned)u->port) == RC_OK && buf_put(&b, u->target) == RC_OK);
+              buf_printf(&b, "%s:%u", v6 ? "]" : "", (unsigned)u->port) == RC_OK &&
+              buf_put(&b, u->target) == RC_OK);
     if (buf_len(&b) <= 2000) {
         gw_assert(get_url_split(buf_span(&b), &v));
         gw_assert(span_eq(u->host, v.host) && span_eq(u->target, v.target) && u->port == v.port);

@@ -11,9 +11,23 @@ static void only_http_urls_are_split(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",  "http://",  "https://a.test/", "ftp://a.test/", "//a.test/x", "/x", "http://a.test:0x50/", "http://a.test:99999/",
-        "http://us er@a.test/", "http://user@a.test/", "http://a.test/\r\nHost: b", "http://a.test/\x01", "http://a.test/\xc3\xa9",
-        "http:///x", "http://a.test?x/y", "http://[::1/x", "http://:80/",
+        "",
+        "http://",
+        "https://a.test/",
+        "ftp://a.test/",
+        "//a.test/x",
+        "/x",
+        "http://a.test:0x50/",
+        "http://a.test:99999/",
+        "http://us er@a.test/",
+        "http://user@a.test/",
+        "http://a.test/\r\nHost: b",
+        "http://a.test/\x01",
+        "http://a.test/\xc3\xa9",
+        "http:///x",
+        "http://a.test?x/y",
+        "http://[::1/x",
+        "http://:80/",
     };
     struct get_url u;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -57,10 +71,15 @@ static void what_is_forbidden_is_told_later_and_once(void **state)
         const char *url;
         enum get_why why;
     } rows[] = {
-        {"https://a.test/", GET_URL},         {"http://127.0.0.1/", GET_FORBIDDEN}, {"http://[::1]/", GET_FORBIDDEN},
-        {"http://127.0.0.1:25/", GET_PORT},   {"http://169.254.169.254/", GET_FORBIDDEN},
-        {"http://10.0.0.1/", GET_FORBIDDEN},  {"http://[::ffff:10.0.0.1]/", GET_FORBIDDEN},
-        {"http://0/", GET_NO_NAME},           {"http://localhost/", GET_NO_NAME},
+        {"https://a.test/", GET_URL},
+        {"http://127.0.0.1/", GET_FORBIDDEN},
+        {"http://[::1]/", GET_FORBIDDEN},
+        {"http://127.0.0.1:25/", GET_PORT},
+        {"http://169.254.169.254/", GET_FORBIDDEN},
+        {"http://10.0.0.1/", GET_FORBIDDEN},
+        {"http://[::ffff:10.0.0.1]/", GET_FORBIDDEN},
+        {"http://0/", GET_NO_NAME},
+        {"http://localhost/", GET_NO_NAME},
     };
     struct get_env env = {.private_block = true, .held_most = 1000};
     assert_int_equal(ev_new(&env.ev), RC_OK);

@@ -46,7 +46,7 @@ enum outcome { DONE, REFUSED, KILLED, BROKEN };
 static char scratch[64]; /* directory that the logger may write to / that is hidden from the compiler */
 static int scratch_fd = -1;
 
-static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER,   ROLE_LOGGER, ROLE_OPENER,
+static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER,   ROLE_LOGGER,  ROLE_OPENER,
                                 ROLE_KEEPER, ROLE_COMPILER, ROLE_GRANTER, ROLE_FETCHER};
 
 /* Runs `attempt` (true: it worked) as that role. */

@@ -45,7 +45,7 @@ enum limits {
     LIM_PIPES_POOLED = 256,               /* splice pipes kept for reuse */
     LIM_IO_BYTES = 16384,                 /* scratch for one read: a full TLS record */
     LIM_RING_BYTES = 16777216,            /* a worker's ring to the logger */
-    LIM_EVENT_BYTES = 16384,              /* one event line */
+    LIM_EVENT_BYTES = 17408,              /* one event line */
     LIM_LOG_BATCH_BYTES = 1048576,        /* lines that the logger writes and syncs at once */
     LIM_LOG_FILE_BYTES = 268435456,       /* then a new log file is begun */
     LIM_RECORD_BYTES = 15360,             /* one decision record (policy/record.h) */

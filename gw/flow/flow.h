@@ -76,7 +76,7 @@ struct flow {
     X509 *leaf;
     struct splice *splice;
     struct cert_verdict cert;
-    struct chain_wait chain; /* until the certificate is judged */
+    struct chain_wait chain;         /* until the certificate is judged */
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */

@@ -102,7 +102,8 @@ void step_chain(struct flow *f)
         upstream_staple(f);
     verify_revocation(f->e->revoked, &f->cert, clock_wall_s());
     bool wanted = !f->cert.revocation_known && want_lists(f) > 0;
-    if (wanted && f->cert.defects == 0 && !f->chain.waited_list && fetch_attached(f->e) && blocks_unknown(f)) {
+    if (wanted && f->cert.defects == 0 && !f->chain.waited_list && fetch_attached(f->e) &&
+        blocks_unknown(f)) {
         f->chain.waited_list = true;
         wait_here(f);
         return;

@@ -228,6 +228,9 @@ def test_staples_are_asked_for_and_judged(lab, own_gateway, cases, tmp_path, tls
             assert origins.requests(case.name) == []
     assert gw.event(tls__sni="staple-revoked.chains.example", perron__reason="certificate")["perron"]["defect"].startswith("revoked")
     assert gw.event(tls__sni="staple-must-none.chains.example")["perron"]["defect"] == "no-staple"
+    assert gw.event(tls__sni="staple-must-late.chains.example", perron__reason="certificate")["perron"]["revocation"] == \
+        "unknown, out-of-date"
+    assert gw.event(tls__sni="staple-must-good.chains.example")["perron"]["revocation"] in ("good, good", "unknown, good")
     assert counter(gw, "staples_cached") >= 2
     origins.stop()
 

@@ -17,7 +17,7 @@
 #include "gw/base/obj.h"
 
 enum {
-    TURN_MS = 30000,
+    TURN_MS = 5000,
     PUBLISH_MS = 250,
     RETRY_FIRST_S = 30,
     RETRY_MOST_S = 3600,

@@ -1,5 +1,6 @@
 """Revocation as it happens: staples, lists that the fetcher gets, missing issuers, and what is refused to be fetched. Real
 nginx behind a real gateway; the authorities' lists come from a web server of their own. Threats 15, 25-28, 141."""
+import datetime
 import os
 import time
 
@@ -8,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from chainlab import Origins, Web, write_one
-from chains import Case, Maker, Set, days, pem
+from chains import NOW, Case, Maker, Set, days, pem
 from der import crl_at, ext, issuer_at, must_staple, revocations, seq, tlv
 from space import wait_for
 from test_chains import chain_policy
@@ -143,6 +144,7 @@ def test_open_flows_are_judged_again_when_the_list_arrives(lab, own_gateway, ori
     ("critical", "unknown-critical-extension", {"exts": [ext("1.2.3.4", b"\x05\0", True)]}),
     ("garbage", "malformed", {"raw": b"<html>no list</html>"}),
     ("cut", "malformed", {"cut": True}),
+    ("huge", "too-large", {"raw": bytes((64 << 20) + 1)}),
     ("missing", "not-found", {"none": True}),
 ])
 def test_a_list_that_may_not_count_does_not(lab, own_gateway, origins, web, cases, label, why, how):
@@ -159,6 +161,26 @@ def test_a_list_that_may_not_count_does_not(lab, own_gateway, origins, web, case
     wait_for("the refusal of the list", lambda: why in refusals(gw), 10)
     wait_for("the other list", lambda: len(lists(gw)) == 1, 10)
     assert origins.curl("agent", case).status == 200
+
+
+def test_an_older_list_never_replaces_a_newer(lab, own_gateway, origins, web, cases):
+    """RFC 5280 section 5.2.3. The clock is set ahead, so that the list is fetched again at half its life."""
+    hours = lambda a, b: (NOW + datetime.timedelta(hours=a), NOW + datetime.timedelta(hours=b))
+    ca = Authority(cases.root, web, "order")
+    ca.publish([31], number=5, times=hours(-1, 2))
+    ca.publish_root()
+    case = ca.case("order-revoked", 31)
+    start(origins, case)
+    gw = own_gateway(chain_policy(lab, origins.folder), clock=datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    origins.curl("agent", case)
+    wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 10)
+    ca.publish([], number=4, times=hours(-1, 2))
+    gw.ctl("simulate", "clock", "--for", "3000")
+    wait_for("the refusal of the older list", lambda: "older-than-the-one-in-force" in refusals(gw), 20)
+    assert origins.curl("agent", case).status == 403
+    ca.publish([], number=6, times=hours(-1, 2))
+    gw.ctl("simulate", "clock", "--for", "1000")
+    wait_for("the newer list", lambda: origins.curl("agent", case).status == 200, 20)
 
 
 def test_lists_survive_a_restart_and_the_end_of_the_fetcher(lab, own_gateway, origins, web, cases):

@@ -28,6 +28,7 @@ int ctl_usage(const struct ctl_command *c);
 int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *answer, void *arg), void *arg);
 /* `show rules [--unused [DAYS]]`, without its first two words. */
 int ctl_show_rules(const struct ctl *ctl, int argc, char **argv);
+int ctl_show_revocation(const struct ctl *ctl);
 /* Text from elsewhere on its way to a terminal: control characters become '?', newlines stay where `lines`.
  */
 void ctl_print(FILE *to, span text, bool lines);

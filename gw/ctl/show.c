@@ -170,8 +170,10 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return flow(ctl, argv[1]);
     if (strcmp(what, "rules") == 0)
         return ctl_show_rules(ctl, argc - 1, argv + 1);
+    if (strcmp(what, "revocation") == 0 && argc == 1)
+        return ctl_show_revocation(ctl);
     if (argc != 1)
-        return ctl_fail("show: processes, counters, rules, snapshots, flows or flow ID");
+        return ctl_fail("show: processes, counters, rules, snapshots, revocation, flows or flow ID");
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", what);
     if (strcmp(what, "counters") == 0)
         return counters(ctl, request);
@@ -188,13 +190,15 @@ static int run(const struct ctl *ctl, int argc, char **argv)
 
 const struct ctl_command ctl_show = {
     .name = "show",
-    .usage = "  show processes             every process: pid, user, state, restarts\n"
-             "  show counters              what the workers counted, added up\n"
-             "  show rules [--unused [DAYS]]\n"
-             "                             rules with hits, last hit, owner, end; those never hit (for so "
-             "many days)\n"
-             "  show snapshots             policies that were in force, to go back to with reload --to\n"
-             "  show flows                 open flows\n"
-             "  show flow ID               one flow: its facts and the states it went through\n",
+    .usage =
+        "  show processes             every process: pid, user, state, restarts\n"
+        "  show counters              what the workers counted, added up\n"
+        "  show rules [--unused [DAYS]]\n"
+        "                             rules with hits, last hit, owner, end; those never hit (for so "
+        "many days)\n"
+        "  show snapshots             policies that were in force, to go back to with reload --to\n"
+        "  show revocation            revocation lists of origins' authorities: entries, dates, sources\n"
+        "  show flows                 open flows\n"
+        "  show flow ID               one flow: its facts and the states it went through\n",
     .run = run,
 };

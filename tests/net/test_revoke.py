@@ -198,6 +198,10 @@ def test_lists_survive_a_restart_and_the_end_of_the_fetcher(lab, own_gateway, or
     wait_for("another fetcher", lambda: fetcher(gw)["pid"] not in (0, row["pid"]) and fetcher(gw)["state"] == "ready", 5)
     assert origins.curl("agent", case).status == 403
     gw.stop()
+    shown = {r["list"]["url"]: r["list"] for r in gw.show("revocation")}
+    assert shown[web.url + ca.file]["entries"] == 1 and not shown[web.url + ca.file]["out_of_date"]
+    assert shown[web.url + ca.root_file]["authorities"]
+    assert web.url + ca.file in gw.ctl("show", "revocation")
     web.clear()
     gw.start()
     assert origins.curl("agent", case).status == 403, "known from the first connection on"

@@ -38,11 +38,20 @@ static bool has_pointer(const struct revoked_id *id)
     return memcmp(id->source, none, sizeof none) != 0;
 }
 
+/* With these alone a path still ends in an anchor of ours: what it points to was written by somebody whom we
+ * trust with it, and not by the origin itself. */
+enum {
+    ANCHORED = DEFECT_BIT(REVOKED) | DEFECT_BIT(EXPIRED) | DEFECT_BIT(NOT_YET_VALID) |
+               DEFECT_BIT(WRONG_NAME) | DEFECT_BIT(NO_STAPLE) | DEFECT_BIT(WEAK_TLS)
+};
+
 /* Lists of this path that are not known yet. The path is there only when the chain was verified afresh, which
  * happens at least once an hour. */
 static unsigned want_lists(struct flow *f)
 {
     unsigned n = 0;
+    if (f->cert.defects & ~(uint32_t)ANCHORED)
+        return 0;
     int64_t now = clock_wall_s();
     for (int i = 0; i + 1 < sk_X509_num(f->chain.path) && i < f->cert.n_path; i++) {
         if (!has_pointer(&f->cert.path[i]) ||
@@ -71,7 +80,9 @@ static void on_issuer(struct fetch_wait *w, bool found)
 static bool wait_for_issuer(struct flow *f)
 {
     int n = sk_X509_num(f->chain.path);
-    if (!(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER)) || n < 1 || f->chain.n_fetched >= ISSUERS_FETCHED)
+    uint32_t others = f->cert.defects & ~(DEFECT_BIT(UNKNOWN_ISSUER) | DEFECT_BIT(WEAK_TLS));
+    if (!(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER)) || others || n < 1 ||
+        f->chain.n_fetched >= ISSUERS_FETCHED)
         return false;
     f->chain.fetch.done = on_issuer;
     if (fetch_issuer(f->e, &f->chain.fetch, sk_X509_value(f->chain.path, n - 1)) != RC_OK)

@@ -18,7 +18,8 @@
 
 enum {
     TURN_MS = 5000,
-    PUBLISH_MS = 250,
+    PUBLISH_MS = 250,     /* ... and longer where a set is large */
+    SERIALS_A_MS = 1000,
     RETRY_FIRST_S = 30,
     RETRY_MOST_S = 3600,
     REFRESH_LEAST_S = 300,
@@ -66,7 +67,7 @@ static void publish(struct ev_timer *t)
 static void changed(struct fetcher *f)
 {
     if (f->publish.due_ms == 0)
-        ev_timer_set(f->env.ev, &f->publish, PUBLISH_MS);
+        ev_timer_set(f->env.ev, &f->publish, PUBLISH_MS + (int64_t)(f->n_serials / SERIALS_A_MS));
 }
 
 /* ---- one source */

@@ -374,6 +374,25 @@ def test_the_fetcher_goes_nowhere_inside(lab, own_gateway, origins, web, cases, 
     wait_for(f"the refusal; it said {refusals(gw)}", lambda: why in refusals(gw), 10)
 
 
+def test_a_stranger_makes_the_fetcher_fetch_nothing(lab, own_gateway, origins, web, cases):
+    """Row 141: a chain that ends in no anchor of ours says nothing that is followed, but for its missing issuer; and an
+    issuer is looked for only where nothing else is wrong."""
+    stranger = Maker("Stranger Pointing")
+    below = Maker("Stranger Below", parent=stranger, more=[crl_at(web.url + "below.crl")])
+    host = "stranger.chains.example"
+    der, key = below.leaf([host], more=[crl_at(web.url + "leaf.crl"), issuer_at(web.url + "issuer.der")])
+    complete = Case("stranger", 141, "", host, [der, below.der, stranger.der], key)
+    late, key = cases.root.leaf(["late.chains.example"], times=(days(-9), days(-1)), signer=below.key,
+                                aki=None, more=[issuer_at(web.url + "late.der")])
+    expired = Case("late", 141, "", "late.chains.example", [late], key)
+    start(origins, complete, expired)
+    gw = own_gateway(chain_policy(lab, origins.folder))
+    for case in (complete, expired):
+        assert origins.curl("agent", case).status == 403
+    time.sleep(1)
+    assert web.requests() == [] and refusals(gw) == []
+
+
 def test_private_addresses_are_fetched_from_only_where_policy_allows(lab, own_gateway, origins, cases, tmp_path):
     """A list at an address of a private network, which the internet side of the laboratory has for this test."""
     lab.internet.ip(["addr replace 172.16.9.9/32 dev lo"])

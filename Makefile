@@ -15,7 +15,7 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -fPIE -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
-LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3
+LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3 -lnghttp2
 
 prefix   ?= /usr
 sbindir  ?= $(prefix)/sbin

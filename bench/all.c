@@ -16,9 +16,12 @@ struct part {
 
 static const struct part PARTS[] = {
     {bench_conn, {"conn"}, false},
+    {bench_conn, {"conn", "--tickets"}, false},
+    {bench_conn, {"conn", "--resume"}, false},
     {bench_conn, {"conn", "--names", "500"}, false},
     {bench_conn, {"conn", "--names", "500", "--explicit"}, true},
     {bench_keepalive, {"keepalive"}, false},
+    {bench_h2, {"h2"}, false},
     {bench_latency, {"latency"}, false},
     {bench_bulk, {"bulk"}, false},
     {bench_idle, {"idle"}, false},

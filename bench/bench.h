@@ -5,6 +5,7 @@
 
 int bench_conn(int argc, char **argv);
 int bench_keepalive(int argc, char **argv);
+int bench_h2(int argc, char **argv);
 int bench_latency(int argc, char **argv);
 int bench_bulk(int argc, char **argv);
 int bench_idle(int argc, char **argv);

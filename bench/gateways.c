@@ -1,7 +1,7 @@
 /* The gateways that are compared. HAProxy bridges TLS with one fixed certificate: TLS in, TLS out with the
- * origin's certificate verified against the laboratory's root, no reuse of sessions or connections, one
- * thread, behind the same kind of TPROXY rule. Perron runs with one worker and sets its own rules. "direct"
- * is no gateway at all: it shows what client and origins can do on this machine. */
+ * origin's certificate verified against the laboratory's root, no reuse of sessions (but with --resume) or
+ * connections, one thread, behind the same kind of TPROXY rule. Perron runs with one worker and sets its own
+ * rules. "direct" is no gateway at all: it shows what client and origins can do on this machine. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -19,22 +19,23 @@ static const char HAPROXY_CONF[] =
     "  ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384\n"
     "defaults\n"
     "  mode http\n"
-    "  http-reuse never\n"
+    "  http-reuse %s\n"
     "  timeout connect 10s\n"
     "  timeout client 1h\n"
     "  timeout server 1h\n"
     "  timeout http-keep-alive 1h\n"
     "frontend clients\n"
-    "  bind :%d transparent ssl crt %s/haproxy.pem alpn http/1.1 curves X25519:P-256 backlog 16384\n"
+    "  bind :%d transparent ssl crt %s/haproxy.pem alpn %s curves X25519:P-256 backlog 16384\n"
     "  default_backend origins\n"
     "backend origins\n"
-    "  server origin 0.0.0.0:0 ssl verify required ca-file %s/root.pem sni ssl_fc_sni no-ssl-reuse\n";
+    "  server origin 0.0.0.0:0 ssl verify required ca-file %s/root.pem sni ssl_fc_sni %s alpn %s\n";
 
 static const char PERRON_POLICY[] = "listen    transparent  port %d\n"
                                     "listen    explicit     %s:%d\n"
                                     "resolver  %s\n"
                                     "trust     \"%s/root.pem\"\n"
                                     "workers   1\n"
+                                    "%s"
                                     "zone      lan       interface lan0  network %s\n"
                                     "zone      internet  interface wan0\n"
                                     "tls {\n    inspect any\n}\n"
@@ -55,7 +56,10 @@ static enum rc haproxy_start(struct lab *lab, pid_t *pid)
     lab_path(lab, "haproxy.cfg", conf);
     buf_init(&text, 0);
     unsigned long conns = (unsigned long)sysconf(_SC_OPEN_MAX) / 2 - 100;
-    enum rc rc = buf_printf(&text, HAPROXY_CONF, conns, NET_TPROXY_PORT, lab->dir, lab->dir);
+    bool h2 = lab->knobs->streams > 0; /* each request is a session to it: without reuse, a connection too */
+    const char *alpn = h2 ? "h2" : "http/1.1", *tls_reuse = lab->knobs->resume ? "" : "no-ssl-reuse";
+    enum rc rc = buf_printf(&text, HAPROXY_CONF, conns, h2 ? "always" : "never", NET_TPROXY_PORT, lab->dir,
+                            alpn, lab->dir, tls_reuse, alpn);
     if (rc == RC_OK)
         rc = write_file(lab, "haproxy.cfg", &text);
     buf_fini(&text);
@@ -93,7 +97,7 @@ static enum rc perron_policy(struct lab *lab)
     enum rc rc = put_own_lines(lab, &text);
     if (rc == RC_OK)
         rc = buf_printf(&text, PERRON_POLICY, NET_TPROXY_PORT, NET_GATEWAY_LAN, NET_EXPLICIT_PORT,
-                        NET_RESOLVER, lab->dir, NET_LAN);
+                        NET_RESOLVER, lab->dir, lab->knobs->pool ? "" : "pool      none\n", NET_LAN);
     if (rc == RC_OK)
         rc = write_file(lab, "perron.policy", &text);
     buf_fini(&text);

@@ -180,6 +180,7 @@ struct load_plan turn_plan(const struct turn *t, const struct lab *lab)
                               .connect_first = k->explicit,
                               .ca_file = t->ca_file,
                               .names = k->names,
+                              .resume = k->resume,
                               .connections = k->count,
                               .parallel = k->parallel,
                               .requests = 1,

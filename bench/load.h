@@ -1,6 +1,6 @@
 /* The load client: many HTTPS connections at once from the client's network, by one process of its own
  * (epoll, OpenSSL), pinned to a CPU that the gateway does not use. Every connection makes a full TLS
- * handshake (sessions are never offered), verifies the certificate and the name against the given CA, and
+ * handshake (but with `resume`), verifies the certificate and the name against the given CA, and
  * checks status and length of every answer.
  *
  * With `hold`, connections are opened, ask once, and wait: load_wait_held() returns when all are there,
@@ -35,6 +35,7 @@ struct load_plan {
     uint64_t parallel;
     uint64_t rate;     /* new connections per second; 0: a new one when one has ended */
     uint64_t requests; /* on each connection; with `hold`: after the go */
+    bool resume;       /* offers the session that the connection before to this name was given */
     bool hold;
     uint64_t pace;    /* with `hold`: requests a second by the clock, over all held connections in turn */
     const char *path; /* "/1k" or "/large" */
@@ -49,6 +50,7 @@ struct load_shared {
     _Atomic bool held, go, cancel;
     _Atomic uint64_t started, ended; /* connections; for the progress line */
     _Atomic uint64_t requests_ok;
+    uint64_t resumed;
     uint64_t ok;     /* connections that did all they should */
     uint64_t held_n; /* how many were open when `held` became true */
     uint64_t bytes;  /* of bodies */

@@ -103,6 +103,35 @@ void load_conn_open(struct load_client *lc, struct load_conn *c, uint64_t number
         load_conn_fail(lc, c, LOAD_E_CONNECT);
 }
 
+/* App data of the SSL: where its name's sessions are kept. */
+int load_conn_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct load_sessions *of = SSL_get_app_data(ssl);
+    SSL_SESSION *own = SSL_SESSION_dup(session); /* OpenSSL spoils its own when the next one comes */
+    if (!own)
+        return 0;
+    if (of->n == LOAD_SESSIONS)
+        SSL_SESSION_free(of->kept[--of->n]);
+    of->kept[of->n++] = own;
+    return 0;
+}
+
+/* Each is used once (some gateways forget it then), but for the last one, which many connections may offer.
+ */
+static bool offer_session(const struct load_client *lc, const struct load_conn *c)
+{
+    if (!lc->sessions)
+        return true;
+    struct load_sessions *of = &lc->sessions[lc->plan->names > 1 ? c->number % lc->plan->names : 0];
+    SSL_set_app_data(c->ssl, of);
+    if (of->n == 0)
+        return true;
+    SSL_SESSION *one = of->n > 1 ? of->kept[--of->n] : SSL_SESSION_dup(of->kept[0]);
+    bool ok = SSL_set_session(c->ssl, one) == 1;
+    SSL_SESSION_free(one);
+    return ok;
+}
+
 static bool start_tls(struct load_client *lc, struct load_conn *c)
 {
     char name[PKI_NAME_MAX];
@@ -110,7 +139,7 @@ static bool start_tls(struct load_client *lc, struct load_conn *c)
     ERR_clear_error();
     c->ssl = SSL_new(lc->ctx);
     if (!c->ssl || SSL_set_fd(c->ssl, c->fd) != 1 || SSL_set_tlsext_host_name(c->ssl, name) != 1 ||
-        SSL_set1_host(c->ssl, name) != 1) {
+        SSL_set1_host(c->ssl, name) != 1 || !offer_session(lc, c)) {
         load_conn_fail(lc, c, LOAD_E_HANDSHAKE);
         return false;
     }
@@ -186,6 +215,7 @@ static bool step_handshake(struct load_client *lc, struct load_conn *c)
         not_now(lc, c, ret, LOAD_E_HANDSHAKE);
         return false;
     }
+    lc->shared->resumed += SSL_session_reused(c->ssl) == 1;
     c->state = LS_SEND;
     return true;
 }

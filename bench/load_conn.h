@@ -8,7 +8,7 @@
 #include "bench/load.h"
 
 enum load_state { LS_FREE, LS_CONNECT, LS_PROXY, LS_HANDSHAKE, LS_SEND, LS_HEAD, LS_BODY, LS_HELD };
-enum { LOAD_HEAD_BYTES = 2048, LOAD_READ_BYTES = 16384, LOAD_DEADLINE_MS = 30000 };
+enum { LOAD_HEAD_BYTES = 2048, LOAD_READ_BYTES = 16384, LOAD_DEADLINE_MS = 30000, LOAD_SESSIONS = 64 };
 
 struct load_conn {
     enum load_state state;
@@ -25,6 +25,12 @@ struct load_conn {
     char head[LOAD_HEAD_BYTES];
 };
 
+/* Sessions of one name, the newest last. */
+struct load_sessions {
+    unsigned n;
+    SSL_SESSION *kept[LOAD_SESSIONS];
+};
+
 /* The load process. */
 struct load_client {
     const struct load_plan *plan;
@@ -35,9 +41,13 @@ struct load_client {
     socklen_t target_len;
     struct load_conn *conns;
     uint64_t n_conns, active, held;
+    uint64_t n_sessions;
+    struct load_sessions *sessions; /* of each name; NULL: none is kept */
     uint8_t scratch[LOAD_READ_BYTES];
 };
 
+/* OpenSSL's callback: the gateway gave a session. */
+int load_conn_session(SSL *ssl, SSL_SESSION *session);
 /* Opens connection `number` in a free slot. */
 void load_conn_open(struct load_client *lc, struct load_conn *c, uint64_t number, int64_t begun_us);
 /* The descriptor is ready: goes on as far as it can. */

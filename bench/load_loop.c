@@ -13,7 +13,7 @@
 
 enum { EVENTS_AT_ONCE = 128, WAIT_MS = 20, SWEEP_MS = 500 };
 
-static SSL_CTX *make_ctx(const char *ca_file)
+static SSL_CTX *make_ctx(const char *ca_file, bool resume)
 {
     static const unsigned char ALPN[] = "\x08http/1.1";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -27,7 +27,8 @@ static SSL_CTX *make_ctx(const char *ca_file)
         return NULL;
     }
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, resume ? load_conn_session : NULL);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     return ctx;
 }
@@ -58,7 +59,9 @@ static struct load_conn *free_slot(struct load_client *lc, uint64_t *hint)
 static void start_due(struct load_client *lc, int64_t begun_us, uint64_t *hint)
 {
     const struct load_plan *p = lc->plan;
-    while (lc->active < p->parallel && more_to_start(lc, begun_us)) {
+    bool first =
+        lc->sessions && p->names == 1 && lc->sessions[0].n == 0; /* brings the session for the others */
+    while (lc->active < (first ? 1 : p->parallel) && more_to_start(lc, begun_us)) {
         uint64_t number = atomic_load(&lc->shared->started);
         int64_t now = clock_mono_us();
         int64_t due = p->rate ? begun_us + (int64_t)(number * 1000000 / p->rate) : now;
@@ -183,11 +186,14 @@ static enum rc set_up(struct load_client *lc)
 {
     struct addr target;
     const struct load_plan *p = lc->plan;
-    lc->ctx = make_ctx(p->ca_file);
+    lc->ctx = make_ctx(p->ca_file, p->resume);
     lc->epoll = epoll_create1(EPOLL_CLOEXEC);
     lc->n_conns = p->hold && p->connections > p->parallel ? p->connections : p->parallel;
     lc->conns = calloc(lc->n_conns, sizeof(*lc->conns));
-    if (!lc->ctx || lc->epoll < 0 || !lc->conns || !addr_parse(span_str(p->target), &target)) {
+    lc->n_sessions = p->resume ? p->names : 0;
+    lc->sessions = p->resume ? calloc(p->names, sizeof(*lc->sessions)) : NULL;
+    if (!lc->ctx || lc->epoll < 0 || !lc->conns || (p->resume && !lc->sessions) ||
+        !addr_parse(span_str(p->target), &target)) {
         snprintf(lc->shared->first_error, sizeof(lc->shared->first_error),
                  "cannot set up the load client (CA file %s)", p->ca_file);
         return RC_CONFIG;
@@ -208,6 +214,11 @@ enum rc load_loop_run(const struct load_plan *plan, struct load_shared *shared)
     enum rc rc = set_up(lc);
     if (rc == RC_OK)
         run(lc);
+    for (uint64_t i = 0; i < lc->n_sessions && lc->sessions; i++) {
+        while (lc->sessions[i].n > 0)
+            SSL_SESSION_free(lc->sessions[i].kept[--lc->sessions[i].n]);
+    }
+    free(lc->sessions);
     SSL_CTX_free(lc->ctx);
     obj_close_p(&lc->epoll);
     free(lc->conns);

@@ -22,6 +22,7 @@ static const struct command COMMANDS[] = {
     {"conn", bench_conn,
      "CPU per new connection, full handshakes (--names 500: names never seen; --explicit)"},
     {"keepalive", bench_keepalive, "CPU per request of 1 KiB on open connections"},
+    {"h2", bench_h2, "the same over HTTP/2 on both sides, many requests at a time"},
     {"latency", bench_latency, "how long a request of 1 KiB takes when the gateway has little to do"},
     {"bulk", bench_bulk, "CPU per GiB of large bodies"},
     {"idle", bench_idle, "memory per idle intercepted connection"},

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "certs/ca_int.h"
+#include "certs/ca_token.h"
 #include "certs/der.h"
 
 enum { SECURE_HEAP_BYTES = 262144, SECURE_HEAP_LEAST = 32, CRL_URL_MAX = 512 };
@@ -179,6 +180,20 @@ static bool url_fits(span url)
     return url.n == 0 || (url.n <= CRL_URL_MAX && span_has_prefix(url, SPAN("http://")));
 }
 
+/* All but the key, then the key's use. */
+static enum rc load_around(struct ca *ca, span crl_url, struct buf *err)
+{
+    if (X509_check_private_key(ca->cert, ca->key) != 1)
+        return ca_fail(
+            err,
+            "the issuing CA's key does not belong to its certificate (ca/issuing.key or ca/issuing.token, "
+            "ca/issuing.crt)");
+    TRY(prepare_signing(ca));
+    TRY(prepare_issuer(ca));
+    TRY(prepare_excluded(ca));
+    return prepare_extensions(ca, crl_url);
+}
+
 static enum rc load(struct ca *ca, int key_fd, span chain_der, span crl_url, struct buf *err)
 {
     if (!ca_lock_memory())
@@ -188,13 +203,55 @@ static enum rc load(struct ca *ca, int key_fd, span chain_der, span crl_url, str
         return ca_fail(err, "the CRL pointer is not a plain http:// address");
     TRY(read_chain(ca, chain_der, err));
     TRY(read_key(key_fd, &ca->key, err));
-    if (X509_check_private_key(ca->cert, ca->key) != 1)
-        return ca_fail(
-            err, "the issuing CA's key does not belong to its certificate (ca/issuing.key, ca/issuing.crt)");
-    TRY(prepare_signing(ca));
-    TRY(prepare_issuer(ca));
-    TRY(prepare_excluded(ca));
-    return prepare_extensions(ca, crl_url);
+    return load_around(ca, crl_url, err);
+}
+
+/* A token may pair a private key with another one's public key (they are found by label and identifier), or
+ * show a key and not let it be used: what counts is a signature that the certificate verifies. */
+static bool signs_for_cert(const struct ca *ca)
+{
+    static const uint8_t digest[32] = {0x5a};
+    uint8_t sig[1024];
+    size_t n = sizeof sig;
+    EVP_PKEY_CTX *check = EVP_PKEY_CTX_new(X509_get0_pubkey(ca->cert), NULL);
+    bool ok = check && EVP_PKEY_sign(ca->sign, sig, &n, digest, sizeof digest) == 1 &&
+              EVP_PKEY_verify_init(check) == 1 && EVP_PKEY_CTX_set_signature_md(check, ca->sha256) == 1 &&
+              EVP_PKEY_verify(check, sig, n, digest, sizeof digest) == 1;
+    EVP_PKEY_CTX_free(check);
+    return ok;
+}
+
+static enum rc load_token(struct ca *ca, void *key, span chain_der, span crl_url, struct buf *err)
+{
+    ca->key = key;
+    if (!url_fits(crl_url))
+        return ca_fail(err, "the CRL pointer is not a plain http:// address");
+    TRY(read_chain(ca, chain_der, err));
+    TRY(load_around(ca, crl_url, err));
+    return signs_for_cert(ca)
+               ? RC_OK
+               : ca_fail(err, "the token's key does not belong to the issuing CA's certificate, or may "
+                              "not sign (ca/issuing.token, ca/issuing.crt)");
+}
+
+enum rc ca_load_token(const struct ca_token *t, int pin_fd, span chain_der, span crl_url, struct ca **out,
+                      enum token_state *said, struct buf *err)
+{
+    void *key = NULL;
+    *out = NULL;
+    TRY(ca_token_key(t, pin_fd, &key, said, err));
+    struct ca *ca = calloc(1, sizeof *ca);
+    if (!ca) {
+        EVP_PKEY_free(key);
+        return RC_NOMEM;
+    }
+    enum rc rc = load_token(ca, key, chain_der, crl_url, err);
+    if (rc != RC_OK) {
+        ca_free(ca);
+        return rc;
+    }
+    *out = ca;
+    return RC_OK;
 }
 
 enum rc ca_load_key(int key_fd, span chain_der, span crl_url, struct ca **out, struct buf *err)

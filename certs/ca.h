@@ -15,6 +15,9 @@
 #include "gw/base/limits.h"
 
 struct ca;
+/* What a CA that followed another adds to the CRL pointer of its leaves, so that each CA has its own:
+ * "ca=1a2b3c4d". */
+enum { CA_POINTER_MAX = 16 };
 
 /* `perronctl ca init`: fails (CONFIG, one line in `err`) when a CA is there already. `org` names the
  * organisation, `crl_url` is not in these certificates: it goes into leaves. now_s: from the (scripted)
@@ -29,6 +32,10 @@ struct ca_plan {
     int64_t now_s;
     const span *exclude;
     size_t n_exclude;
+    span token;     /* content of issuing.token (certs/ca_token.h): the issuing key is there already; empty: a
+                       fresh key */
+    bool next;      /* into STATE/ca.next: prepared beside the one in force (certs/ca_switch.h) */
+    bool keep_root; /* with `next`: a new issuing CA below the root in force, whose key must be here */
 };
 enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct buf *err) MUST_USE;
 /* Opens state_dir/ca/issuing.key and checks: there, regular, 0400, owned by signer_uid, directory 0700;
@@ -43,8 +50,9 @@ enum rc ca_load_key(int key_fd, span chain_der, span crl_url, struct ca **out, s
 void ca_free(struct ca *ca);
 /* `perronctl ca export --for pem|gpo|firefox|ios|android|java`: writes the root for that kind of client to
  * `out_path` (pem: PEM; gpo: DER .cer; firefox: policies.json; ios: .mobileconfig; android: DER .crt; java:
- * PKCS#12 trust store) and says in `text` what to do with it. */
-enum rc ca_export(const char *state_dir, span kind, const char *out_path, struct buf *text,
+ * PKCS#12 trust store) and says in `text` what to do with it. `name`: "ca", or "ca.next" for the one that is
+ * prepared. */
+enum rc ca_export(const char *state_dir, const char *name, span kind, const char *out_path, struct buf *text,
                   struct buf *err) MUST_USE;
 /* `perronctl ca show`: subjects, serials, dates, SHA-256 fingerprints, as text or JSON. */
 enum rc ca_show(const char *state_dir, bool json, struct buf *text, struct buf *err) MUST_USE;

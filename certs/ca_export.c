@@ -170,12 +170,12 @@ static enum rc write_out(const char *path, span s, struct buf *err)
     return rc;
 }
 
-static enum rc load_root(const char *state_dir, struct root *r, struct buf *err)
+static enum rc load_root(const char *state_dir, const char *name, struct root *r, struct buf *err)
 {
     char dir[CA_PATH_BYTES];
     unsigned n = 0;
     uint8_t *der = NULL;
-    if (ca_dir(state_dir, dir) != RC_OK)
+    if (ca_dir(state_dir, name, dir) != RC_OK)
         return ca_fail(err, "the state directory's name is too long");
     TRY(ca_read_cert(dir, "root.crt", &r->cert, err));
     int len = i2d_X509(r->cert, &der);
@@ -199,7 +199,8 @@ static enum rc export_as(size_t kind, const struct root *r, const char *out_path
     return rc;
 }
 
-enum rc ca_export(const char *state_dir, span kind, const char *out_path, struct buf *text, struct buf *err)
+enum rc ca_export(const char *state_dir, const char *name, span kind, const char *out_path, struct buf *text,
+                  struct buf *err)
 {
     struct root r = {0};
     size_t k = 0;
@@ -208,7 +209,7 @@ enum rc ca_export(const char *state_dir, span kind, const char *out_path, struct
         k++;
     if (k == N_ELEMS(kinds))
         return ca_fail(err, "--for takes pem, gpo, firefox, ios, android or java");
-    enum rc rc = load_root(state_dir, &r, err);
+    enum rc rc = load_root(state_dir, name, &r, err);
     if (rc == RC_OK)
         rc = export_as(k, &r, out_path, text, err);
     X509_free(r.cert);

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "certs/ca_int.h"
+#include "certs/ca_token.h"
 #include "certs/der.h"
 #include "gw/base/obj.h"
 
@@ -30,9 +31,9 @@ enum rc ca_fail(struct buf *err, const char *fmt, ...)
     return RC_CONFIG;
 }
 
-enum rc ca_dir(const char *state_dir, char out[CA_PATH_BYTES])
+enum rc ca_dir(const char *state_dir, const char *name, char out[CA_PATH_BYTES])
 {
-    int n = snprintf(out, CA_PATH_BYTES, "%s/ca", state_dir);
+    int n = snprintf(out, CA_PATH_BYTES, "%s/%s", state_dir, name);
     return n > 0 && n < CA_PATH_BYTES ? RC_OK : RC_LIMIT;
 }
 
@@ -233,14 +234,108 @@ static enum rc open_key(const char *dir, uid_t signer_uid, int *key_fd, struct b
     return RC_OK;
 }
 
-enum rc ca_open_files(const char *state_dir, uid_t signer_uid, int64_t now_s, int *key_fd,
-                      struct buf *chain_der, struct buf *err)
+enum rc ca_read_pointer(const char *dir, char out[CA_POINTER_MAX + 1], struct buf *err)
+{
+    char name[CA_PATH_BYTES];
+    int n = snprintf(name, sizeof name, "%s/pointer", dir);
+    memset(out, 0, CA_POINTER_MAX + 1);
+    if (n < 0 || n >= CA_PATH_BYTES)
+        return RC_LIMIT;
+    AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return errno == ENOENT ? RC_OK : ca_fail(err, "%s: %s", name, strerror(errno));
+    ssize_t got = read(fd, out, CA_POINTER_MAX);
+    bool good = got == 11 && memcmp(out, "ca=", 3) == 0 && strspn(out + 3, "0123456789abcdef") == 8;
+    return good ? RC_OK : ca_fail(err, "%s: holds no pointer like ca=1a2b3c4d", name);
+}
+
+/* NOTFOUND: the key is in a file. */
+static enum rc read_token_file(const char *dir, struct buf *text, char name[CA_PATH_BYTES], struct buf *err)
+{
+    struct stat st;
+    int n = snprintf(name, CA_PATH_BYTES, "%s/issuing.token", dir);
+    if (n < 0 || n >= CA_PATH_BYTES)
+        return RC_LIMIT;
+    AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return RC_NOTFOUND;
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return ca_fail(err, "%s: %s", name, strerror(errno));
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
+        return ca_fail(err, "%s: must be a file of uid %u that nobody else can write", name, geteuid());
+    enum rc rc = ca_read_fd(fd, CA_TOKEN_BYTES, text);
+    return rc == RC_LIMIT ? ca_fail(err, "%s: longer than %d bytes", name, CA_TOKEN_BYTES) : rc;
+}
+
+static enum rc open_token(span text, const char *name, uid_t signer_uid, struct ca_source *out,
+                          struct buf *err)
+{
+    struct ca_token t;
+    struct stat st;
+    TRY(ca_token_parse(text, name, &t, err));
+    TRY(ca_token_open(&t, signer_uid, out->fds, err));
+    out->token = true;
+    out->n_fds = 1 + t.n_paths;
+    if (fstat(out->fds[0], &st) != 0)
+        return RC_IO;
+    out->pin[0] = (uint64_t)st.st_dev;
+    out->pin[1] = (uint64_t)st.st_ino;
+    out->pin[2] = (uint64_t)st.st_mtim.tv_sec * 1000000000u + (uint64_t)st.st_mtim.tv_nsec;
+    out->pin[3] = (uint64_t)st.st_size;
+    return ca_token_put(&out->spec, &t);
+}
+
+static enum rc open_source(const char *dir, uid_t signer_uid, struct ca_source *out, struct buf *err)
+{
+    char name[CA_PATH_BYTES];
+    struct buf text;
+    buf_init(&text, 0);
+    enum rc rc = read_token_file(dir, &text, name, err);
+    if (rc == RC_OK)
+        rc = open_token(buf_span(&text), name, signer_uid, out, err);
+    else if (rc == RC_NOTFOUND)
+        rc = open_key(dir, signer_uid, &out->fds[0], err);
+    buf_fini(&text);
+    return rc;
+}
+
+void ca_source_close(struct ca_source *s)
+{
+    for (size_t i = 0; i < CA_TOKEN_FDS; i++) {
+        if (s->fds[i] >= 0)
+            close(s->fds[i]);
+        s->fds[i] = -1;
+    }
+    buf_fini(&s->spec);
+}
+
+enum rc ca_open(const char *state_dir, const char *name, uid_t signer_uid, int64_t now_s,
+                struct ca_source *out, struct buf *chain_der, struct buf *err)
 {
     char dir[CA_PATH_BYTES];
-    *key_fd = -1;
-    if (ca_dir(state_dir, dir) != RC_OK)
+    *out = (struct ca_source){.fds = {-1, -1, -1}, .n_fds = 1};
+    if (ca_dir(state_dir, name, dir) != RC_OK)
         return ca_fail(err, "the state directory's name is too long");
     TRY(check_dir(dir, err));
     TRY(check_certs(dir, now_s, chain_der, err));
-    return open_key(dir, signer_uid, key_fd, err);
+    TRY(ca_read_pointer(dir, out->pointer, err));
+    enum rc rc = open_source(dir, signer_uid, out, err);
+    if (rc != RC_OK)
+        ca_source_close(out);
+    return rc;
+}
+
+enum rc ca_open_files(const char *state_dir, uid_t signer_uid, int64_t now_s, int *key_fd,
+                      struct buf *chain_der, struct buf *err)
+{
+    struct ca_source s;
+    *key_fd = -1;
+    TRY(ca_open(state_dir, "ca", signer_uid, now_s, &s, chain_der, err));
+    if (!s.token) {
+        *key_fd = s.fds[0];
+        s.fds[0] = -1;
+    }
+    enum rc rc = s.token ? ca_fail(err, "the CA's key is in a token, not in a file") : RC_OK;
+    ca_source_close(&s);
+    return rc;
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include "certs/ca_int.h"
+#include "certs/ca_token.h"
 #include "gw/base/addr.h"
 #include "gw/base/obj.h"
 
@@ -69,9 +70,11 @@ static bool add_ext(X509 *cert, X509 *issuer, int nid, const char *value)
     return ok;
 }
 
+/* A key that is there already stays: it is in a token. */
 static bool new_cert(struct pair *p, const char *cn, span org, int64_t now_s, int days)
 {
-    p->key = EVP_EC_gen("P-256");
+    if (!p->key)
+        p->key = EVP_EC_gen("P-256");
     p->cert = X509_new();
     return p->key && p->cert && X509_set_version(p->cert, X509_VERSION_3) == 1 && set_serial(p->cert) &&
            ASN1_TIME_set(X509_getm_notBefore(p->cert), (time_t)(now_s - BACKDATE_S)) &&
@@ -136,32 +139,60 @@ static enum rc write_file(int dir, const char *name, mode_t mode, uid_t uid, BIO
     return fsync(fd) == 0 ? RC_OK : RC_IO;
 }
 
-static enum rc write_pair(int dir, const char *crt, const char *key, uid_t key_uid, const struct pair *p)
+static enum rc write_cert(int dir, const char *name, X509 *cert)
 {
-    BIO *pub = BIO_new(BIO_s_mem()), *priv = BIO_new(BIO_s_secmem());
+    BIO *pub = BIO_new(BIO_s_mem());
     enum rc rc = RC_NOMEM;
-    if (pub && priv && PEM_write_bio_X509(pub, p->cert) == 1 &&
-        PEM_write_bio_PKCS8PrivateKey(priv, p->key, NULL, NULL, 0, NULL, NULL) == 1) {
-        rc = write_file(dir, crt, 0444, geteuid(), pub);
-        if (rc == RC_OK)
-            rc = write_file(dir, key, 0400, key_uid, priv);
-    }
+    if (pub && PEM_write_bio_X509(pub, cert) == 1)
+        rc = write_file(dir, name, 0444, geteuid(), pub);
     BIO_free(pub);
+    return rc;
+}
+
+static enum rc write_key(int dir, const char *name, uid_t uid, EVP_PKEY *key)
+{
+    BIO *priv = BIO_new(BIO_s_secmem());
+    enum rc rc = RC_NOMEM;
+    if (priv && PEM_write_bio_PKCS8PrivateKey(priv, key, NULL, NULL, 0, NULL, NULL) == 1)
+        rc = write_file(dir, name, 0400, uid, priv);
     BIO_free(priv);
+    return rc;
+}
+
+static enum rc write_text(int dir, const char *name, span text)
+{
+    BIO *mem = BIO_new(BIO_s_mem());
+    enum rc rc = RC_NOMEM;
+    if (mem && BIO_write(mem, text.p, (int)text.n) == (int)text.n)
+        rc = write_file(dir, name, 0400, geteuid(), mem);
+    BIO_free(mem);
     return rc;
 }
 
 static void remove_half_made(const char *dir)
 {
-    static const char *const names[] = {"root.crt", "root.key", "issuing.crt", "issuing.key"};
+    static const char *const names[] = {"root.crt",    "root.key",      "issuing.crt",
+                                        "issuing.key", "issuing.token", "pointer"};
     AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     for (size_t i = 0; fd >= 0 && i < N_ELEMS(names); i++)
         unlinkat(fd, names[i], 0);
     rmdir(dir);
 }
 
-static enum rc write_files(const char *tmp, const char *dir, uid_t signer_uid, const struct pair *root,
-                           const struct pair *ca)
+/* Each CA after the first has a CRL pointer of its own: the old one's goes on to be asked for. */
+static enum rc write_pointer(int dir, X509 *cert)
+{
+    uint8_t hash[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    char text[CA_POINTER_MAX];
+    if (X509_digest(cert, EVP_sha256(), hash, &n) != 1)
+        return RC_NOMEM;
+    snprintf(text, sizeof text, "ca=%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
+    return write_text(dir, "pointer", span_str(text));
+}
+
+static enum rc write_files(const char *tmp, const char *dir, const struct ca_plan *plan,
+                           const struct pair *root, const struct pair *ca)
 {
     remove_half_made(tmp);
     if (mkdir(tmp, 0700) != 0 || chmod(tmp, 0700) != 0)
@@ -169,8 +200,15 @@ static enum rc write_files(const char *tmp, const char *dir, uid_t signer_uid, c
     AUTO_CLOSE int fd = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return RC_IO;
-    TRY(write_pair(fd, "root.crt", "root.key", geteuid(), root));
-    TRY(write_pair(fd, "issuing.crt", "issuing.key", signer_uid, ca));
+    TRY(write_cert(fd, "root.crt", root->cert));
+    TRY(write_key(fd, "root.key", geteuid(), root->key));
+    TRY(write_cert(fd, "issuing.crt", ca->cert));
+    if (plan->token.n)
+        TRY(write_text(fd, "issuing.token", plan->token));
+    else
+        TRY(write_key(fd, "issuing.key", plan->signer_uid, ca->key));
+    if (plan->next)
+        TRY(write_pointer(fd, ca->cert));
     return fsync(fd) == 0 && rename(tmp, dir) == 0 ? RC_OK : RC_IO;
 }
 
@@ -192,14 +230,63 @@ static enum rc check_plan(const struct ca_plan *plan, struct buf *err)
     return RC_OK;
 }
 
-static bool make_both(struct pair *root, struct pair *ca, const struct ca_plan *plan)
+/* The root in force, with its key. */
+static enum rc read_root(const char *state_dir, struct pair *root, struct buf *err)
+{
+    char dir[CA_PATH_BYTES - 16], path[CA_PATH_BYTES];
+    int n = snprintf(dir, sizeof dir, "%s/ca", state_dir);
+    if (n < 0 || n >= (int)sizeof dir)
+        return RC_LIMIT;
+    TRY(ca_read_cert(dir, "root.crt", &root->cert, err));
+    snprintf(path, sizeof path, "%s/root.key", dir);
+    BIO *bio = BIO_new_file(path, "r");
+    root->key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    if (!root->key || X509_check_private_key(root->cert, root->key) != 1)
+        return ca_fail(
+            err,
+            "%s: the root's key is not here, or not the root's: put it back for this step, or make a new "
+            "root (without --keep-root)",
+            path);
+    return RC_OK;
+}
+
+/* The issuing key, where it is in a token: from there, by the same way as the signer will take. */
+static enum rc take_token(const struct ca_plan *plan, struct pair *ca, struct buf *err)
+{
+    struct ca_token t;
+    int fds[CA_TOKEN_FDS];
+    enum token_state said;
+    void *key = NULL;
+    TRY(ca_token_parse(plan->token, "issuing.token", &t, err));
+    TRY(ca_token_open(&t, plan->signer_uid, fds, err));
+    enum rc rc = ca_token_key(&t, fds[0], &key, &said, err);
+    for (size_t i = 0; i < CA_TOKEN_FDS; i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    ca->key = key;
+    return rc;
+}
+
+static enum rc make_both(const char *state_dir, struct pair *root, struct pair *ca,
+                         const struct ca_plan *plan, struct buf *err)
 {
     uint8_t r[4];
     char tag[9];
     if (RAND_bytes(r, sizeof r) != 1)
-        return false;
+        return RC_NOMEM;
     snprintf(tag, sizeof tag, "%02x%02x%02x%02x", r[0], r[1], r[2], r[3]);
-    return make_root(root, plan, tag) && make_issuing(ca, root, plan, tag);
+    if (plan->token.n)
+        TRY(take_token(plan, ca, err));
+    if (plan->keep_root)
+        TRY(read_root(state_dir, root, err));
+    else if (!make_root(root, plan, tag))
+        return ca_fail(err, "the certificates cannot be made: is the organisation's name valid UTF-8?");
+    if (!make_issuing(ca, root, plan, tag))
+        return ca_fail(err,
+                       "the issuing certificate cannot be made: is the organisation's name valid UTF-8?");
+    return RC_OK;
 }
 
 enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct buf *err)
@@ -207,7 +294,7 @@ enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct b
     char dir[CA_PATH_BYTES - 8], tmp[CA_PATH_BYTES];
     struct stat st;
     struct pair root = {0}, ca = {0};
-    int n = snprintf(dir, sizeof dir, "%s/ca", state_dir);
+    int n = snprintf(dir, sizeof dir, "%s/%s", state_dir, plan->next ? "ca.next" : "ca");
     if (n < 0 || n >= (int)sizeof dir)
         return ca_fail(err, "the state directory's name is too long");
     snprintf(tmp, sizeof tmp, "%s.new", dir);
@@ -217,12 +304,9 @@ enum rc ca_init_plan(const char *state_dir, const struct ca_plan *plan, struct b
     if (!ca_lock_memory())
         return ca_fail(
             err, "no locked memory for the new keys: raise the limit on locked memory (RLIMIT_MEMLOCK)");
-    if (!make_both(&root, &ca, plan)) {
-        pair_fini(&root);
-        pair_fini(&ca);
-        return ca_fail(err, "the certificates cannot be made: is the organisation's name valid UTF-8?");
-    }
-    enum rc rc = write_files(tmp, dir, plan->signer_uid, &root, &ca);
+    enum rc rc = make_both(state_dir, &root, &ca, plan, err);
+    if (rc == RC_OK)
+        rc = write_files(tmp, dir, plan, &root, &ca);
     if (rc == RC_IO) {
         rc = ca_fail(err, "%s: %s", dir, strerror(errno));
         remove_half_made(tmp);

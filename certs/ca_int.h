@@ -9,6 +9,8 @@
 #include "certs/ca.h"
 
 enum { CA_CERT_BYTES = 8192, CA_KEY_BYTES = 8192, CA_PATH_BYTES = 4096 };
+/* Reads dir/pointer (certs/ca_token.h, struct ca_source); empty where there is none. */
+enum rc ca_read_pointer(const char *dir, char out[CA_POINTER_MAX + 1], struct buf *err) MUST_USE;
 
 /* Everything of a leaf that never changes is encoded once, at load. */
 struct ca {
@@ -37,8 +39,8 @@ int64_t ca_time(const ASN1_TIME *t);
 /* Is `cert` fit to be an issuer: CA:TRUE, keyCertSign, a subject key identifier, a key of a kind we sign
  * with, a path length of at least `min_path`? NULL, or what is wrong with it. */
 const char *ca_unfit(X509 *cert, long min_path);
-/* state_dir "/ca" into out[CA_PATH_BYTES]; LIMIT when too long. */
-enum rc ca_dir(const char *state_dir, char out[CA_PATH_BYTES]) MUST_USE;
+/* state_dir "/" name into out[CA_PATH_BYTES]; LIMIT when too long. */
+enum rc ca_dir(const char *state_dir, const char *name, char out[CA_PATH_BYTES]) MUST_USE;
 /* "YYYY-MM-DD" of a moment. */
 void ca_date_text(int64_t utc_s, char out[16]);
 /* Empties `err`, writes one line, and yields CONFIG. */

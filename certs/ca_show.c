@@ -1,4 +1,5 @@
 /* `perronctl ca show`: what a person compares with what a client shows, as text or JSON; see ca.h. */
+#include <dirent.h>
 #include <jansson.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -65,51 +66,128 @@ static json_t *facts_json(const struct facts *f)
                      "not_before", f->from, "not_after", f->to, "key", f->key, "sha256", f->sha256);
 }
 
-static enum rc put_json(struct buf *out, const struct facts *root, const struct facts *issuing, bool root_key)
+struct shown {
+    struct facts root, issuing;
+    bool root_key;
+    char where[64]; /* "ca", "ca.next", "ca.old/ID" */
+    const char *key_in;
+};
+
+static json_t *shown_json(const struct shown *s)
 {
-    json_t *j = json_pack("{s:o, s:o, s:b}", "root", facts_json(root), "issuing", facts_json(issuing),
-                          "root_key_here", root_key);
-    char *text = j ? json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-    enum rc rc = text ? buf_printf(out, "%s\n", text) : RC_NOMEM;
-    free(text);
-    json_decref(j);
+    return json_pack("{s:o, s:o, s:b, s:s, s:s}", "root", facts_json(&s->root), "issuing",
+                     facts_json(&s->issuing), "root_key_here", s->root_key, "where", s->where, "issuing_key",
+                     s->key_in);
+}
+
+static enum rc put_shown(const char *dir, const struct shown *s, struct buf *text)
+{
+    TRY(put_text(text, "root", &s->root));
+    TRY(put_text(text, "issuing CA", &s->issuing));
+    if (strcmp(s->key_in, "token") == 0)
+        TRY(buf_put_str(text, "  its key is in a token (issuing.token)\n"));
+    return s->root_key
+               ? buf_printf(
+                     text,
+                     "The root's key is still here (%s/root.key). It is needed only for a new issuing CA: "
+                     "keep it on paper or on a stick in a safe, and remove it from this machine.\n",
+                     dir)
+               : RC_OK;
+}
+
+static bool is_there(const char *dir, const char *name)
+{
+    char path[CA_PATH_BYTES];
+    struct stat st;
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+    return n > 0 && n < (int)sizeof path && lstat(path, &st) == 0;
+}
+
+static enum rc look(const char *dir, struct shown *s, struct buf *err)
+{
+    X509 *root = NULL, *issuing = NULL;
+    enum rc rc = ca_read_cert(dir, "root.crt", &root, err);
+    if (rc == RC_OK)
+        rc = ca_read_cert(dir, "issuing.crt", &issuing, err);
+    if (rc == RC_OK)
+        rc = facts_of(root, &s->root);
+    if (rc == RC_OK)
+        rc = facts_of(issuing, &s->issuing);
+    s->root_key = is_there(dir, "root.key");
+    s->key_in = is_there(dir, "issuing.token") ? "token" : is_there(dir, "issuing.key") ? "file" : "nowhere";
+    X509_free(root);
+    X509_free(issuing);
     return rc;
 }
 
-static enum rc show(const char *dir, bool json, X509 *root, X509 *issuing, struct buf *text)
+/* One of the others, into the list or, where there is none, as text: what cannot be read is said and is no
+ * failure. */
+static enum rc add_other(const char *state_dir, const char *where, json_t *list, struct buf *text)
 {
-    struct facts r, i;
-    struct stat st;
-    char key[CA_PATH_BYTES];
-    int n = snprintf(key, sizeof key, "%s/root.key", dir);
-    bool root_key = n > 0 && n < (int)sizeof key && lstat(key, &st) == 0;
-    TRY(facts_of(root, &r));
-    TRY(facts_of(issuing, &i));
-    if (json)
-        return put_json(text, &r, &i, root_key);
-    TRY(put_text(text, "root", &r));
-    TRY(put_text(text, "issuing CA", &i));
-    return root_key ? buf_printf(
-                          text,
-                          "The root's key is still here (%s). It is needed only for a new issuing CA: keep it"
-                          " on paper or on a stick in a safe, and remove it from this machine.\n",
-                          key)
-                    : RC_OK;
+    char dir[CA_PATH_BYTES];
+    struct shown s;
+    struct buf err = {0};
+    snprintf(s.where, sizeof s.where, "%s", where);
+    TRY(ca_dir(state_dir, where, dir));
+    enum rc rc = look(dir, &s, &err);
+    if (rc == RC_OK && list) {
+        rc = json_array_append_new(list, shown_json(&s)) == 0 ? RC_OK : RC_NOMEM;
+    } else if (!list) {
+        enum rc head = buf_printf(text, "\n%s%s%.*s\n", where, rc == RC_OK ? "" : ": ", (int)buf_len(&err),
+                                  buf_len(&err) ? (const char *)buf_span(&err).p : "");
+        rc = rc == RC_OK && head == RC_OK ? put_shown(dir, &s, text) : head;
+    } else {
+        rc = RC_OK;
+    }
+    buf_fini(&err);
+    return rc;
+}
+
+static enum rc add_others(const char *state_dir, json_t *list, struct buf *text)
+{
+    char path[CA_PATH_BYTES], where[64];
+    enum rc rc = RC_OK;
+    if (is_there(state_dir, "ca.next"))
+        rc = add_other(state_dir, "ca.next", list, text);
+    TRY(rc);
+    TRY(ca_dir(state_dir, "ca.old", path));
+    DIR *d = opendir(path);
+    for (struct dirent *e; d && rc == RC_OK && (e = readdir(d));) {
+        if (e->d_name[0] == '.' || strlen(e->d_name) > 32)
+            continue;
+        snprintf(where, sizeof where, "ca.old/%.32s", e->d_name);
+        rc = add_other(state_dir, where, list, text);
+    }
+    if (d)
+        closedir(d);
+    return rc;
+}
+
+static enum rc put_json(const char *state_dir, const struct shown *s, struct buf *text)
+{
+    json_t *j = shown_json(s), *others = json_array();
+    enum rc rc = j && others ? add_others(state_dir, others, text) : RC_NOMEM;
+    if (j && others)
+        json_object_set(j, "others", others);
+    char *out = rc == RC_OK ? json_dumps(j, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
+    if (rc == RC_OK)
+        rc = out ? buf_printf(text, "%s\n", out) : RC_NOMEM;
+    free(out);
+    json_decref(others);
+    json_decref(j);
+    return rc;
 }
 
 enum rc ca_show(const char *state_dir, bool json, struct buf *text, struct buf *err)
 {
     char dir[CA_PATH_BYTES];
-    X509 *root = NULL, *issuing = NULL;
+    struct shown s = {.where = "ca"};
     buf_clear(text);
-    if (ca_dir(state_dir, dir) != RC_OK)
+    if (ca_dir(state_dir, "ca", dir) != RC_OK)
         return ca_fail(err, "the state directory's name is too long");
-    enum rc rc = ca_read_cert(dir, "root.crt", &root, err);
-    if (rc == RC_OK)
-        rc = ca_read_cert(dir, "issuing.crt", &issuing, err);
-    if (rc == RC_OK)
-        rc = show(dir, json, root, issuing, text);
-    X509_free(root);
-    X509_free(issuing);
-    return rc;
+    TRY(look(dir, &s, err));
+    if (json)
+        return put_json(state_dir, &s, text);
+    TRY(put_shown(dir, &s, text));
+    return add_others(state_dir, NULL, text);
 }

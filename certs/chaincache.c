@@ -65,14 +65,12 @@ static bool add_cert(EVP_MD_CTX *md, X509 *x)
     return ok;
 }
 
-enum rc chaincache_key(STACK_OF(X509) * chain, span name, const struct addr *ip, uint8_t key[32])
+enum rc chaincache_key(STACK_OF(X509) * chain, const uint8_t place[32], uint8_t key[32])
 {
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1;
-    span host = ip ? span_of(ip->b, ip->family == 4 ? 4 : 16) : name;
-    uint8_t kind = ip ? ip->family : 0;
     unsigned n = 0;
-    ok = ok && add(md, span_of(&kind, 1)) && add(md, host);
+    ok = ok && add(md, span_of(place, 32));
     for (int i = 0; ok && i < sk_X509_num(chain); i++)
         ok = add_cert(md, sk_X509_value(chain, i));
     ok = ok && EVP_DigestFinal_ex(md, key, &n) == 1;

@@ -4,12 +4,13 @@
  * channel (so that the answer finds it). Jobs wait in `unsent`, then in `sent`; at most WINDOW are on the
  * channel, so the channel's own queue never fills. When the channel ends all of `sent` goes back to the front
  * of `unsent`, and what nobody waits for any more is dropped there. The signer answers LIMIT when this worker
- * is over its rate: the job goes back and a timer tries again. */
+ * is over its rate: the job goes back and a timer tries again. So does a leaf of another CA than the one in
+ * force: while the CA changes, the old signer's last answers may still come. */
 #include "certs/minter.h"
 
 #include <openssl/core_names.h>
 
-#include "certs/leafcache.h"
+#include "certs/leafparts.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/ipc/peer.h"
@@ -34,6 +35,8 @@ struct minter {
     STACK_OF(X509) * chain;
     struct buf ca; /* the MSG_CA payload in force */
     uint16_t generation;
+    uint8_t ca_id[MINTER_CA_ID];
+    struct buf subject; /* of the issuing CA, DER: its leaves' issuer */
     struct map by_key, by_id;
     struct list unsent, sent;
     size_t n_sent;
@@ -42,7 +45,7 @@ struct minter {
     struct minter_counts counts;
 };
 
-void minter_wait_init(struct minter_wait *w, void (*done)(struct minter_wait *, enum rc, X509 *))
+void minter_wait_init(struct minter_wait *w, void (*done)(struct minter_wait *, enum rc, struct leaf *))
 {
     list_init(&w->link);
     w->done = done;
@@ -72,7 +75,7 @@ static void job_unlink(struct minter *m, struct job *j)
 
 /* The answer, to everybody who waits. The job is out of all maps first: a callback may ask for the same name
  * again. */
-static void job_finish(struct minter *m, struct job *j, enum rc rc, X509 *leaf)
+static void job_finish(struct minter *m, struct job *j, enum rc rc, struct leaf *leaf)
 {
     job_unlink(m, j);
     while (!list_empty(&j->waiters)) {
@@ -133,30 +136,45 @@ static void on_retry(struct ev_timer *t)
 
 /* ---- the channel */
 
-static X509 *parse_leaf(span der)
+static X509 *parse_cert(span der)
 {
     const uint8_t *p = der.p;
-    X509 *leaf = der.n && der.n <= LIM_MSG_BYTES ? d2i_X509(NULL, &p, (long)der.n) : NULL;
-    if (leaf && p != der.p + der.n) {
-        X509_free(leaf);
-        leaf = NULL;
+    X509 *x = der.n && der.n <= LIM_MSG_BYTES ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+    if (x && p != der.p + der.n) {
+        X509_free(x);
+        x = NULL;
     }
-    return leaf;
+    return x;
 }
 
-static void minted(struct minter *m, struct job *j, span der)
+/* Later, at the front of the queue. */
+static void put_off(struct minter *m, struct job *j)
 {
-    X509 *leaf = parse_leaf(der);
-    if (!leaf) {
-        m->counts.failed++;
-        job_finish(m, j, RC_BAD, NULL);
-        return;
+    unsend(m, j);
+    ev_timer_set(m->ev, &m->retry, RETRY_MS);
+}
+
+static bool from_another_ca(const struct minter *m, span der)
+{
+    struct leaf_parts p;
+    return buf_len(&m->subject) && leaf_parts_read(der, &p) && !span_eq(p.issuer, buf_span(&m->subject));
+}
+
+/* False: it came from a signer that is being replaced, and has been put off. */
+static bool minted(struct minter *m, struct job *j, span der)
+{
+    if (from_another_ca(m, der)) {
+        put_off(m, j);
+        return false;
     }
-    m->counts.minted++;
-    if (leafcache_put(m->cache, span_of(j->key, KEY_BYTES), leaf) != RC_OK)
-        log_warn("a leaf was not cached: out of memory");
-    job_finish(m, j, RC_OK, leaf);
-    X509_free(leaf);
+    span key = span_of(j->key, KEY_BYTES);
+    enum rc rc = leafcache_put(m->cache, key, der);
+    struct leaf *leaf = rc == RC_OK ? leafcache_find(m->cache, key, INT64_MIN / 2) : NULL;
+    m->counts.minted += leaf != NULL;
+    m->counts.failed += leaf == NULL;
+    job_finish(m, j, leaf ? RC_OK : RC_BAD, leaf);
+    leaf_put(leaf);
+    return true;
 }
 
 /* u64 id, u32 rc, leaf DER. An unknown number belongs to a request that an older channel was asked. */
@@ -169,15 +187,16 @@ static void on_minted(struct minter *m, span payload)
     if (!j)
         return;
     if (rc == RC_OK) {
-        minted(m, j, rd_bytes(&r, rd_left(&r)));
+        if (!minted(m, j, rd_bytes(&r, rd_left(&r))))
+            return;
     } else if (rc == RC_LIMIT) {
-        unsend(m, j);
-        ev_timer_set(m->ev, &m->retry, RETRY_MS);
+        m->counts.limited++;
+        put_off(m, j);
         return;
     } else {
         m->counts.denied += rc == RC_DENIED;
         m->counts.failed += rc != RC_DENIED;
-        job_finish(m, j, rc == RC_DENIED ? RC_DENIED : RC_BAD, NULL);
+        job_finish(m, j, rc == RC_DENIED || rc == RC_IO ? (enum rc)rc : RC_BAD, NULL);
     }
     send_some(m);
 }
@@ -279,6 +298,7 @@ void minter_free(struct minter *m)
     sk_X509_pop_free(m->chain, X509_free);
     EVP_PKEY_free(m->pkey);
     buf_fini(&m->ca);
+    buf_fini(&m->subject);
     free(m);
 }
 
@@ -289,7 +309,7 @@ static STACK_OF(X509) * parse_chain(struct rd *r)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
     while (chain && rd_left(r)) {
-        X509 *x = parse_leaf(rd_vec16(r));
+        X509 *x = parse_cert(rd_vec16(r));
         if (!x || sk_X509_num(chain) == CHAIN_MAX || sk_X509_push(chain, x) <= 0) {
             X509_free(x);
             r->bad = true;
@@ -305,6 +325,20 @@ static STACK_OF(X509) * parse_chain(struct rd *r)
     return chain;
 }
 
+/* Who the leaves are from, in the forms in which it is looked at. */
+static enum rc remember_issuer(struct minter *m, X509 *issuing)
+{
+    uint8_t *der = NULL;
+    unsigned n_id = MINTER_CA_ID;
+    int n = i2d_X509_NAME(X509_get_subject_name(issuing), &der);
+    buf_clear(&m->subject);
+    enum rc rc = n > 0 && X509_digest(issuing, EVP_sha256(), m->ca_id, &n_id) == 1
+                     ? buf_put(&m->subject, span_of(der, (size_t)n))
+                     : RC_NOMEM;
+    OPENSSL_free(der);
+    return rc;
+}
+
 enum rc minter_set_ca(struct minter *m, span payload)
 {
     struct rd r = rd_of(payload);
@@ -318,6 +352,8 @@ enum rc minter_set_ca(struct minter *m, span payload)
     }
     buf_clear(&m->ca);
     enum rc rc = buf_put(&m->ca, payload);
+    if (rc == RC_OK)
+        rc = remember_issuer(m, sk_X509_value(chain, 0));
     if (rc != RC_OK) {
         sk_X509_pop_free(chain, X509_free);
         return rc;
@@ -327,6 +363,11 @@ enum rc minter_set_ca(struct minter *m, span payload)
     m->generation = generation;
     leafcache_clear(m->cache);
     return RC_OK;
+}
+
+const uint8_t *minter_ca_id(const struct minter *m)
+{
+    return m->ca_id;
 }
 
 EVP_PKEY *minter_pkey(const struct minter *m)
@@ -391,7 +432,7 @@ static enum rc job_new(struct minter *m, const uint8_t key[32], const struct min
 }
 
 enum rc minter_get(struct minter *m, const uint8_t key[32], const struct mint_request *req, int64_t now_s,
-                   struct minter_wait *w, X509 **leaf)
+                   struct minter_wait *w, struct leaf **leaf)
 {
     gw_assert(!minter_waiting(w));
     *leaf = leafcache_find(m->cache, span_of(key, KEY_BYTES), now_s);

@@ -10,6 +10,7 @@
 
 #include <openssl/x509.h>
 
+#include "certs/leafcache.h"
 #include "certs/mint.h"
 #include "gw/base/ev.h"
 #include "gw/base/map.h"
@@ -19,12 +20,12 @@ struct minter;
 /* Embedded in its owner (a flow); minter_wait_init() before first use. One request at a time. */
 struct minter_wait {
     struct list link;
-    /* Once. OK: `leaf` is borrowed for the call (X509_up_ref to keep it; SSL_use_cert_and_key takes its own).
-     * DENIED: the signer's limits refused these names. BAD: the signer's answer is unusable. GONE: shutting
-     * down. */
-    void (*done)(struct minter_wait *w, enum rc rc, X509 *leaf);
+    /* Once. OK: `leaf` is lent for the call (leaf_get to keep it). DENIED: the signer's limits refused these
+     * names. IO: the signer could not write it into its register. BAD: the signer's answer is unusable. GONE:
+     * shutting down. */
+    void (*done)(struct minter_wait *w, enum rc rc, struct leaf *leaf);
 };
-void minter_wait_init(struct minter_wait *w, void (*done)(struct minter_wait *, enum rc, X509 *));
+void minter_wait_init(struct minter_wait *w, void (*done)(struct minter_wait *, enum rc, struct leaf *));
 static inline bool minter_waiting(const struct minter_wait *w)
 {
     return !list_empty(&w->link);
@@ -49,20 +50,26 @@ enum rc minter_set_ca(struct minter *m, span payload) MUST_USE;
 EVP_PKEY *minter_pkey(const struct minter *m);
 STACK_OF(X509) * minter_chain(const struct minter *m);
 uint16_t minter_generation(const struct minter *m); /* 0 before minter_set_ca */
+/* Which CA the leaves are from: SHA-256 of the issuing CA's certificate, the same in every worker and after a
+ * restart; zeros before minter_set_ca. What must not outlive a change of the CA (session tickets) is bound to
+ * it. */
+enum { MINTER_CA_ID = 32 };
+const uint8_t *minter_ca_id(const struct minter *m);
 
 /* The cache key of a request: its names (not its dates) and what the origin showed (SHA-256 of its leaf, or
  * zeros for a leaf that only carries a block page). */
 void minter_key(const struct mint_request *req, const uint8_t origin_sha256[32], uint8_t key[32]);
-/* OK: *leaf is a counted reference from the cache (X509_free it) and `w` is not used.
+/* OK: *leaf is lent from the cache (leaf_put it) and `w` is not used.
  * AGAIN: w->done will be called. LIMIT: LIM_MINTS_WAITING different requests are open already. DENIED: the
  * request is not one the signer would take. NOMEM. Spans of `req` are copied. */
 enum rc minter_get(struct minter *m, const uint8_t key[32], const struct mint_request *req, int64_t now_s,
-                   struct minter_wait *w, X509 **leaf) MUST_USE;
+                   struct minter_wait *w, struct leaf **leaf) MUST_USE;
 /* Stops waiting; safe when it is not waiting. The answer, when it comes, still goes into the cache. */
 void minter_cancel(struct minter *m, struct minter_wait *w);
 
 struct minter_counts {
     uint64_t hits, joined, sent, minted, denied, failed; /* joined: waited for somebody else's request */
+    uint64_t limited;                                    /* put off by the signer: over this worker's rate */
     size_t cached, open;                                 /* leaves held, requests without an answer */
 };
 void minter_counts(const struct minter *m, struct minter_counts *out);

@@ -28,7 +28,7 @@ static void organisation(const char *state_dir, char out[ORG_MAX + 1])
     X509 *root = NULL;
     struct buf ignored = {0};
     snprintf(out, ORG_MAX + 1, "Perron");
-    if (ca_dir(state_dir, dir) == RC_OK && ca_read_cert(dir, "root.crt", &root, &ignored) == RC_OK)
+    if (ca_dir(state_dir, "ca", dir) == RC_OK && ca_read_cert(dir, "root.crt", &root, &ignored) == RC_OK)
         X509_NAME_get_text_by_NID(X509_get_subject_name(root), NID_organizationName, out, ORG_MAX + 1);
     buf_fini(&ignored);
     X509_free(root);

@@ -4,7 +4,7 @@
 
 #include "certs/verify.h"
 
-enum { OWN_MAX = 16 };
+enum { OWN_MAX = 64 }; /* a CA has two, and there may have been others before it */
 
 /* One of our own CA certificates: what an origin's chain must not contain or come from. */
 struct own_ca {

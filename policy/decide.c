@@ -136,16 +136,9 @@ static enum grants_word granted(const struct query *q, struct grant *g)
 {
     struct asking *a = q->a;
     const struct grants *all = &a->snap->grants;
-    uint32_t groups[GRANTS_GROUPS];
-    size_t n = 0;
     if (all->n == all->n_exempt)
         return GRANTS_NO;
-    const struct tokens *k = tokens_of(a, DIM_FOR);
-    for (unsigned r = 0; r < k->n_runs; r++) {
-        for (uint32_t i = 0; i < k->run[r].n && n < GRANTS_GROUPS; i++)
-            groups[n++] = k->run[r].v[i];
-    }
-    enum grants_word word = snapshot_grants(a->snap, a->f, groups, n, g);
+    enum grants_word word = snapshot_grants(a->snap, a->f, tokens_of(a, DIM_FOR), g);
     bool hopeless = !((q->hope | a->f->lost) & FACT_BIT(PATH));
     return word == GRANTS_OPEN && hopeless ? GRANTS_NO : word;
 }

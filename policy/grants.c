@@ -331,6 +331,11 @@ static bool narrowest(const struct grants *g, const struct grants_query *q, cons
         if (for_whom(g, q, t, GRANT_FOR_GROUP, q->group[i], out))
             return true;
     }
+    span name;
+    for (size_t i = 0; q->more && q->more(q->arg, i, &name); i++) {
+        if (for_whom(g, q, t, GRANT_FOR_GROUP, name, out))
+            return true;
+    }
     return for_whom(g, q, t, GRANT_FOR_ZONE, q->zone, out) ||
            for_whom(g, q, t, GRANT_FOR_ALL, SPAN_NONE, out);
 }

@@ -64,6 +64,9 @@ struct grants_query {
                                  GRANTED_ANY: each does */
     span group[GRANTS_GROUPS];
     size_t n_groups;
+    /* Groups beside those, however many: false at the end; an empty name is none. NULL: no more. */
+    bool (*more)(const void *arg, size_t i, span *name);
+    const void *arg;
     span name; /* or the address as text */
     span path;
     bool path_known;

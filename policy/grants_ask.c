@@ -1,7 +1,7 @@
 /* From facts to a question about grants; see grants_ask.h. */
 #include "policy/grants_ask.h"
 
-#include "policy/image.h"
+#include "policy/tokens.h"
 
 static span zone_name(const struct snapshot *s, uint16_t zone)
 {
@@ -13,12 +13,23 @@ bool snapshot_exempt(const struct snapshot *s, uint16_t zone, int64_t time_s, st
     return s->grants.n_exempt && grants_exempt(&s->grants, zone_name(s, zone), time_s, out);
 }
 
-static void put_groups(const struct snapshot *s, const uint32_t *groups, size_t n, struct grants_query *q)
+struct people {
+    const struct snapshot *s;
+    const struct tokens *k;
+};
+
+/* Name of a token's group; users are none. */
+static bool group_at(const void *arg, size_t i, span *name)
 {
-    for (size_t i = 0; i < n && q->n_groups < GRANTS_GROUPS; i++) {
-        if (groups[i] < s->img.n_GROUPS)
-            q->group[q->n_groups++] = image_bytes(&s->img, s->img.GROUPS[groups[i]].name);
-    }
+    const struct people *p = arg;
+    unsigned r = 0;
+    while (r < p->k->n_runs && i >= p->k->run[r].n)
+        i -= p->k->run[r++].n;
+    if (r == p->k->n_runs)
+        return false;
+    uint32_t group = p->k->run[r].v[i];
+    *name = group < p->s->img.n_GROUPS ? image_bytes(&p->s->img, p->s->img.GROUPS[group].name) : SPAN_NONE;
+    return true;
 }
 
 /* Whether a grant of a category counts that the path may add; `q` is who asks. */
@@ -40,9 +51,10 @@ static bool granted_may(const struct snapshot *s, const struct facts *f, struct 
     return false;
 }
 
-enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f, const uint32_t *groups,
-                                 size_t n_groups, struct grant *out)
+enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f, const struct tokens *people,
+                                 struct grant *out)
 {
+    const struct people who = {s, people};
     char src[ADDR_TEXT], dst[ADDR_TEXT];
     struct grants_query q;
     if (s->grants.n == s->grants.n_exempt)
@@ -56,7 +68,8 @@ enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f
     q.path = f->path;
     q.path_known = (f->known & FACT_BIT(PATH)) != 0;
     q.time_s = f->time_s;
-    put_groups(s, groups, n_groups, &q);
+    q.more = group_at;
+    q.arg = &who;
     for (unsigned i = 0; i < f->n_cats && q.n_cats < GRANTS_CATS; i++)
         q.cat[q.n_cats++] = snapshot_category_name(s, f->cats[i]);
     enum grants_word word = grants_find(&s->grants, &q, out);

@@ -7,10 +7,11 @@
 #include "policy/grants.h"
 
 struct snapshot;
+struct tokens;
 
-/* `groups`: numbers of the groups that this person is in. */
-enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f, const uint32_t *groups,
-                                 size_t n_groups, struct grant *out);
+/* `people`: tokens of the groups that this person is in (policy/tokens.h), however many. */
+enum grants_word snapshot_grants(const struct snapshot *s, const struct facts *f, const struct tokens *people,
+                                 struct grant *out);
 /* Is nothing intercepted in this zone at this moment, by an exemption? */
 bool snapshot_exempt(const struct snapshot *s, uint16_t zone, int64_t time_s, struct grant *out);
 /* Does this policy know that name? */

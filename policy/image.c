@@ -35,7 +35,8 @@ static bool settings_ok(const struct image *m)
     const struct img_settings *s = m->set;
     const struct img_run texts[] = {s->trust, s->crl, s->telephone, s->mail, s->node, s->time_zone};
     if (s->n_listen > N_ELEMS(s->listen) || s->n_resolvers > N_ELEMS(s->resolver) ||
-        s->n_ports > N_ELEMS(s->port) || s->workers > LIM_WORKERS || !texts_ok(m, texts, N_ELEMS(texts)))
+        s->n_ports > N_ELEMS(s->port) || s->pool > POOL_NONE || s->workers > LIM_WORKERS ||
+        !texts_ok(m, texts, N_ELEMS(texts)))
         return false;
     for (unsigned i = 0; i < s->n_listen; i++) {
         if (s->listen[i].kind > LISTEN_EXPLICIT || !addr_ok(&s->listen[i].addr, true))

@@ -25,6 +25,7 @@ static enum rc put_settings(const struct tree *t, struct part *p)
     o->n_resolvers = s->n_resolvers;
     o->n_ports = s->n_ports;
     o->private_block = s->private_block;
+    o->pool = (uint8_t)s->pool;
     o->workers = s->workers;
     o->n_categories = t->categories.n;
     o->internet_zone = UINT32_MAX;

@@ -77,7 +77,8 @@ struct img_addr {
 };
 
 struct img_settings {
-    uint16_t n_listen, n_resolvers, n_ports, private_block;
+    uint16_t n_listen, n_resolvers, n_ports;
+    uint8_t private_block, pool; /* enum pool_sharing; 0 in parts of before there was any */
     uint32_t workers, n_categories;
     struct {
         struct img_addr addr;

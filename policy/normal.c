@@ -116,6 +116,7 @@ static enum rc put_trust(const struct tree *t, struct buf *b)
 
 static enum rc put_settings(const struct tree *t, struct buf *b)
 {
+    static const char *const pools[] = {"own", "shared", "none"};
     const struct settings_decl *s = &t->set;
     char text[ADDR_TEXT];
     for (unsigned i = 0; i < s->n_listen; i++)
@@ -129,6 +130,7 @@ static enum rc put_settings(const struct tree *t, struct buf *b)
         TRY(buf_put_str(b, "# trust: the system's bundle"));
     TRY(s->workers ? buf_printf(b, "\nworkers %u\n", s->workers) : buf_put_str(b, "\nworkers auto\n"));
     TRY(buf_printf(b, "private-destinations %s\n", s->private_block ? "block" : "allow"));
+    TRY(buf_printf(b, "pool %s\n", pools[s->pool]));
     for (unsigned i = 0; i < s->n_ports; i++)
         TRY(buf_printf(b, "%s%u", i ? ", " : "divert tcp ", s->port[i]));
     TRY(put_label(b, "\ncrl ", &s->crl));

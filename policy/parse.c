@@ -253,6 +253,7 @@ static const struct statement statements[] = {
     {"trust", p_trust},
     {"workers", p_workers},
     {"private-destinations", p_private},
+    {"pool", p_pool},
     {"divert", p_divert},
     {"crl", p_crl},
     {"lists", p_lists},

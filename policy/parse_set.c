@@ -173,6 +173,20 @@ bool p_private(struct parser *p, struct pos at)
     return true;
 }
 
+bool p_pool(struct parser *p, struct pos at)
+{
+    static const char *const words[] = {[POOL_OWN] = "own", [POOL_SHARED] = "shared", [POOL_NONE] = "none"};
+    if (!p_once(p, &p->t->set.once_pool, at))
+        return false;
+    for (unsigned i = 0; i < N_ELEMS(words); i++) {
+        if (p_take(p, words[i])) {
+            p->t->set.pool = (enum pool_sharing)i;
+            return true;
+        }
+    }
+    return p_expected(p, "`own`, `shared` or `none`");
+}
+
 bool p_divert(struct parser *p, struct pos at)
 {
     struct settings_decl *s = &p->t->set;

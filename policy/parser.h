@@ -74,6 +74,7 @@ bool p_resolver(struct parser *p, struct pos at);
 bool p_trust(struct parser *p, struct pos at);
 bool p_workers(struct parser *p, struct pos at);
 bool p_private(struct parser *p, struct pos at);
+bool p_pool(struct parser *p, struct pos at);
 bool p_divert(struct parser *p, struct pos at);
 bool p_crl(struct parser *p, struct pos at);
 bool p_lists(struct parser *p, struct pos at);

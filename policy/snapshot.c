@@ -94,6 +94,7 @@ static void fill_settings(struct snapshot *s)
                            .n_ports = i->n_ports,
                            .workers = i->workers,
                            .private_block = i->private_block != 0,
+                           .pool = (enum pool_sharing)i->pool,
                            .trust = image_bytes(m, i->trust),
                            .crl = image_bytes(m, i->crl),
                            .help_telephone = image_bytes(m, i->telephone),

@@ -54,6 +54,12 @@ struct set_prefix {
     struct addr addr;
     uint8_t bits;
 };
+/* Whose requests may go over an idle connection with an origin. */
+enum pool_sharing {
+    POOL_OWN,    /* those of the client (user, or else address) in the zone that opened it */
+    POOL_SHARED, /* everybody's */
+    POOL_NONE,   /* nobody's: no connection is kept */
+};
 struct set_zone {
     span name;
     span interface;  /* empty: by network alone */
@@ -68,9 +74,10 @@ struct settings {
     struct addr resolver[4]; /* none: the system's resolver file is read by the master at start */
     uint16_t port[64];       /* TCP ports that the transparent way diverts (`divert`, default 80 and 443) */
     uint32_t workers;        /* 0: auto, one per core */
-    bool private_block;      /* addresses that names from outside lead to may not be private */
-    span trust;              /* path of the PEM bundle upstream chains must end in */
-    span crl;                /* URL of our CRL as it stands in leaves */
+    enum pool_sharing pool;
+    bool private_block; /* addresses that names from outside lead to may not be private */
+    span trust;         /* path of the PEM bundle upstream chains must end in */
+    span crl;           /* URL of our CRL as it stands in leaves */
     span help_telephone, help_mail;
     span time_zone; /* of the policy, as the tz database names it */
     span node;

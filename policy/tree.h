@@ -110,10 +110,11 @@ struct settings_decl {
     uint16_t port[64];
     uint32_t workers;
     bool private_block;
+    enum pool_sharing pool;
     struct word trust, crl, lists, telephone, mail, time_zone;
     struct guard_decl guard;
-    struct once once_workers, once_private, once_trust, once_crl, once_lists, once_guard, once_help,
-        once_divert, once_time_zone;
+    struct once once_workers, once_private, once_pool, once_trust, once_crl, once_lists, once_guard,
+        once_help, once_divert, once_time_zone;
 };
 
 /* A file of the policy. */

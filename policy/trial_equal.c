@@ -103,12 +103,12 @@ static void mark_tails(struct proving *p)
 
 bool trial_prove(const struct tree *t, const struct snapshot *snap, int64_t now, struct trial_proof *out)
 {
-    AUTO_FREE const struct rule **rules = calloc(snapshot_n_rules(snap) + 1, sizeof(*rules));
-    struct proving p = {snap, out, rules};
-    if (!rules)
+    struct proving p = {snap, out, calloc(snapshot_n_rules(snap) + 1, sizeof(*p.rules))};
+    if (!p.rules)
         return false;
     number_rules(t, snap, take_rule, &p);
     mark_tails(&p);
+    free(p.rules);
     return reach_all(t, snap, now, take_proof, &p);
 }
 

@@ -4,16 +4,23 @@
 
 enum limits {
     /* what one stranger may make us hold */
-    LIM_HELLO_BYTES = 65536,       /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
-    LIM_HEAD_BYTES = 65536,        /* one HTTP/1 head: start line and all fields */
-    LIM_HEAD_FIELDS = 200,         /* header fields in one head */
-    LIM_CONNECTION_OPTIONS = 32,   /* elements of Connection in one head; each is compared with each field */
-    LIM_TARGET_BYTES = 16384,      /* request-target */
-    LIM_TRAILER_BYTES = 16384,     /* trailer section of a chunked body */
-    LIM_CHUNK_LINE_BYTES = 256,    /* chunk size line with its extension */
-    LIM_INTERIM_RESPONSES = 16,    /* 1xx before the final answer */
-    LIM_NAME_BYTES = 253,          /* host name (RFC 1035 section 2.3.4, without the root's dot) */
-    LIM_FLOW_ARENA_BYTES = 262144, /* everything that lives as long as a flow */
+    LIM_HELLO_BYTES = 65536,        /* ClientHello with its record headers; post-quantum hellos pass 16 KiB */
+    LIM_HEAD_BYTES = 65536,         /* one HTTP/1 head: start line and all fields */
+    LIM_HEAD_FIELDS = 200,          /* header fields in one head */
+    LIM_CONNECTION_OPTIONS = 32,    /* elements of Connection in one head; each is compared with each field */
+    LIM_TARGET_BYTES = 16384,       /* request-target */
+    LIM_TRAILER_BYTES = 16384,      /* trailer section of a chunked body */
+    LIM_CHUNK_LINE_BYTES = 256,     /* chunk size line with its extension */
+    LIM_INTERIM_RESPONSES = 16,     /* 1xx before the final answer */
+    LIM_H2_STREAMS = 100,           /* HTTP/2: requests at a time on one connection */
+    LIM_H2_STREAM_BYTES = 262144,   /* ... content of one waiting for its reader, each way */
+    LIM_H2_SESSION_BYTES = 1048576, /* ... of all of one connection, each way */
+    LIM_H2_CONTINUATIONS = 8,       /* ... pieces of one head behind the first */
+    LIM_H2_RESETS = 400,            /* ... requests taken back at once; an eighth of it a second after that */
+    LIM_H2_PINGS = 400,             /* ... PINGs, likewise */
+    LIM_H2_FRAMES = 4000,           /* ... other frames that move nothing, likewise */
+    LIM_NAME_BYTES = 253,           /* host name (RFC 1035 section 2.3.4, without the root's dot) */
+    LIM_FLOW_ARENA_BYTES = 262144,  /* everything that lives as long as a flow */
     LIM_EXCHANGE_ARENA_BYTES = 262144,
     LIM_PEND_BYTES = 65536,   /* bytes waiting for a slow reader, each way; then its sender is paused */
     LIM_CHAIN_CERTS = 10,     /* certificates an origin may send */
@@ -37,7 +44,17 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
+    LIM_ORIGIN_PLACES = 4096,             /* of which TLS sessions are kept; some 12 KiB each */
+    LIM_ORIGIN_TICKETS = 256,             /* ... of one place: each is used once */
+    LIM_OLD_CAS = 8,                      /* authorities that were in force before, whose CRLs are answered */
+    LIM_LEAF_OBJECTS = 128,               /* certificate objects in reserve for the next handshakes */
+    LIM_LEAFLOG_FILE_BYTES = 67108864,    /* then a new file of the register of leaves is begun */
     LIM_UNTRUSTED_CACHED = 1000,          /* leaves for origins with allowed defects */
+    LIM_ORIGIN_SESSIONS = 16384,          /* ... all together; 1 KiB each */
+    LIM_ORIGIN_SESSION_S = 43200,         /* after so long an origin shows its certificate again */
+    LIM_TICKET_KEY_S = 14400,             /* clients' tickets: a new key every so long; three of them open */
+    LIM_POOL_PLACES = 1024,               /* origins (of one client) with idle connections ... */
+    LIM_POOL_EACH = 6,                    /* ... so many each, as browsers open */
     LIM_MINTS_OPEN = 8192,                /* different leaves a worker waits for */
     LIM_MINT_RATE = 200,                  /* leaves per second that the signer makes for one worker ... */
     LIM_MINT_BURST = 4000,                /* ... after this many at once */
@@ -104,6 +121,7 @@ enum limits {
     LIM_CLIENT_TLS_MS = 10000,
     LIM_HEAD_MS = 30000,          /* a request head, once its first byte is there */
     LIM_KEEPALIVE_MS = 120000,    /* between requests */
+    LIM_POOL_IDLE_MS = 30000,     /* an idle connection with an origin that nobody uses */
     LIM_ANSWER_MS = 120000,       /* from request to the head of its answer, or from a 1xx */
     LIM_BODY_STALL_MS = 60000,    /* no byte of a body moved in either direction */
     LIM_TUNNEL_IDLE_MS = 3600000, /* WebSocket and spliced flows without a byte */

@@ -7,6 +7,7 @@
 #include "policy/diag.h"
 #include "policy/reach.h"
 #include "policy/trial.h"
+#include "policy/unheard.h"
 
 json_t *check_string(span s)
 {
@@ -180,6 +181,27 @@ static void examples(struct listing *l)
         json_object_set_new(l->c->answer, "examples", l->list);
 }
 
+/* ---- what is not in force ---- */
+
+static void not_in_force(struct listing *l)
+{
+    struct unheard u[UNHEARD_N];
+    size_t n = policy_unheard(l->t, u);
+    json_t *list = l->c->answer ? json_array() : NULL;
+    for (size_t i = 0; i < n; i++) {
+        span path = l->t->files[u[i].first.file]->path;
+        if (list)
+            json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o, s:i}", "what", u[i].words, "sentence",
+                                                  u[i].sentence, "times", (int)u[i].n, "file",
+                                                  check_string(path), "line", (int)u[i].first.line));
+        else
+            keep(l->c, buf_printf(&l->c->text, "%.*s:%u: note: `%s` is not in force yet: %s\n", (int)path.n,
+                                  (const char *)path.p, u[i].first.line, u[i].words, u[i].sentence));
+    }
+    if (list)
+        json_object_set_new(l->c->answer, "not_in_force", list);
+}
+
 void check_more(void *arg, struct tree *t, const struct snapshot *snap)
 {
     struct check *c = arg;
@@ -190,4 +212,5 @@ void check_more(void *arg, struct tree *t, const struct snapshot *snap)
         coverage(&l);
     if (c->mutate)
         mutants(&l);
+    not_in_force(&l);
 }

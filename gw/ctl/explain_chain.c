@@ -81,6 +81,8 @@ static void say_identity(json_t *chain, const struct explain_subject *s)
         chain_say(chain, "group", "%.*s, %s%s", SHOW(name), by[hit[i].by],
                   hit[i].stale ? ", but that was said too long ago" : "");
     }
+    if (n > GROUPS_SHOWN)
+        chain_say(chain, "group", "and %u more; all of them count", n - GROUPS_SHOWN);
 }
 
 static void say_request(json_t *chain, const struct explain_subject *s)

@@ -5,7 +5,7 @@
  * so that 20,000 flows delay nobody. A flow that stays takes over the snapshot in force, and the old one goes
  * when its last flow has left it. `valid_until` is wall time and timers are monotonic: a look at the clock at
  * least every LIM_JUDGE_MS sees that it was set, forwards or backwards. */
-#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 
 #include <openssl/ssl.h>
 
@@ -52,6 +52,10 @@ static void adopt_exchange(struct flow *f)
 static void over_http(struct flow *f, enum reason why, span detail)
 {
     struct txn *t = &f->tx;
+    if (f->h2) {
+        h2flow_over(f, why, detail);
+        return;
+    }
     if (t->open && t->began) {
         flow_end(f, why, detail);
         return;
@@ -126,7 +130,7 @@ static bool fits_mode(struct flow *f)
     if (!exempt)
         return false; /* no key to look into what flows there */
     f->last = true;   /* what is under way is finished; the next connection is not decrypted */
-    return f->tx.open || f->state != ST_HTTP;
+    return f->tx.open || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
 }
 
 static bool connection_goes_on(struct flow *f, enum reason why, span detail)
@@ -170,8 +174,12 @@ static void judge_flow(struct flow *f)
         flow_end(f, REASON_NO_ZONE, SPAN_NONE);
         return;
     }
-    if (!connection_goes_on(f, revoked ? REASON_CERTIFICATE : why, revoked ? SPAN("revoked") : SPAN_NONE) ||
-        !t->open || !t->verdict.made || t->answered)
+    if (revoked)
+        why = REASON_CERTIFICATE;
+    bool goes_on = connection_goes_on(f, why, revoked ? SPAN("revoked") : SPAN_NONE);
+    if (goes_on && f->h2 && f->state == ST_HTTP)
+        h2flow_judge(f, why);
+    if (!goes_on || !t->open || !t->verdict.made || t->answered)
         return;
     judge_request(t, &t->verdict);
     if (t->verdict.does != ACT_ALLOW)
@@ -186,6 +194,8 @@ static int64_t ends_at(const struct flow *f)
 {
     int64_t a = f->verdict.made ? f->verdict.valid_until : INT64_MAX;
     int64_t b = f->tx.open && f->tx.verdict.made && !f->tx.answered ? f->tx.verdict.valid_until : INT64_MAX;
+    int64_t c = f->h2 ? h2flow_ends_at(f) : INT64_MAX;
+    b = b < c ? b : c;
     return a < b ? a : b;
 }
 
@@ -194,7 +204,8 @@ static void look_at(struct flow *f, bool all, int64_t now_s)
 {
     if (f->refused || f->state == ST_LINGER)
         return;
-    bool old = f->snap != f->e->snap || (f->tx.open && !f->tx.answered && f->tx.snap != f->e->snap);
+    bool old = f->snap != f->e->snap || (f->tx.open && !f->tx.answered && f->tx.snap != f->e->snap) ||
+               (f->h2 && h2flow_is_old(f));
     f->e->current = f;
     if (all || old || now_s >= ends_at(f)) {
         judge_flow(f);

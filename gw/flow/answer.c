@@ -1,5 +1,5 @@
 /* Answers of our own: pages, small files, and TLS alerts where nothing was decrypted. */
-#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 
 #include <sys/socket.h>
 
@@ -88,6 +88,10 @@ static void fill_page(struct txn *t, enum reason why, span detail, struct page *
 void answer_whole(struct txn *t, span bytes, enum reason why, span detail)
 {
     struct flow *f = t->f;
+    if (f->h2) {
+        exchange_answer(t, bytes, why, detail);
+        return;
+    }
     t->answered = true;
     t->waiting = false;
     t->bytes_down = bytes.n;

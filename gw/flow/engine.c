@@ -2,35 +2,43 @@
  * log. */
 #include "gw/flow/engine.h"
 
-#include "certs/chaincache.h"
 #include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
-#include "gw/flow/revoke.h"
+#include "gw/base/sha256.h"
+#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 #include "gw/flow/source.h"
-#include "gw/flow/upstream.h"
 #include "gw/siem/code.h"
 #include "gw/tls/ctx.h"
 
 #include <sys/random.h>
 #include <unistd.h>
 
-enum {
-    HOLD_POLL_MS = 16,
-    BACKLOG_BYTES = 64 << 20,
-    CODES_LOW = 1 << 16,
-    CHAINS_CACHED = 10000,
-    BACKLOG_HEAD = 5
-};
+enum { HOLD_POLL_MS = 16, BACKLOG_BYTES = 64 << 20, CODES_LOW = 1 << 16, BACKLOG_HEAD = 5 };
 
 static void on_hold_timer(struct ev_timer *t);
+
+/* What tickets for clients are bound to (struct tickets): server name, or address without one, zone, CA. */
+static bool ticket_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
+{
+    const struct flow *f = SSL_get_app_data(ssl);
+    uint16_t generation = minter_generation(f->e->minter);
+    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
+    const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
+                            (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
+    span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);
+    const span parts[] = {span_of(head, sizeof head), zone, whom};
+    return sha256(parts, N_ELEMS(parts), to) == RC_OK;
+}
 
 enum rc engine_init(struct engine *e, struct ev *ev)
 {
     e->ev = ev;
     list_init(&e->flows);
     list_init(&e->holding);
+    list_init(&e->h2_spare);
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
@@ -46,43 +54,38 @@ enum rc engine_init(struct engine *e, struct ev *ev)
         return RC_IO;
     TRY(record_init(e));
     TRY(pipe_pool_init(&e->pipes, LIM_PIPES_POOLED));
-    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(origins_init(e));
     TRY(ctx_server_new(&e->to_clients));
-    TRY(revoke_init(e));
-    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
-    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
+    e->tickets.belongs = ticket_belongs;
+    ticket_use(e->to_clients, &e->tickets);
+    return RC_OK;
 }
 
 void engine_fini(struct engine *e)
 {
     again_fini(e);
     source_detach(e);
-    revoke_fini(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
     untrusted_free(e->untrusted);
-    chaincache_free(e->chains);
+    origins_fini(e);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
-    SSL_CTX_free(e->to_origins);
-    SSL_CTX_free(e->to_weak);
     pipe_pool_fini(&e->pipes);
     snapshot_put(e->snap);
     buf_fini(&e->line);
     buf_fini(&e->page);
     buf_fini(&e->backlog);
     buf_fini(&e->crl);
+    for (size_t i = 0; i < N_ELEMS(e->old_crl); i++)
+        buf_fini(&e->old_crl[i].der);
     map_fini(&e->minted);
     share_fini(&e->share);
+    exchange_spare_free(e);
+    h2_pool_fini(&e->h2_heads);
     record_fini(e);
     ring_unmap(e->ring);
     hits_unmap(e->hits);
-}
-
-void engine_trust_changed(struct engine *e)
-{
-    e->trust_generation++;
-    chaincache_clear(e->chains);
 }
 
 enum rc engine_second_ca(struct engine *e, span pem)

@@ -10,16 +10,20 @@
 #include "certs/verify.h"
 #include "gw/base/limits.h"
 #include "gw/flow/click.h"
+#include "gw/flow/place.h"
 #include "gw/flow/share.h"
-#include "gw/http/msg.h"
+#include "gw/http/h2_head.h"
 #include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
 #include "gw/net/splice.h"
+#include "gw/tls/ticket.h"
 #include "policy/snapshot.h"
 
 struct chaincache;
 struct untrusted;
+struct sessions;
+struct pool;
 struct source_channel;
 struct fetch_channel;
 struct flow;
@@ -46,11 +50,14 @@ struct engine {
     struct ev *ev;
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
-    uint64_t trust_generation;
     struct chaincache *chains, *staples;
     struct revoked *revoked; /* NULL: no set has come yet */
     struct fetch_channel *fetcher;
+    struct sessions *sessions; /* of origins */
+    struct pool *pool;         /* idle connections with them */
+    uint64_t trust_generation;
     SSL_CTX *to_clients, *to_origins, *to_weak; /* the last: second attempts, where policy could allow it */
+    struct tickets tickets;                     /* for clients */
     struct minter *minter;
     struct untrusted *untrusted; /* signs for origins with allowed defects */
     struct resolver *resolver;
@@ -59,6 +66,12 @@ struct engine {
     int ring_wake; /* eventfd of the logger */
     span crl_der;  /* answered at the CRL pointer */
     struct buf crl;
+    struct old_crl { /* of CAs that were in force; by the query of their pointer */
+        uint8_t n_query;
+        uint8_t query[16];
+        struct buf der;
+    } old_crl[LIM_OLD_CAS];
+    size_t n_old_crl;
     span ca_der; /* root certificate, DER */
 
     uint64_t code_next, code_end;
@@ -91,6 +104,9 @@ struct engine {
     struct share share;
     struct map minted; /* names a leaf was made for: they go on while the signer is away */
     struct buf page;
+    struct h2_pool h2_heads; /* spare memory of HTTP/2: heads, */
+    struct list h2_spare;    /* and exchanges */
+    unsigned n_h2_spare;
     struct made *made; /* record of the last decision; record.c */
 };
 
@@ -103,17 +119,13 @@ enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
 
-/* Changes with whatever may make another verdict of the same chain: trust store and our own CA. Not with
- * revocation, which is looked up for every connection (verify_revocation). */
-static inline uint64_t engine_trust_generation(const struct engine *e)
-{
-    return e->trust_generation;
-}
-/* Trust has changed: verified chains are forgotten. */
-void engine_trust_changed(struct engine *e);
 /* Takes over a sealed revocation set (the descriptor stays the caller's); every flow is judged again. BAD: it
  * is damaged, and the one in force stays. revoke.c */
 enum rc engine_revocations(struct engine *e, int fd) MUST_USE;
+
+/* origins.c: what is kept of origins */
+enum rc origins_init(struct engine *e) MUST_USE;
+void origins_fini(struct engine *e);
 
 /* again.c */
 void again_init(struct engine *e);
@@ -126,6 +138,12 @@ void again_due(struct engine *e, int64_t until_s);
 /* record.c */
 enum rc record_init(struct engine *e) MUST_USE;
 void record_fini(struct engine *e);
+
+/* Changes whenever the trust store or our own CA does: part of every key under which something is kept that
+ * follows from an origin's certificate. Revocation is no part of it: it is asked anew each time. */
+uint64_t engine_trust_generation(const struct engine *e);
+/* The trust store or our CA is another now: what was verified before is forgotten. */
+void engine_trust_changed(struct engine *e);
 
 /* This rule of the snapshot decided (RULE_NONE: none did). */
 void engine_hit(struct engine *e, const struct snapshot *s, uint32_t rule);

@@ -208,7 +208,7 @@ void event_of_txn(const struct txn *x, enum reason why, span detail)
     ev.path = x->path;
     ev.had_query = x->had_query;
     ev.method = x->method;
-    ev.protocol = x->from_http10 ? SPAN("HTTP/1.0") : SPAN("HTTP/1.1");
+    ev.protocol = f->h2 ? SPAN("HTTP/2") : x->from_http10 ? SPAN("HTTP/1.0") : SPAN("HTTP/1.1");
     ev.user_agent = x->user_agent;
     ev.referer_host = x->referer_host;
     ev.content_type = x->content_type;

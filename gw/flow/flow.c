@@ -7,6 +7,8 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/h2.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/revoke.h"
 #include "policy/grants_ask.h"
 
@@ -55,7 +57,10 @@ static void on_client(struct ev_io *io, uint32_t events)
     stream_event(&f->client, events);
     if (is_gone(&f->client, events)) {
         stream_abort(&f->origin);
-        flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
+        if (f->state == ST_LINGER) /* it ended before, and why is known */
+            flow_end(f, f->reason, f->detail);
+        else
+            flow_end(f, REASON_CLIENT_CLOSED, SPAN("reset"));
         return;
     }
     on_event(f);
@@ -152,7 +157,9 @@ static void on_hold_over(struct hold *h)
 
 static void http_deadline(struct flow *f)
 {
-    if (f->tx.waiting) { /* for room in the log: policy said hold, and it was in vain */
+    if (f->h2) {
+        h2flow_deadline(f);
+    } else if (f->tx.waiting) { /* for room in the log: policy said hold, and it was in vain */
         f->e->n.journal_full++;
         engine_unhold(&f->hold);
         f->tx.waiting = false;
@@ -233,7 +240,7 @@ static void on_deadline(struct ev_timer *t)
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))
-            flow_end(f, REASON_MINT, SPAN("rate")); /* it is there and has more to do than it may */
+            flow_end(f, REASON_MINT, SPAN("signer-rate")); /* it is there and has more to do than it may */
         else
             flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
         break;
@@ -253,6 +260,7 @@ static void on_reap(struct ev_later *l)
     struct flow *f = CONTAINER_OF(l, struct flow, reap);
     if (f->e->current == f)
         f->e->current = NULL;
+    h2flow_free(f);
     arena_fini(&f->arena);
     free(f->dial);
     free(f->splice);
@@ -276,7 +284,7 @@ static void let_go(struct flow *f)
     stream_fini(&f->origin);
     txn_fini(&f->tx);
     snapshot_put(f->snap);
-    X509_free(f->leaf);
+    leaf_put(f->leaf);
     if (f->reader) {
         hello_fini(f->reader);
         free(f->reader);
@@ -305,6 +313,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     if (f->ended)
         return;
     break_off(f);
+    reuse_give(f);
     f->ended = true;
     if (f->refused && is_clients_end(why)) { /* the refusal is why it got nothing */
         f->detail = f->detail.n ? f->detail : detail;
@@ -315,10 +324,12 @@ void flow_end(struct flow *f, enum reason why, span detail)
     if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
     txn_end(&f->tx, why, detail);
+    if (f->h2)
+        h2flow_finish(f, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
-        stream_shut(&f->client, true);
+        stream_bye(&f->client);
     if (f->origin.ssl && !f->origin.failed)
-        stream_shut(&f->origin, true);
+        stream_bye(&f->origin);
     if (f->splice) {
         f->client.n_in = f->splice->way[0].bytes;
         f->client.n_out = f->splice->way[1].bytes;
@@ -341,12 +352,14 @@ void flow_drain_all(struct engine *e, bool now)
     for (struct list *l = e->flows.next, *next; l != &e->flows; l = next) {
         struct flow *f = CONTAINER_OF(l, struct flow, link);
         next = l->next;
-        bool idle = f->state == ST_HTTP && !f->tx.open;
+        bool idle = f->state == ST_HTTP && !f->tx.open && (!f->h2 || f->h2->n == 0);
         if (idle && !now) {
             pump_finish(f, REASON_SHUTDOWN, SPAN_NONE);
             pump(f);
         } else if (now || f->state < ST_HTTP) {
             flow_end(f, REASON_SHUTDOWN, SPAN_NONE);
+        } else if (f->h2 && f->state == ST_HTTP) {
+            pump(f); /* which tells the client that there is no more to be asked here */
         }
     }
 }

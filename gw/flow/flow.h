@@ -8,7 +8,6 @@
 #define GW_FLOW_FLOW_H
 
 #include "gw/base/arena.h"
-#include "gw/flow/engine.h"
 #include "gw/flow/fetch.h"
 #include "gw/flow/source.h"
 #include "gw/flow/txn.h"
@@ -73,11 +72,12 @@ struct flow {
     struct source_wait source;
     struct dial *dial;
     struct minter_wait mint;
-    X509 *leaf;
+    struct leaf *leaf; /* lent for the handshake with the client */
     struct splice *splice;
     struct cert_verdict cert;
     struct chain_wait chain;         /* until the certificate is judged */
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
+    struct via via;                  /* how the origin was reached */
     span subject, issuer;
     span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
     uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
@@ -89,7 +89,8 @@ struct flow {
     bool in_short, in_origin_short; /* ... because they are not enough */
     int64_t head_since_ms;          /* when the first byte of a request head came that is not whole yet */
     struct h1_head head_up, head_down;
-    struct txn tx;
+    struct txn tx;     /* HTTP/1 */
+    struct h2flow *h2; /* HTTP/2 on both sides; else NULL */
     uint32_t n_tx;
 
     int64_t start_wall_us, start_us;
@@ -113,8 +114,7 @@ void flow_drain_all(struct engine *e, bool now);
 void flow_goto(struct flow *f, enum state to);
 /* Deadline of the present state, or another one. */
 void flow_deadline(struct flow *f, int64_t ms);
-/* Microseconds since the stage began, and begins the next. */
-uint32_t flow_stamp(struct flow *f);
+uint32_t flow_stamp(struct flow *f); /* microseconds since the stage began; begins the next */
 
 /* steps.c: first bytes, connect decision */
 void step_start(struct flow *f);        /* after accept */
@@ -149,8 +149,7 @@ bool judge_would_allow(const struct flow *f, uint32_t defects); /* just these; n
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */
 enum on_answer judge_event(const struct flow *f, span name, enum on_event what);
-enum on_answer judge_room(struct flow *f,
-                          span name); /* room for its log lines, or what policy says without; counted */
+enum on_answer judge_room(struct flow *f, span name); /* room in the log, or policy without; counted */
 void judge_request(struct txn *t, struct judged *out);
 
 /* pump.c: bytes of HTTP and of tunnels, as far as they go now */

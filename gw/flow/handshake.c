@@ -11,7 +11,9 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
 #include "gw/flow/revoke.h"
+#include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
 
@@ -25,26 +27,16 @@ void step_origin(struct flow *f)
         SSL_free(ssl);
         rc = RC_TLS;
     }
-    if (rc == RC_OK)
+    if (rc == RC_OK) {
+        upstream_offer(f, ssl);
         rc = stream_tls(&f->origin, ssl);
+    }
     if (rc != RC_OK) {
         step_refuse(f, REASON_UPSTREAM_TLS, span_str(rc_name(rc)));
         return;
     }
     flow_goto(f, ST_UPSTREAM);
     step_upstream(f);
-}
-
-static span name_text(struct flow *f, X509_NAME *name)
-{
-    char text[512];
-    BIO *mem = BIO_new(BIO_s_mem());
-    if (!mem)
-        return SPAN_NONE;
-    X509_NAME_print_ex(mem, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
-    int n = BIO_read(mem, text, sizeof text);
-    BIO_free(mem);
-    return n > 0 ? arena_dup(&f->arena, span_of(text, (size_t)n)) : SPAN_NONE;
 }
 
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise)
@@ -61,11 +53,9 @@ span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwi
 /* The client has not been answered and its hello is kept whole: the origin is dialled once more. */
 static void dial_anew(struct flow *f)
 {
-    struct stream fresh;
     stream_abort(&f->origin);
     stream_fini(&f->origin);
-    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
-    f->origin = fresh;
+    stream_renew(&f->origin);
     buf_fini(&f->in_origin);
     step_resolve(f, f->name, &f->dst);
 }
@@ -125,15 +115,14 @@ void step_upstream(struct flow *f)
         upstream_failed(f);
         return;
     }
-    X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     f->e->n.upstream_tls++;
     f->origin_cipher = SSL_get_current_cipher(f->origin.ssl);
+    if (upstream_known(f) != RC_OK) {
+        step_refuse(f, REASON_LIMIT, SPAN("memory"));
+        return;
+    }
     if (f->weak && offer_was_weak(f->origin.ssl))
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-    if (leaf) {
-        f->subject = name_text(f, X509_get_subject_name(leaf));
-        f->issuer = name_text(f, X509_get_issuer_name(leaf));
-    }
     step_chain(f);
 }
 
@@ -152,7 +141,7 @@ void step_certified(struct flow *f)
     if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
     judged_until(&f->verdict, &j);
-    if (j.does == ACT_EXEMPT) {
+    if (j.does == ACT_EXEMPT && !f->client.ssl) {
         record_of_flow(f);
         exempt_after_all(f, &j);
         return;
@@ -175,7 +164,10 @@ void step_certified(struct flow *f)
         step_refuse(f, REASON_CERTIFICATE, SPAN("revocation-unknown"));
         return;
     }
-    step_mint(f);
+    if (f->client.ssl)
+        reuse_certified(f);
+    else
+        step_mint(f);
 }
 
 /* ---- the leaf ---- */
@@ -219,7 +211,7 @@ static void add_origin_names(struct flow *f, struct mint_request *r)
     GENERAL_NAMES_free(names);
 }
 
-static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf);
+static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf);
 static void start_client(struct flow *f, X509 *leaf);
 
 static void fill_request(struct flow *f, struct mint_request *r)
@@ -279,7 +271,7 @@ void step_mint(struct flow *f)
     static const uint8_t none[32];
     struct mint_request r;
     uint8_t key[32];
-    X509 *leaf = NULL;
+    struct leaf *leaf = NULL;
     flow_goto(f, ST_MINT);
     if (!f->refused && f->cert.defects) {
         mint_untrusted(f);
@@ -296,26 +288,25 @@ void step_mint(struct flow *f)
     enum rc rc = minter_get(f->e->minter, key, &r, clock_wall_s(), &f->mint, &leaf);
     if (rc == RC_OK) {
         f->e->n.leaf_hits++;
-        start_client(f, leaf);
-        X509_free(leaf);
+        f->leaf = leaf;
+        start_client(f, leaf_x509(leaf));
     } else if (rc == RC_AGAIN && !minter_attached(f->e->minter) &&
                judge_event(f, f->name, ON_SIGNER_DOWN) == ANSWER_BLOCK) {
         flow_end(f, REASON_SIGNER_DOWN, SPAN_NONE);
-    } else if (rc == RC_AGAIN) {
-        f->e->n.leaf_mints++;
-    } else {
+    } else if (rc != RC_AGAIN) {
         flow_end(f, REASON_MINT, span_str(rc_name(rc)));
     }
 }
 
-static void on_minted(struct minter_wait *w, enum rc rc, X509 *leaf)
+static void on_minted(struct minter_wait *w, enum rc rc, struct leaf *leaf)
 {
     struct flow *f = CONTAINER_OF(w, struct flow, mint);
     if (rc != RC_OK) {
-        flow_end(f, REASON_MINT, span_str(rc_name(rc)));
+        flow_end(f, REASON_MINT, rc == RC_IO ? SPAN("leaf-register") : span_str(rc_name(rc)));
         return;
     }
-    start_client(f, leaf);
+    f->leaf = leaf_get(leaf);
+    start_client(f, leaf_x509(leaf));
 }
 
 /* ---- the client's TLS ---- */
@@ -330,8 +321,15 @@ static void start_client(struct flow *f, X509 *leaf)
     bool trusted = f->refused || f->cert.defects == 0;
     STACK_OF(X509) *chain = trusted ? minter_chain(e->minter) : NULL;
     enum rc rc = ctx_accept(e->to_clients, leaf, minter_pkey(e->minter), chain, f, &ssl);
+    if (rc == RC_OK)
+        ctx_give_alpn(ssl, f->refused                                  ? CTX_ANY
+                           : f->origin.ssl && ctx_is_h2(f->origin.ssl) ? CTX_H2
+                                                                       : CTX_HTTP11);
     if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
+    /* A client that took a bad origin's leaf all the same is to be asked again each time. */
+    if (rc == RC_OK && !(trusted && e->tickets.k[0].have))
+        ticket_none(ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);
     if (rc != RC_OK) {
@@ -369,7 +367,13 @@ void step_client(struct flow *f)
     if (alpn_n < sizeof f->alpn && alpn_n > 0)
         memcpy(f->alpn, alpn, alpn_n);
     f->e->n.client_tls++;
-    step_forget_hello(f);
+    /* Neither version shows its certificate again: the object may become the next leaf. */
+    SSL_certs_clear(f->client.ssl);
+    leaf_put(f->leaf);
+    f->leaf = NULL;
+    f->e->n.client_resumed += SSL_session_reused(f->client.ssl) == 1;
+    if (!f->via.pooled)
+        step_forget_hello(f);
     if (f->origin.ssl)
         stream_trim(&f->origin);
     flow_goto(f, ST_HTTP);

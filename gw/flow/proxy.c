@@ -147,6 +147,17 @@ static bool asks_host(const struct flow *f, const struct msg *m, span host)
     return addr_parse(m->host, &asked) && addr_eq(&ours, &asked);
 }
 
+/* Each CA has a CRL of its own, told apart by the pointer's query. */
+static span crl_for(const struct engine *e, span query)
+{
+    for (size_t i = 0; i < e->n_old_crl; i++) {
+        const struct old_crl *o = &e->old_crl[i];
+        if (span_eq(query, span_of(o->query, o->n_query)) && buf_len(&o->der))
+            return buf_span(&o->der);
+    }
+    return buf_span(&e->crl);
+}
+
 /* A client may leave the port out of Host (OpenSSL does). */
 enum rc proxy_own_urls(struct txn *t, const struct msg *m)
 {
@@ -158,9 +169,10 @@ enum rc proxy_own_urls(struct txn *t, const struct msg *m)
     if (!split_url(snapshot_settings(f->e->snap)->crl, &host, &port, &path) || !span_eq(path, m->path) ||
         !asks_host(f, m, host) || (m->port && m->port != (port ? port : 80)))
         return RC_OK;
-    if (buf_len(&f->e->crl) == 0) /* nobody else can give it: it goes nowhere */
+    span crl = crl_for(f->e, m->query);
+    if (crl.n == 0) /* nobody else can give it: it goes nowhere */
         answer_page(t, REASON_SIGNER_DOWN, SPAN("crl"));
     else
-        answer_bytes(t, SPAN("application/pkix-crl"), buf_span(&f->e->crl));
+        answer_bytes(t, SPAN("application/pkix-crl"), crl);
     return RC_DENIED;
 }

@@ -5,10 +5,11 @@
  * was read and not consumed (the next request of a pipeline, half a head) waits in f->in and f->in_origin.
  * Everything is read into one scratch buffer of the worker and, for bodies, written from there: a body is
  * copied only when its reader is slow. */
-#include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/reuse.h"
 
 enum { ROUNDS = 16, TRIM_MS = 1000 };
 
@@ -323,6 +324,8 @@ static size_t take_answers(struct flow *f, span s)
 static void origin_ended(struct flow *f, enum rc rc)
 {
     struct txn *t = &f->tx;
+    if (reuse_again(f))
+        return;
     if (!t->open ||
         !t->sent) { /* between exchanges: a plain flow dials again, an inspected one ends with its origin */
         stream_fini(&f->origin);
@@ -351,6 +354,8 @@ static bool speaks_unasked(struct flow *f)
 {
     if (f->tx.open && f->tx.sent && f->tx.down != WAY_DONE)
         return false;
+    if (!f->tx.open && reuse_again(f))
+        return true;
     f->tx.origin_close = true;
     if (!f->tx.open) {
         stream_fini(&f->origin);
@@ -500,6 +505,8 @@ void pump(struct flow *f)
 {
     if (f->state == ST_TUNNEL) {
         pump_tunnel(f);
+    } else if (f->state == ST_HTTP && f->h2) {
+        h2flow_pump(f);
     } else if (f->state == ST_HTTP) {
         pump_http(f);
         if (!f->ended && f->state == ST_TUNNEL)
@@ -519,6 +526,10 @@ void pump_start(struct flow *f)
     h1_head_init(&f->head_up);
     h1_head_init(&f->head_down);
     f->client.paused = false;
+    if (span_eq(span_str(f->alpn), SPAN("h2")) && !f->h2 && h2flow_new(f) != RC_OK) {
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+        return;
+    }
     pump(f);
 }
 
@@ -528,7 +539,10 @@ void pump_finish(struct flow *f, enum reason why, span detail)
 {
     if (f->ended)
         return;
+    reuse_give(f);
     txn_end(&f->tx, why, detail);
+    if (f->h2)
+        h2flow_finish(f, why, detail);
     f->reason = why;
     f->detail = detail;
     stream_fini(&f->origin);

@@ -8,6 +8,8 @@
 
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/revoke.h"
+#include "gw/flow/reuse.h"
 #include "gw/net/own.h"
 
 static void on_dialled(struct dial *d, int fd, const struct addr *to, int err);
@@ -48,12 +50,19 @@ static void dial_as_client(struct flow *f)
         step_refuse(f, REASON_CONNECT, n == 0 ? SPAN("no-address-of-family") : SPAN("no-opener"));
 }
 
+static void connected(struct flow *f);
+
 static void start_dial(struct flow *f, const struct addr *addrs, size_t n)
 {
     if (!f->dial)
         f->dial = calloc(1, sizeof *f->dial);
     if (!f->dial) {
         step_refuse(f, REASON_LIMIT, SPAN("memory"));
+        return;
+    }
+    if (reuse_take(f, addrs, n)) {
+        flow_goto(f, ST_DIAL);
+        connected(f);
         return;
     }
     flow_goto(f, ST_DIAL); /* its deadline covers the opener; dial keeps the same for itself */
@@ -242,9 +251,20 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
     }
     stream_attach(&f->origin, fd);
     f->origin.shared = snapshot_zone(f->snap, f->zone)->source_keep; /* the opener made it */
-    if (f->mode == MODE_INSPECTED) {
+    connected(f);
+}
+
+/* With the origin, over a new connection or one that was idle. */
+static void connected(struct flow *f)
+{
+    if (f->mode == MODE_INSPECTED && f->origin.ssl) {
+        flow_goto(f, ST_UPSTREAM);
+        f->origin.paused = true;
+        step_chain(f);
+    } else if (f->mode == MODE_INSPECTED) {
         step_origin(f);
     } else {
+        f->via.placed = place_of(f, &f->dst, f->via.place) == RC_OK;
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
         txn_resume(&f->tx);

@@ -120,6 +120,11 @@ static json_t *one_flow(struct engine *e, span id)
 
 static json_t *counters(struct engine *e)
 {
+    struct minter_counts leaves;
+    minter_counts(e->minter, &leaves);
+    e->n.leaf_mints = leaves.sent;
+    e->n.leaf_joined = leaves.joined;
+    e->n.leaf_limited = leaves.limited;
     json_t *o = json_object();
 #define C(id, name, text) json_object_set_new(o, name, json_integer((json_int_t)e->n.id));
 #include "gw/flow/counter.tbl"

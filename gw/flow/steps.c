@@ -221,7 +221,7 @@ void step_held(struct flow *f)
     step_decided(f);
 }
 
-/* Plain HTTP: the request that waits, or the next one, gets our page. */
+/* Plain HTTP, or a client whose handshake is over: the request that waits, or the next one, gets our page. */
 static void refuse_plain(struct flow *f, enum reason why, span detail)
 {
     if (f->state != ST_HTTP)
@@ -242,7 +242,7 @@ void step_refuse(struct flow *f, enum reason why, span detail)
     f->detail = detail;
     f->client.paused = true;
     stream_fini(&f->origin);
-    if (!f->tls) {
+    if (!f->tls || (f->client.ssl && !f->client.handshaking)) {
         refuse_plain(f, why, detail);
         return;
     }

@@ -5,7 +5,10 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/h2.h"
 #include "gw/flow/record.h"
+#include "gw/flow/reuse.h"
+#include "gw/http/bound.h"
 
 /* ---- beginning ---- */
 
@@ -64,6 +67,7 @@ static void open_with(struct txn *t, const struct msg *m)
     t->client_close = !m->keep_alive;
     t->upgrade = m->upgrade;
     t->upload = m->body != BODY_NONE;
+    t->f->via.bound |= bound_to_connection(m);
 }
 
 /* Host as decisions see it. false: neither a name nor an address. */
@@ -97,7 +101,8 @@ static bool hold_for_room(struct txn *t)
         return true;
     }
     t->waiting = true;
-    flow_deadline(f, LIM_HOLD_MS);
+    if (!f->h2)
+        flow_deadline(f, LIM_HOLD_MS);
     engine_hold(f->e, t->hold);
     return true;
 }
@@ -113,11 +118,10 @@ static bool origin_fits(const struct txn *t)
 static enum rc go_upstream(struct txn *t)
 {
     struct flow *f = t->f;
+    reuse_give(f);
     stream_fini(&f->origin);
+    stream_renew(&f->origin);
     buf_fini(&f->in_origin);
-    struct stream fresh;
-    stream_init(&fresh, f->e->ev, -1, f->origin.io.cb);
-    f->origin = fresh;
     gw_assert(t->host.n <= sizeof f->origin_name);
     if (t->host.n)
         memcpy(f->origin_name, t->host.p, t->host.n);
@@ -127,7 +131,7 @@ static enum rc go_upstream(struct txn *t)
     t->waiting = true;
     f->client.paused = true;
     flow_stamp(f);
-    step_resolve(f, t->host, t->ip.family ? &t->ip : NULL);
+    reuse_dial(f);
     return RC_AGAIN;
 }
 
@@ -145,10 +149,14 @@ static enum rc send_request(struct txn *t, struct msg *m)
     char text[ADDR_TEXT];
     name_host(t, m, text);
     struct relay_opts o = {.close = !m->keep_alive};
-    if (!warn_strip(t, m) || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
+    bool clean = warn_strip(t, m);
+    if (clean && t->f->h2)
+        return exchange_send(t, m);
+    if (!clean || relay_request(&t->f->origin.out, m, &o) != RC_OK) {
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
+    reuse_remember(t->f, m);
     h1_body_init(&t->body_up, m);
     t->up = m->body == BODY_NONE ? WAY_DONE : WAY_BODY;
     t->sent = true;
@@ -231,8 +239,10 @@ enum rc txn_begin(struct txn *t, struct msg *m)
     if (hold_for_room(t))
         return t->waiting ? RC_AGAIN : RC_DENIED;
     TRY(warn_own_path(t, m));
-    bool fits = f->mode == MODE_INSPECTED || origin_fits(t);
-    if (!fits) { /* where it goes is known only when it is looked up, and is judged again then */
+    bool inspected = f->mode == MODE_INSPECTED;
+    bool fits = inspected ? stream_open(&f->origin) : origin_fits(t);
+    if (!fits &&
+        !inspected) { /* where it goes is known only when it is looked up, and is judged again then */
         struct addr unknown = {0};
         const struct addr *own = f->explicit_proxy ? &unknown : &f->local;
         f->dst = t->ip.family ? t->ip : *own;
@@ -245,11 +255,26 @@ enum rc txn_begin(struct txn *t, struct msg *m)
     return go_upstream(t);
 }
 
+/* The origin is there again: it is asked what the dead connection was. */
+static void repeat(struct txn *t)
+{
+    struct flow *f = t->f;
+    t->repeating = t->waiting = false;
+    t->answer_since_ms = 0;
+    if (stream_queue(&f->origin, t->repeat) != RC_OK)
+        answer_page(t, REASON_LIMIT, SPAN("memory"));
+    pump(f);
+}
+
 void txn_resume(struct txn *t)
 {
     struct flow *f = t->f;
     if (!t->open || f->ended)
         return;
+    if (t->repeating) {
+        repeat(t);
+        return;
+    }
     t->again = true;
     t->ready = t->waiting && stream_open(&f->origin) && t->verdict.made;
     f->in_short = false;
@@ -302,6 +327,8 @@ enum rc txn_response(struct txn *t, const struct msg *m)
         return bad_answer(t,
                           SPAN("proxy-authentication")); /* to the client it would be this proxy that asks */
     h1_body_init(&t->body_down, m);
+    reuse_proved(f);
+    f->via.bound |= bound_to_connection(m);
     t->status = m->status;
     t->content_type = keep_field(t, m, SPAN("content-type"), 128);
     t->origin_close |= !m->keep_alive || m->body == BODY_CLOSE;

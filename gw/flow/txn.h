@@ -55,6 +55,7 @@ struct txn {
     bool sent;     /* the request's head has left towards the origin */
     bool began;    /* the answer's head has left towards the client */
     bool from_http10, client_close, origin_close, upgrade;
+    bool repeating;  /* on a new connection, for the one before was dead */
     bool chunk_down; /* the answer leaves in chunks */
     bool recorded;   /* `code` is that of a decision record */
     enum way up, down;
@@ -66,6 +67,7 @@ struct txn {
     struct addr ip; /* host as an address literal */
     uint16_t port, status;
     bool had_query, upload;
+    span repeat;                         /* the head as it left, where it may be asked twice */
     span target;                         /* path and query that a click past a warning leads back to */
     uint64_t clicked[FACTS_MAX_CLICKED]; /* keys of the warnings that this client may pass by */
     uint16_t n_clicked;

@@ -1,15 +1,28 @@
 /* The origin's certificate, judged inside the handshake: callbacks for the client-side context. The app data
  * of the SSL is the flow; the verdict goes into flow->cert and the handshake always goes on, so that policy
- * decides and names the defect. */
+ * decides and names the defect. A resumed handshake shows no certificate: then the facts kept with the
+ * session are the flow's, and policy decides by them. */
 #ifndef GW_FLOW_UPSTREAM_H
 #define GW_FLOW_UPSTREAM_H
 
 #include <openssl/ssl.h>
 
+#include "gw/base/err.h"
+
 struct flow;
+struct origin_facts;
 
 int upstream_verify(X509_STORE_CTX *ctx, void *arg);
 int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key);
+/* The origin gave a session: it is kept for the next connection there. */
+int upstream_session(SSL *ssl, SSL_SESSION *session);
+
+/* Before the handshake: offers a session if there is one. */
+void upstream_offer(struct flow *f, SSL *ssl);
+/* The facts kept with a session or an idle connection become the flow's, for policy to decide by. NOMEM. */
+enum rc upstream_facts(struct flow *f, const struct origin_facts *facts) MUST_USE;
+/* After it: what the certificate says, shown now or when the session began. NOMEM. */
+enum rc upstream_known(struct flow *f) MUST_USE;
 /* Once more, because an issuer has been fetched meanwhile. */
 void upstream_again(struct flow *f);
 /* After a full handshake: what the origin has stapled. */

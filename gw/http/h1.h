@@ -85,6 +85,8 @@ struct relay_opts {
  * Host the caller fills m->host in. */
 enum rc relay_request(struct buf *out, const struct msg *m, const struct relay_opts *o) MUST_USE;
 enum rc relay_response(struct buf *out, const struct msg *m, const struct relay_opts *o) MUST_USE;
+/* Does a field of that message go on to the other side, in whatever version? */
+bool relay_keeps(const struct msg *m, const struct relay_opts *o, span name);
 /* How the body of that response leaves: as m->body says, but BODY_CLOSE (content bytes bare, then the end of
  * the connection; trailers are lost) where an HTTP/1.0 client would get chunks. 1xx are not for HTTP/1.0
  * clients at all. */

@@ -50,6 +50,12 @@ static bool is_twin(span name, span letters, span exact)
     return n == letters.n && !span_ieq(name, exact);
 }
 
+bool h1_is_twin(span name)
+{
+    return name.n >= 13 && (is_twin(name, SPAN("contentlength"), SPAN("content-length")) ||
+                            is_twin(name, SPAN("transferencoding"), SPAN("transfer-encoding")));
+}
+
 enum h1_why h1_field_line(span in, size_t *at, struct field *f)
 {
     span line = {in.p + *at, in.n - *at};
@@ -62,8 +68,8 @@ enum h1_why h1_field_line(span in, size_t *at, struct field *f)
         return v < rest.n ? h1_byte_why(rest.p[v], H1_VALUE_BYTE) : H1_BARE_CR;
     f->name = (span){line.p, n};
     f->value = span_trim((span){rest.p, v});
-    if (n >= 13 && (is_twin(f->name, SPAN("contentlength"), SPAN("content-length")) ||
-                    is_twin(f->name, SPAN("transferencoding"), SPAN("transfer-encoding"))))
+    f->secret = false;
+    if (h1_is_twin(f->name))
         return H1_NAME_TWIN;
     *at += n + 1 + v + 2;
     return H1_NONE;

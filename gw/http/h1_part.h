@@ -1,4 +1,5 @@
-/* What the files of the HTTP/1 reader share among themselves; nobody else includes this.
+/* What the files of the HTTP/1 reader share among themselves; h2_head.c, which judges by the
+ * same rules, is the only other one to include this.
  * Order of reading: h1.c finds lines and start lines, h1_target.c takes targets and hosts apart, h1_field.c
  * reads field lines and what they say about framing, h1_body.c walks bodies. */
 #ifndef GW_HTTP_H1_PART_H
@@ -10,6 +11,9 @@
 enum h1_why h1_field_line(span in, size_t *at, struct field *f) MUST_USE;
 /* The reason for a byte that may not stand where it does: NUL, bare CR or LF, or `other`. */
 enum h1_why h1_byte_why(uint8_t c, enum h1_why other);
+
+/* Is the name one that some servers take for Content-Length or Transfer-Encoding, though it is another? */
+bool h1_is_twin(span name);
 
 /* What the fields of one head say about framing and connection. Counts, because twice is already too often.
  */

@@ -9,6 +9,7 @@
 
 struct field {
     span name, value; /* value without surrounding white space */
+    bool secret;      /* HTTP/2: stays out of every compression table (RFC 7541 section 7.1.3) */
 };
 
 enum body_kind {

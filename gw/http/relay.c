@@ -43,15 +43,15 @@ static bool connection_names_fields(const struct msg *m)
     return false;
 }
 
-static bool is_dropped(const struct way *w, span name)
+bool relay_keeps(const struct msg *m, const struct relay_opts *o, span name)
 {
-    for (size_t i = 0; i < w->o->n_drop; i++) {
-        if (span_ieq(name, w->o->drop[i]))
-            return true;
+    if (field_is_hop(name))
+        return false;
+    for (size_t i = 0; i < o->n_drop; i++) {
+        if (span_ieq(name, o->drop[i]))
+            return false;
     }
-    if (w->o->strip_alt_svc && !w->m->is_request && span_ieq(name, SPAN("alt-svc")))
-        return true;
-    return w->body != BODY_CHUNKED && span_ieq(name, SPAN("trailer"));
+    return !o->strip_alt_svc || m->is_request || !span_ieq(name, SPAN("alt-svc"));
 }
 
 static enum rc put_fields(struct buf *out, const struct way *w)
@@ -59,7 +59,7 @@ static enum rc put_fields(struct buf *out, const struct way *w)
     const struct msg *m = w->m;
     for (size_t i = 0; i < m->n_fields; i++) {
         span name = m->fields[i].name;
-        if (field_is_hop(name) || is_dropped(w, name))
+        if (!relay_keeps(m, w->o, name) || (w->body != BODY_CHUNKED && span_ieq(name, SPAN("trailer"))))
             continue;
         if (w->names_fields && msg_has_token(m, SPAN("connection"), name) && !field_is_end_to_end(name))
             continue;

@@ -7,7 +7,7 @@
 
 #include "gw/base/obj.h"
 
-enum { ACCEPT_BATCH = 64, BACKOFF_MS = 100 };
+enum { ACCEPT_BATCH = 64, BACKOFF_MS = 100, QUEUE_MOST = 8192 };
 
 /* Descriptors or memory ran out: leave the queue to the kernel for a moment. */
 static void back_off(struct listener *l)
@@ -73,4 +73,22 @@ void listen_stop(struct listener *l)
     ev_unwatch(l->ev, &l->io);
     close(l->io.fd);
     l->io.fd = -1;
+}
+
+void listen_end(struct listener *l)
+{
+    for (int i = 0; i < QUEUE_MOST && l->io.fd >= 0 && accept_one(l); i++)
+        continue;
+    listen_stop(l);
+}
+
+bool listen_is_at(const struct listener *l, const struct addr *a, uint16_t port)
+{
+    struct sockaddr_storage local;
+    socklen_t len = sizeof local;
+    uint16_t there;
+    if (l->io.fd < 0 || getsockname(l->io.fd, (struct sockaddr *)&local, &len) < 0)
+        return false;
+    struct addr at = addr_from_sockaddr(&local, &there);
+    return there == port && addr_eq(&at, a);
 }

@@ -27,5 +27,9 @@ struct listener {
 enum rc listen_start(struct listener *l, struct ev *ev, int fd) MUST_USE;
 /* Stops and closes. */
 void listen_stop(struct listener *l);
+/* The same, when whoever waits in its queue has been accepted. */
+void listen_end(struct listener *l);
+/* Whether it is open, and at this address. */
+bool listen_is_at(const struct listener *l, const struct addr *a, uint16_t port);
 
 #endif

@@ -13,6 +13,7 @@
 #include "gw/base/obj.h"
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
+#include "gw/proc/role.h"
 #include "gw/proc/sandbox.h"
 #include "gw/proc/spawn.h"
 
@@ -140,6 +141,7 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
         if (n_fds == 1)
             revocations_take(c->m, fds[0]);
         break;
+    case MSG_SIGNER_STATE: leaves_said(c->m, payload); break;
     case MSG_CODES_REQ: on_codes_req(c); break;
     case MSG_SHOWN: control_shown(c->m->control, c->index, payload); break;
     case MSG_DIAG:
@@ -204,6 +206,10 @@ static void later(struct child *c)
 void child_start(struct child *c)
 {
     struct spawned new;
+    if (c->role == ROLE_SIGNER && feed_pin_held(c->m)) {
+        ev_timer_set(c->m->ev, &c->again, AGAIN_MOST_MS);
+        return;
+    }
     enum rc rc = spawn_role(c->role, c->index, processor_for(c), &new);
     if (rc == RC_OK) {
         c->pid = new.pid;
@@ -303,6 +309,13 @@ static void ended(struct child *c, int status)
         reload_compiler_ended(c->m);
     if (c->role == ROLE_GRANTER)
         grants_granter_ended(c->m);
+    if (c->role == ROLE_SIGNER)
+        leaves_signer_ended(c->m);
+    if (c->role == ROLE_SIGNER && WIFEXITED(status) && WEXITSTATUS(status) == SIGNER_PIN_REFUSED &&
+        c->m->phase == PHASE_RUNNING) {
+        memcpy(c->m->pin_refused, c->m->pin_given, sizeof c->m->pin_refused);
+        log_error("alarm: the token's PIN is not tried again before the file with it is another one");
+    }
     if (c->wanted && c->m->phase == PHASE_STARTING) {
         master_fail(c->m); /* it said why */
     } else if (c->wanted) {

@@ -64,11 +64,14 @@ static void say_gateway(struct client *c)
 {
     const struct master *m = c->owner->m;
     uint64_t waiting = m->own_ring ? ring_used(m->own_ring) : 0;
-    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I, s:i}}", "gateway", "snapshot",
-                            m->policy.snap ? snapshot_short(m->policy.snap) : "", "policy", m->o->policy,
-                            "workers", (int)m->n_workers, "log_events", (json_int_t)m->log_events,
-                            "log_bytes", (json_int_t)m->log_bytes, "log_errno", (int)m->log_errno,
-                            "ring_bytes", (json_int_t)waiting, "zones_exempt", (int)grants_n_exempt(m)));
+    client_say(c, json_pack("{s:{s:s, s:s, s:i, s:I, s:I, s:i, s:I, s:i, s:I, s:I, s:I, s:i}}", "gateway",
+                            "snapshot", m->policy.snap ? snapshot_short(m->policy.snap) : "", "policy",
+                            m->o->policy, "workers", (int)m->n_workers, "log_events",
+                            (json_int_t)m->log_events, "log_bytes", (json_int_t)m->log_bytes, "log_errno",
+                            (int)m->log_errno, "ring_bytes", (json_int_t)waiting, "zones_exempt",
+                            (int)grants_n_exempt(m), "leaves_made", (json_int_t)m->leaves.made,
+                            "leaves_put_off", (json_int_t)m->leaves.put_off, "leaves_refused",
+                            (json_int_t)m->leaves.refused, "leaves_errno", (int)m->leaves.log_errno));
 }
 
 /* What lists hold back from going live. */
@@ -282,12 +285,29 @@ static void simulate(struct client *client, json_t *request)
         client_done(client, "known: signer-down, logger-down, opener-down, worker-down, clock");
 }
 
+/* ---- ca ---- */
+
+/* The CA's files have changed: another signer reads them. Its certificates reach the workers before it does
+ * (gw/proc/feed.c), and what they had asked the old one they ask it. */
+static void ca_changed(struct client *client, json_t *request)
+{
+    struct child *signer = &client->owner->m->single[ROLE_SIGNER];
+    (void)request;
+    log_info("uid %u has changed the authority: the signer starts anew", (unsigned)client->uid);
+    child_kill(signer);
+    client_done(client, NULL);
+}
+
 void control_command(struct client *c, json_t *request)
 {
     static const struct {
         const char *name;
         void (*run)(struct client *, json_t *);
-    } commands[] = {{"show", show}, {"reload", reload}, {"simulate", simulate}, {"grants", control_grants}};
+    } commands[] = {{"show", show},
+                    {"reload", reload},
+                    {"simulate", simulate},
+                    {"grants", control_grants},
+                    {"ca", ca_changed}};
     const char *cmd = text_of(request, "cmd");
     for (size_t i = 0; i < N_ELEMS(commands); i++) {
         if (strcmp(cmd, commands[i].name) == 0) {

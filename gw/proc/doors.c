@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+
+enum { CLOSING_NAPS = 30 };
 
 static const char *kind_word(enum listen_kind k)
 {
@@ -82,10 +85,22 @@ static const char *remedy_for(int why)
     return why == EPERM ? "; perrond must be started by root" : "";
 }
 
-static enum rc open_door(struct door *d, uint32_t n_workers, struct buf *err)
+/* Sharing a port lets two gateways of root share it unnoticed: first ask whether anybody is there. Workers
+ * may still be closing what the reload before took away. */
+static int ask(const struct set_listen *at, bool reload)
 {
-    /* Sharing a port lets two gateways of root share it unnoticed: first ask whether anybody is there. */
-    int probe = bound(&d->at, false);
+    static const struct timespec nap = {.tv_nsec = 10000000};
+    int probe = bound(at, false);
+    for (unsigned i = 0; i < CLOSING_NAPS && probe < 0 && errno == EADDRINUSE && reload; i++) {
+        nanosleep(&nap, NULL);
+        probe = bound(at, false);
+    }
+    return probe;
+}
+
+static enum rc open_door(struct door *d, uint32_t n_workers, bool reload, struct buf *err)
+{
+    int probe = ask(&d->at, reload);
     if (probe < 0)
         return refuse(err, &d->at, "cannot be bound", remedy_for(errno));
     close(probe);
@@ -131,7 +146,7 @@ static enum rc add(struct doors *d, const struct set_listen *at, const struct do
     for (size_t w = 0; w < LIM_WORKERS; w++)
         new->fd[w] = -1;
     const struct door *had = doors_find(old, at);
-    return had ? share_door(new, had, d->n_workers) : open_door(new, d->n_workers, err);
+    return had ? share_door(new, had, d->n_workers) : open_door(new, d->n_workers, old != NULL, err);
 }
 
 static bool machine_has_ipv6(void)

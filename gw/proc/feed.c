@@ -9,7 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "certs/ca.h"
+#include "certs/ca_switch.h"
 #include "certs/untrusted.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -17,7 +17,7 @@
 #include "gw/proc/sandbox.h"
 #include "gw/siem/event.h"
 
-enum { TRUST_MAX = 16 << 20, DAY_S = 86400 };
+enum { TRUST_MAX = 16 << 20, DAY_S = 86400, TICKET_EARLY_MS = 60000 };
 static const char log_file[] = "eve.json";
 
 static enum rc out_of(struct buf *err, const char *what)
@@ -35,14 +35,14 @@ static enum rc open_ring(struct master *m, uint32_t w, struct buf *err)
     return m->ring_wake[w] < 0 ? out_of(err, "eventfd") : RC_OK;
 }
 
-/* The key's descriptor only proves that the file can be had; the signer's own is opened when it is started.
- */
-static enum rc open_ca(struct master *m, int *key_fd, struct buf *err)
+/* The key's descriptors only prove that it can be had; the signer's own are opened when it is started. */
+static enum rc open_ca(struct master *m, struct ca_source *source, struct buf *err)
 {
     struct buf chain = {0};
-    enum rc rc = ca_open_files(m->o->state, sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), key_fd, &chain, err);
+    enum rc rc = ca_open(m->o->state, "ca", sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), source, &chain, err);
     if (rc == RC_OK && !span_eq(buf_span(&chain), buf_span(&m->ca))) {
         buf_clear(&m->ca);
+        buf_clear(&m->crl);
         m->ca_generation++;
         rc = buf_put(&m->ca, buf_span(&chain));
     }
@@ -60,18 +60,30 @@ static bool new_click_key(struct master *m)
     return ok;
 }
 
+static bool new_ticket_key(struct master *m)
+{
+    uint8_t key[TICKET_KEY];
+    bool ok = getrandom(key, sizeof key, 0) == sizeof key &&
+              ticket_key(&m->tickets, m->tickets.k[0].number + 1, key) == RC_OK;
+    explicit_bzero(key, sizeof key);
+    m->tickets_ms = clock_mono_ms();
+    return ok;
+}
+
 enum rc feed_open(struct master *m, struct buf *err)
 {
-    AUTO_CLOSE int key = -1;
-    TRY(open_ca(m, &key, err));
+    struct ca_source source;
+    TRY(open_ca(m, &source, err));
+    ca_source_close(&source);
     TRY(untrusted_open(m->o->state, clock_wall_s(), &m->untrusted, err));
     TRY(state_secret(&m->state, m->secret, err));
     uint64_t random;
-    if (!new_click_key(m))
+    if (!new_click_key(m) || !new_ticket_key(m))
         return out_of(err, "random numbers");
     if (getrandom(&random, sizeof random, 0) != sizeof random)
         return out_of(err, "random numbers");
     m->config.boot = random >> 12; /* stands in log lines: 52 bits survive every reader of JSON */
+    TRY(leaves_open(m, err));
     TRY(state_seen_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->seen_fd, err));
     TRY(state_journal_dir(&m->state, sandbox_uid(ROLE_LOGGER, 0), &m->journal_fd, err));
     return state_log_dir(&m->state, m->o->log_dir, sandbox_uid(ROLE_LOGGER, 0), &m->log_fd, err);
@@ -129,6 +141,25 @@ void feed_snapshot(struct child *c)
     buf_fini(&b);
 }
 
+static void feed_old(void *arg, span payload)
+{
+    child_send(arg, MSG_OLD_CA, payload, NULL, 0);
+}
+
+/* What was ours stays refused as an origin's, and the CRLs of leaves that clients were given stay answered.
+ */
+static void feed_old_cas(struct child *c)
+{
+    struct buf err = {0};
+    child_send(c, MSG_OLD_CA, SPAN_NONE, NULL, 0);
+    enum rc rc = ca_each_old(c->m->o->state, feed_old, c, &err);
+    if (rc != RC_OK || buf_len(&err))
+        log_error("alarm: an authority that was in force is not known any more: %.*s",
+                  buf_len(&err) ? (int)buf_len(&err) : (int)strlen(rc_text(rc)),
+                  buf_len(&err) ? (const char *)buf_span(&err).p : rc_text(rc));
+    buf_fini(&err);
+}
+
 static enum rc feed_ca(struct child *c)
 {
     struct buf b = {0};
@@ -138,6 +169,7 @@ static enum rc feed_ca(struct child *c)
     if (rc == RC_OK)
         child_send(c, MSG_CA, buf_span(&b), NULL, 0);
     buf_fini(&b);
+    feed_old_cas(c);
     return rc;
 }
 
@@ -191,6 +223,20 @@ static void feed_clicks(struct child *c)
     }
 }
 
+static void feed_tickets(struct child *c)
+{
+    for (size_t i = TICKET_KEYS; i-- > 0;) {
+        uint32_t n = c->m->tickets.k[i].number;
+        uint8_t payload[4 + TICKET_KEY] = {(uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+                                           (uint8_t)n};
+        if (!c->m->tickets.k[i].have)
+            continue;
+        memcpy(payload + 4, c->m->tickets.k[i].key, TICKET_KEY);
+        child_send(c, MSG_TICKETKEY, span_of(payload, sizeof payload), NULL, 0);
+        explicit_bzero(payload, sizeof payload);
+    }
+}
+
 static uint32_t today(void)
 {
     return (uint32_t)(clock_wall_s() / DAY_S);
@@ -202,8 +248,20 @@ static void feed_door(struct child *c, const struct door *d)
     child_send(c, MSG_LISTENER, span_of(payload, sizeof payload), &d->fd[c->index], 1);
 }
 
+static void feed_gone(struct child *c, const struct door *d)
+{
+    uint8_t payload[20] = {(uint8_t)d->at.kind, d->at.addr.family, (uint8_t)(d->at.port >> 8),
+                           (uint8_t)d->at.port};
+    memcpy(payload + 4, d->at.addr.b, 16);
+    child_send(c, MSG_LISTENER_GONE, span_of(payload, sizeof payload), NULL, 0);
+}
+
 void feed_doors(struct child *c, const struct doors *had)
 {
+    for (size_t i = 0; had && i < had->n; i++) {
+        if (!doors_find(&c->m->doors, &had->door[i].at))
+            feed_gone(c, &had->door[i]);
+    }
     for (size_t i = 0; i < c->m->doors.n; i++) {
         if (!doors_find(had, &c->m->doors.door[i].at))
             feed_door(c, &c->m->doors.door[i]);
@@ -238,37 +296,80 @@ static void join_all(struct child *helper, enum msg_type to_worker, enum msg_typ
 
 /* ---- each role ---- */
 
+/* What is written into leaves: the policy's address, and for a CA that followed another what tells them
+ * apart. */
+static enum rc crl_pointer(const struct master *m, const struct ca_source *source, struct buf *url)
+{
+    TRY(buf_put(url, snapshot_settings(m->policy.snap)->crl));
+    if (buf_len(url) == 0 || !source->pointer[0])
+        return RC_OK;
+    TRY(buf_put_u8(url, '?'));
+    return buf_put_str(url, source->pointer);
+}
+
+static enum rc put_cakey(struct master *m, const struct ca_source *source, struct buf *b)
+{
+    struct buf url = {0};
+    enum rc rc = crl_pointer(m, source, &url);
+    if (rc == RC_OK &&
+        !span_eq(buf_span(&url), buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
+        buf_clear(&m->crl_url);
+        m->ca_generation++;
+        rc = buf_put(&m->crl_url, buf_span(&url));
+    }
+    if (rc == RC_OK)
+        rc = buf_put_u16(b, (uint16_t)buf_len(&url));
+    if (rc == RC_OK)
+        rc = buf_put(b, buf_span(&url));
+    if (rc == RC_OK)
+        rc = buf_put(b, buf_span(&m->ca));
+    buf_fini(&url);
+    return rc;
+}
+
 static enum rc feed_signer(struct child *c)
 {
     struct master *m = c->m;
     struct buf b = {0}, err = {0};
     uint16_t before = m->ca_generation;
-    AUTO_CLOSE int key = -1;
-    span url = snapshot_settings(m->policy.snap)->crl;
-    enum rc rc = open_ca(m, &key, &err);
-    if (rc == RC_OK && !span_eq(url, buf_span(&m->crl_url))) { /* leaves with the old one are of no use */
-        buf_clear(&m->crl_url);
-        m->ca_generation++;
-        rc = buf_put(&m->crl_url, url);
-    }
+    struct ca_source source;
+    enum rc rc = open_ca(m, &source, &err);
     if (rc != RC_OK)
         log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
     if (rc == RC_OK)
-        rc = buf_put_u16(&b, (uint16_t)url.n);
-    if (rc == RC_OK)
-        rc = buf_put(&b, url);
-    if (rc == RC_OK)
-        rc = buf_put(&b, buf_span(&m->ca));
+        rc = put_cakey(m, &source, &b);
     if (rc == RC_OK) {
+        leaves_feed(c);
         child_send(c, MSG_CAKEY, buf_span(&b), NULL, 0);
-        child_send(c, MSG_CAKEY_FD, SPAN_NONE, &key, 1);
+        child_send(c, source.token ? MSG_TOKEN : MSG_CAKEY_FD, buf_span(&source.spec), source.fds,
+                   source.n_fds);
+        memcpy(m->pin_given, source.pin, sizeof m->pin_given);
         for (uint32_t w = 0; before != m->ca_generation && w < m->n_workers; w++)
             rc = m->worker[w].peer ? feed_ca(&m->worker[w]) : rc;
         join_all(c, MSG_SIGNER, MSG_PEER);
     }
+    ca_source_close(&source);
     buf_fini(&b);
     buf_fini(&err);
     return rc;
+}
+
+bool feed_pin_held(struct master *m)
+{
+    static const uint64_t none[N_ELEMS(m->pin_refused)];
+    struct ca_source source;
+    struct buf chain = {0}, err = {0};
+    if (memcmp(m->pin_refused, none, sizeof none) == 0)
+        return false;
+    bool same = ca_open(m->o->state, "ca", sandbox_uid(ROLE_SIGNER, 0), clock_wall_s(), &source, &chain,
+                        &err) == RC_OK &&
+                memcmp(source.pin, m->pin_refused, sizeof none) == 0;
+    if (!same)
+        memcpy(m->pin_refused, none, sizeof none);
+    ca_source_close(&source);
+    buf_fini(&chain);
+    buf_fini(&err);
+    return same;
 }
 
 static void feed_ring(struct child *logger, uint32_t w)
@@ -308,6 +409,7 @@ static enum rc feed_worker(struct child *c)
     feed_day(c, today());
     feed_day(c, today() + 1);
     feed_clicks(c);
+    feed_tickets(c);
     join(c, MSG_SIGNER, &m->single[ROLE_SIGNER], MSG_PEER);
     join(c, MSG_OPENER, &m->single[ROLE_OPENER], MSG_OPENER_PEER);
     join(c, MSG_FETCHER, &m->single[ROLE_FETCHER], MSG_FETCH_PEER);
@@ -364,8 +466,21 @@ void feed_crl(struct master *m, span crl)
         child_send(&m->worker[w], MSG_CRL, crl, NULL, 0);
 }
 
+/* Keys are replaced by the monotonic clock: setting the other one neither hurries nor stops it. */
+static void replace_ticket_key(struct master *m)
+{
+    if (clock_mono_ms() - m->tickets_ms < LIM_TICKET_KEY_S * INT64_C(1000) - TICKET_EARLY_MS)
+        return;
+    if (!new_ticket_key(m))
+        log_error("no random numbers for a new key: session tickets go on with the old one");
+    for (uint32_t w = 0; w < m->n_workers; w++)
+        feed_tickets(&m->worker[w]);
+}
+
 void feed_hourly(struct master *m)
 {
+    replace_ticket_key(m);
+    leaves_turn(m);
     if (today() == m->day)
         return;
     if (m->day)

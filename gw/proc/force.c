@@ -102,19 +102,13 @@ static void keep(struct master *m, const struct policy *new, const struct kept_s
 }
 
 /* What a reload cannot change in a running gateway is said, not silently left. */
-static void warn_restart(struct master *m, const struct settings *old, const struct settings *new,
-                         const struct doors *gone, struct buf *d)
+static void warn_restart(const struct settings *old, const struct settings *new, struct buf *d)
 {
     enum rc rc = RC_OK;
     if (old->workers != new->workers)
         rc = buf_printf(d, "warning: `workers` needs a restart to change\n");
     if (rc == RC_OK && !span_eq(old->trust, new->trust))
         rc = buf_printf(d, "warning: `trust` needs a restart to change\n");
-    for (size_t i = 0; rc == RC_OK && i < gone->n; i++) {
-        if (!doors_find(&m->doors, &gone->door[i].at))
-            rc = buf_printf(d, "warning: port %u stays open until a restart\n",
-                            (unsigned)gone->door[i].at.port);
-    }
     if (rc != RC_OK)
         log_warn("a warning was too long for the answer");
 }
@@ -127,7 +121,7 @@ static void spread(struct master *m, struct policy *new, struct doors *doors, st
     bool crl_moved = !span_eq(snapshot_settings(old.snap)->crl, snapshot_settings(new->snap)->crl);
     m->doors = *doors;
     m->policy = *new;
-    warn_restart(m, snapshot_settings(old.snap), snapshot_settings(new->snap), &had, diag);
+    warn_restart(snapshot_settings(old.snap), snapshot_settings(new->snap), diag);
     master_opener(m);
     feed_fetch_rules(m);
     for (uint32_t w = 0; w < m->n_workers; w++) {

@@ -368,8 +368,13 @@ static enum rc prepare(struct master *m, struct buf *err)
 
 static void init(struct master *m, const struct master_opts *o)
 {
-    *m = (struct master){
-        .o = o, .trust_fd = -1, .log_fd = -1, .journal_fd = -1, .seen_fd = -1, .revoked_fd = -1};
+    *m = (struct master){.o = o,
+                         .trust_fd = -1,
+                         .log_fd = -1,
+                         .journal_fd = -1,
+                         .seen_fd = -1,
+                         .revoked_fd = -1,
+                         .leaves = {.dir = -1, .fd = -1}};
     for (size_t i = 0; i <= LIM_WORKERS; i++)
         m->ring_fd[i] = m->ring_wake[i] = -1;
     policy_init(&m->policy);

@@ -12,6 +12,7 @@
 #include "gw/proc/master.h"
 #include "gw/proc/policy_int.h"
 #include "gw/proc/state.h"
+#include "gw/tls/ticket.h"
 
 struct master;
 struct control;
@@ -44,6 +45,14 @@ struct child {
     uint32_t restarts, quick_ends; /* ends soon after the start, in a row */
     struct ev_timer again;
     uint8_t snapshot[SNAP_HASH]; /* confirmed by it */
+};
+
+/* What the signer said of its work, over all signers since the start. */
+struct leaf_state {
+    uint64_t made, put_off, refused, base_made, base_put_off, base_refused;
+    uint32_t log_errno;
+    int dir, fd;     /* STATE/leaves and its newest file */
+    uint32_t number; /* of that file */
 };
 
 struct master {
@@ -85,11 +94,16 @@ struct master {
     struct buf untrusted; /* MSG_UNTRUSTED */
     struct buf crl_url;   /* the pointer that the signer writes into leaves */
     uint16_t ca_generation;
+    uint64_t pin_given[4],
+        pin_refused[4]; /* struct ca_source: the token's PIN file; refused: zeros, or not again */
     uint8_t secret[STATE_SECRET];
     struct click_keys clicks; /* today's and yesterday's; they die with the gateway, as do the clicks */
+    struct tickets tickets; /* keys of the last hours, the same for all workers; they die with the gateway */
+    int64_t tickets_ms;     /* when the newest was made (monotonic) */
     uint32_t day;
     uint64_t log_events, log_bytes;
     uint32_t log_errno;
+    struct leaf_state leaves;
     struct control *control;
 };
 
@@ -125,12 +139,21 @@ enum rc feed_open_policy(struct master *m, const struct settings *s, uint32_t n_
 /* Right after a child was started: all that its role needs, in the order in which it needs it. */
 enum rc feed_child(struct child *c) MUST_USE;
 void feed_snapshot(struct child *c);
+/* Has the token refused its PIN, and is the file with it still the same? */
+bool feed_pin_held(struct master *m);
 void feed_doors(struct child *c, const struct doors *had);
 void feed_hits(struct child *c);
 void feed_codes(struct child *c);
 void feed_crl(struct master *m, span crl);
 /* The scripted clock was set: every child follows. */
 void feed_clock(struct master *m);
+/* The register of leaves (gw/proc/leaves.c): opened at the start; a new file when the newest is large enough.
+ */
+enum rc leaves_open(struct master *m, struct buf *err) MUST_USE;
+void leaves_feed(struct child *signer);
+void leaves_turn(struct master *m);
+void leaves_said(struct master *m, span payload);
+void leaves_signer_ended(struct master *m);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
 

@@ -38,6 +38,9 @@ struct role_ops {
     void (*end)(struct role_ctx *ctx);
 };
 
+/* Exit status of a signer whose token refused the PIN: trying it again may lock the token. */
+enum { SIGNER_PIN_REFUSED = 3 };
+
 int role_run(const struct role_ops *ops);
 /* Closes the sandbox (gw/proc/sandbox.c) and sends READY. Called by the role once it has its descriptors. */
 enum rc role_ready(struct role_ctx *ctx) MUST_USE;

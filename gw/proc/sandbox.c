@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -115,9 +116,26 @@ enum rc sandbox_drop(enum role r, uint32_t index)
     return RC_OK;
 }
 
+static enum token token_of(enum role r, const int dirs[SANDBOX_DIRS])
+{
+    struct stat st;
+    enum token t = TOKEN_NONE;
+    for (size_t i = 0; r == ROLE_SIGNER && i < SANDBOX_DIRS; i++) {
+        if (dirs[i] < 0)
+            continue;
+        bool socket = fstat(dirs[i], &st) == 0 && S_ISSOCK(st.st_mode);
+        t = socket || t == TOKEN_SOCKET ? TOKEN_SOCKET : TOKEN_FOLDER;
+    }
+    return t;
+}
+
 enum rc sandbox_close(enum role r, const int dirs[SANDBOX_DIRS])
 {
+    struct power p = powers[r];
+    enum token token = token_of(r, dirs);
+    if (token != TOKEN_NONE)
+        p.paths = PATHS_TOKEN;
     if (!sandbox_leaks_wanted())
-        TRY(sandbox_paths(&powers[r], dirs));
-    return sandbox_calls(r);
+        TRY(sandbox_paths(&p, dirs));
+    return sandbox_calls(r, token);
 }

@@ -16,8 +16,10 @@ enum { SANDBOX_UID_BASE = 64800, SANDBOX_UID_WORKER = 64816 };
 /* uid and gid of a role; each worker has its own, so that one cannot look into another. */
 uid_t sandbox_uid(enum role r, uint32_t index);
 enum rc sandbox_drop(enum role r, uint32_t index) MUST_USE;
-/* `dirs`: for logger and granter those beneath which they may make and open files; for the compiler the first
- * is the one that it may not look into; -1: none. */
+/* `dirs`: for a signer whose key is in a token the folders or sockets of the token (the second profile: what
+ * such a module needs while it signs; without them the signer opens nothing); for logger and granter those
+ * beneath which they may make and open files; for the compiler the first is the one that it may not look
+ * into; -1: none. */
 enum { SANDBOX_DIRS = 3 };
 enum rc sandbox_close(enum role r, const int dirs[SANDBOX_DIRS]) MUST_USE;
 /* Instead of ending the process, refused system calls are written to the kernel's audit log; a sanitizer

@@ -36,6 +36,7 @@ enum {
     G = 1 << ROLE_GRANTER,
     F = 1 << ROLE_FETCHER,
     ALL = S | W | L | O | K | C | G | F,
+    T = 1 << ROLE_N, /* a signer whose key is in a token, beside S */
 };
 static const struct {
     const char *name;
@@ -109,11 +110,11 @@ static int allow(scmp_filter_ctx f, const char *name)
     return nr == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(f, SCMP_ACT_ALLOW, nr, 0); /* not on this processor */
 }
 
-static int allow_table(scmp_filter_ctx f, enum role r)
+static int allow_table(scmp_filter_ctx f, unsigned who)
 {
     int bad = 0;
     for (size_t i = 0; i < N_ELEMS(calls); i++) {
-        if (calls[i].roles >> r & 1)
+        if (calls[i].roles & who)
             bad |= allow(f, calls[i].name);
     }
     for (size_t i = 0; i < N_ELEMS(more_calls); i++)
@@ -128,6 +129,22 @@ static int allow_memory(scmp_filter_ctx f)
         seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     return bad | seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1,
                                   SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+/* A PKCS#11 module reads and locks its files while it signs, or talks over a socket of this machine. */
+static int allow_token(scmp_filter_ctx f, enum token token)
+{
+    static const int locks[] = {F_SETLK, F_SETLKW, F_GETLK};
+    if (token == TOKEN_NONE)
+        return 0;
+    int bad = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 0);
+    for (size_t i = 0; i < N_ELEMS(locks); i++)
+        bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                                SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)locks[i]));
+    if (token == TOKEN_SOCKET)
+        return bad | seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+    /* Modules complain to syslog: refused, not fatal. */
+    return bad | seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0);
 }
 
 /* SQLite locks its file and asks after it by name. */
@@ -201,12 +218,18 @@ static int refuse_files(scmp_filter_ctx f, enum role r)
     return 0;
 }
 
-enum rc sandbox_calls(enum role r)
+enum rc sandbox_calls(enum role r, enum token token)
 {
     scmp_filter_ctx f = seccomp_init(log_only ? SCMP_ACT_LOG : SCMP_ACT_TRAP);
     if (!f)
         return RC_NOMEM;
-    int bad = allow_table(f, r) | allow_memory(f) | allow_own(f) | allow_sockets(f, r) | refuse_files(f, r);
+    unsigned who = 1u << r | (token == TOKEN_NONE ? 0 : (unsigned)T);
+    int bad =
+        allow_table(f, who) | allow_memory(f) | allow_own(f) | allow_sockets(f, r) | allow_token(f, token);
+    if (token == TOKEN_NONE)
+        bad |= refuse_files(f, r);
+    if (r == ROLE_COMPILER) /* `include` with a name and no pattern: glob() asks whether the file is there */
+        bad |= seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 0);
     if (r == ROLE_GRANTER)
         bad |= allow_store(f);
     bad |= seccomp_attr_set(f, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a tree: few steps for every call */

@@ -64,9 +64,30 @@ static enum rc allow_path(int ruleset, const char *path, uint64_t rights, uint64
     return fd < 0 ? RC_OK : allow_fd(ruleset, fd, rights, known);
 }
 
-/* Everything in `parent` but the entry `hidden`. Landlock has no rule that takes away, so each neighbour is
- * named. */
-static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden, uint64_t known)
+/* The name of the entry `hidden` of an open directory; the directory is read from its start again afterwards.
+ */
+static void name_of(DIR *dir, int parent, const struct stat *hidden, char out[256])
+{
+    struct stat st;
+    out[0] = '\0';
+    for (struct dirent *e; !out[0] && (e = readdir(dir));) {
+        if (fstatat(parent, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == hidden->st_dev &&
+            st.st_ino == hidden->st_ino)
+            memcpy(out, e->d_name, strlen(e->d_name) + 1);
+    }
+    rewinddir(dir);
+}
+
+/* "ca" has relatives: ca.next, ca.old. */
+static bool is_relative(const char *name, const char *of)
+{
+    size_t n = strlen(of);
+    return n > 0 && strncmp(name, of, n) == 0 && name[n] == '.';
+}
+
+/* Everything in `parent` but the entry `hidden`, and where `family` its relatives. Landlock has no rule that
+ * takes away, so each neighbour is named. */
+static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden, bool family, uint64_t known)
 {
     int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -75,8 +96,13 @@ static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden
             close(fd);
         return RC_IO;
     }
+    char name[256] = "";
+    if (family)
+        name_of(dir, parent, hidden, name);
     for (struct dirent *e; (e = readdir(dir));) {
         struct stat st;
+        if (is_relative(e->d_name, name))
+            continue;
         bool dots = e->d_name[0] == '.' && (!e->d_name[1] || (e->d_name[1] == '.' && !e->d_name[2]));
         AUTO_CLOSE int entry = dots ? -1 : openat(parent, e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (entry < 0 || fstat(entry, &st) < 0 || S_ISLNK(st.st_mode))
@@ -97,7 +123,7 @@ static enum rc allow_all_but(int ruleset, int dir, uint64_t known)
     AUTO_CLOSE int fd = fcntl(dir, F_DUPFD_CLOEXEC, 0);
     if (fd < 0 || fstat(fd, &at) < 0)
         return RC_IO;
-    for (;;) {
+    for (bool first = true;; first = false) {
         int parent = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (parent < 0)
             return RC_IO;
@@ -107,14 +133,14 @@ static enum rc allow_all_but(int ruleset, int dir, uint64_t known)
             return RC_IO;
         if (up.st_dev == at.st_dev && up.st_ino == at.st_ino)
             return RC_OK; /* the root is its own parent */
-        TRY(allow_siblings(ruleset, fd, &at, known));
+        TRY(allow_siblings(ruleset, fd, &at, first, known));
         at = up;
     }
 }
 
-static enum rc allow_writing(int ruleset, int dir, uint64_t known)
+static enum rc allow_given(int ruleset, int dir, uint64_t rights, uint64_t known)
 {
-    return dir < 0 ? RC_OK : allow_fd(ruleset, dir, WRITE_RIGHTS, known);
+    return dir < 0 ? RC_OK : allow_fd(ruleset, dir, rights, known);
 }
 
 static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[SANDBOX_DIRS], uint64_t known)
@@ -124,7 +150,11 @@ static enum rc allow_paths(int ruleset, enum paths paths, const int dirs[SANDBOX
     case PATHS_NONE: return RC_OK;
     case PATHS_WRITE_GIVEN:
         for (size_t i = 0; i < SANDBOX_DIRS; i++)
-            TRY(allow_writing(ruleset, dirs[i], known));
+            TRY(allow_given(ruleset, dirs[i], WRITE_RIGHTS, known));
+        return RC_OK;
+    case PATHS_TOKEN:
+        for (size_t i = 0; i < SANDBOX_DIRS; i++)
+            TRY(allow_given(ruleset, dirs[i], READ_RIGHTS | LANDLOCK_ACCESS_FS_WRITE_FILE, known));
         return RC_OK;
     case PATHS_READ_BUT_ONE:
         return dir < 0 ? allow_path(ruleset, "/", READ_RIGHTS, known) : allow_all_but(ruleset, dir, known);

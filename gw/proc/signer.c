@@ -4,23 +4,25 @@
  * It trusts no worker. A message that does not parse, a MINT before the LEAFKEY, or a key that is no point on
  * P-256 closes that worker's channel and nothing else. A request that parses is held against the signer's own
  * limits (certs/mint.h), and against a rate per worker number that outlives its channels. Every leaf leaves
- * one line in the operator log.
+ * one line in the operator log, and an entry in the register (certs/leaflog.h) before anybody gets it.
  *
- * The master sends CAKEY (public), CAKEY_FD (the key's open file), then PEER for every worker. The key is
- * read once, before the sandbox closes; a wrong one is said in one line and ends the process, which makes the
- * master refuse to start. */
+ * The master sends LEAFLOG, CAKEY (public), CAKEY_FD (the key's open file) or TOKEN, then PEER for every
+ * worker. The key is read once, before the sandbox closes; a wrong one is said in one line and ends the
+ * process, which makes the master refuse to start. */
 #include <errno.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
-#include "certs/mint.h"
+#include "certs/ca_token.h"
+#include "certs/leaflog.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/role.h"
 
-enum { CRL_DAYS = 7, REFUSAL_LINES_MS = 1000, NAME_SHOWN = 200 };
+enum { CRL_DAYS = 7, REFUSAL_LINES_MS = 1000, STATE_MS = 250, NAME_SHOWN = 200 };
 
 /* Tokens in thousandths, so that a millisecond's worth is a whole number. */
 struct bucket {
@@ -40,7 +42,14 @@ struct signer {
     struct buf url, chain; /* from CAKEY, until the key comes */
     struct client clients[LIM_WORKERS];
     struct bucket buckets[LIM_WORKERS];
-    struct log_rate refusals;
+    struct log_rate refusals, unwritten;
+    struct leaflog log;
+    bool have_log, told; /* told: the master knows the counts */
+    bool token;          /* the key is in one */
+    uint8_t ca_id[SHA256_BYTES];
+    uint64_t made, put_off, refused;
+    uint32_t log_errno;
+    struct ev_timer tell;
 };
 
 static struct signer signer;
@@ -72,11 +81,29 @@ static void on_cakey(struct signer *s, span payload)
     struct buf none = {0};
     buf_clear(&s->url);
     buf_clear(&s->chain);
-    enum rc rc = r.bad || chain.n == 0 ? RC_BAD : buf_put(&s->url, url);
+    struct rd certs = rd_of(chain);
+    span issuing = rd_vec16(&certs);
+    enum rc rc = r.bad || certs.bad ? RC_BAD : buf_put(&s->url, url);
     if (rc == RC_OK)
         rc = buf_put(&s->chain, chain);
+    if (rc == RC_OK)
+        rc = sha256(&issuing, 1, s->ca_id);
     if (rc != RC_OK)
         refuse_to_start(&none, rc);
+}
+
+/* The key is there; from now on nothing is opened. */
+static void loaded(struct signer *s, enum rc rc, struct buf *err)
+{
+    if (rc != RC_OK)
+        refuse_to_start(err, rc);
+    buf_clear(err);
+    buf_fini(&s->url);
+    buf_fini(&s->chain);
+    rc = role_ready(s->ctx);
+    if (rc != RC_OK)
+        refuse_to_start(err, rc);
+    buf_fini(err);
 }
 
 static void on_cakey_fd(struct signer *s, int fd)
@@ -86,14 +113,109 @@ static void on_cakey_fd(struct signer *s, int fd)
     enum rc rc = fd < 0 ? RC_BAD : ca_load_key(fd, buf_span(&s->chain), buf_span(&s->url), &s->ca, &err);
     if (fd >= 0)
         close(fd);
+    loaded(s, rc, &err);
+}
+
+/* The module is loaded, with all that its constructors do, as the signer's user and before the sandbox
+ * closes. What it needs later is named in the sandbox by the given descriptors. */
+static void on_token(struct signer *s, span payload, const int *fds, size_t n_fds)
+{
+    struct buf err = {0};
+    struct ca_token t;
+    enum token_state said = TOKEN_AWAY;
+    lock_memory();
+    enum rc rc = n_fds < 1 ? RC_BAD : ca_token_get(payload, &t);
+    if (rc == RC_OK)
+        rc = ca_load_token(&t, fds[0], buf_span(&s->chain), buf_span(&s->url), &s->ca, &said, &err);
+    if (rc != RC_OK && said == TOKEN_PIN_REFUSED) {
+        log_error("%.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+        _exit(SIGNER_PIN_REFUSED);
+    }
+    s->token = true;
+    if (n_fds > 0)
+        close(fds[0]);
+    for (size_t i = 1; i < n_fds && i <= SANDBOX_DIRS; i++)
+        s->ctx->sandbox_dirs[i - 1] = fds[i];
+    loaded(s, rc, &err);
+}
+
+/* It was pulled out, or its session has ended: nothing in this process mends that. */
+static _Noreturn void token_gone(void)
+{
+    log_error("alarm: the token with the CA key does not sign any more: hosts with a leaf go on, the signer "
+              "starts anew");
+    _exit(1);
+}
+
+/* ---- the register */
+
+static bool same_file(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* The first one also says where the chain goes on; a later one is a fresh file. */
+static void on_leaflog(struct signer *s, const int *fds, size_t n_fds)
+{
+    bool torn = false;
+    struct buf none = {0};
+    int append = n_fds > 0 ? fds[0] : -1, read = n_fds > 1 ? fds[1] : -1;
+    enum rc rc = append < 0 ? RC_BAD : RC_OK;
+    if (rc == RC_OK && !s->have_log)
+        rc = leaflog_resume(&s->log, read, &torn);
+    if (rc == RC_OK && torn)
+        log_warn(
+            "the last line of the register of leaves was cut short (power, full disk); it is left as it is");
+    if (rc == RC_OK)
+        rc = leaflog_target(&s->log, append, torn && same_file(append, read));
+    else if (append >= 0)
+        close(append);
+    if (read >= 0)
+        close(read);
     if (rc != RC_OK)
-        refuse_to_start(&err, rc);
-    buf_fini(&err);
-    buf_fini(&s->url);
-    buf_fini(&s->chain);
-    rc = role_ready(s->ctx);
+        refuse_to_start(&none, rc);
+    s->have_log = true;
+}
+
+/* At most four times a second, so that a flood of refusals is no flood of messages. */
+static void on_tell(struct ev_timer *t)
+{
+    struct signer *s = CONTAINER_OF(t, struct signer, tell);
+    struct buf b = {0};
+    enum rc rc = buf_put_u64(&b, s->made);
+    if (rc == RC_OK)
+        rc = buf_put_u64(&b, s->put_off);
+    if (rc == RC_OK)
+        rc = buf_put_u64(&b, s->refused);
+    if (rc == RC_OK)
+        rc = buf_put_u32(&b, s->log_errno);
+    if (rc == RC_OK && s->ctx->master)
+        rc = peer_send(s->ctx->master, MSG_SIGNER_STATE, buf_span(&b), NULL, 0);
     if (rc != RC_OK)
-        refuse_to_start(&err, rc);
+        log_warn("counts of leaves not told: %s", rc_text(rc));
+    s->told = true;
+    buf_fini(&b);
+}
+
+static void count(struct signer *s, uint64_t *n)
+{
+    ++*n;
+    if (s->told)
+        ev_timer_set(s->ctx->ev, &s->tell, STATE_MS);
+    s->told = false;
+}
+
+static enum rc enter(struct client *c, const struct mint_request *req, span leaf)
+{
+    struct signer *s = c->signer;
+    struct leaflog_who who = {.now_s = clock_wall_s(), .worker = (uint32_t)(c - s->clients), .ca = s->ca_id};
+    enum rc rc = leaflog_append(&s->log, req, leaf, &who);
+    s->log_errno = rc == RC_OK ? 0 : rc == RC_IO ? (uint32_t)errno : EINVAL;
+    if (rc != RC_OK && log_rate_ok(&s->unwritten, ev_now_ms(s->ctx->ev), REFUSAL_LINES_MS))
+        log_error("alarm: no leaf is given out: the register of leaves cannot be written: %s",
+                  strerror((int)s->log_errno));
+    return rc == RC_OK ? RC_OK : RC_IO;
 }
 
 /* ---- leaves */
@@ -148,7 +270,9 @@ static void audit(struct client *c, const struct mint_request *req, enum rc rc, 
     if (rc == RC_OK)
         log_info("leaf for %s, asked by worker %u", name, client_number(c));
     else
-        log_warn("no leaf for %s, asked by worker %u: %s", name, client_number(c), why ? why : rc_text(rc));
+        log_warn("no leaf for %s, asked by worker %u: %s (%llu put off, %llu refused so far)", name,
+                 client_number(c), why ? why : rc_text(rc), (unsigned long long)c->signer->put_off,
+                 (unsigned long long)c->signer->refused);
 }
 
 static enum rc make_leaf(struct client *c, const struct mint_request *req, struct buf *out)
@@ -161,6 +285,13 @@ static enum rc make_leaf(struct client *c, const struct mint_request *req, struc
         rc = mint_leaf(s->ca, c->point, req, out, &why);
     else
         why = "more leaves per second than a worker needs";
+    if (rc == RC_BUG && s->token)
+        token_gone();
+    if (rc == RC_OK) {
+        rc = enter(c, req, buf_span(out));
+        why = "it is not in the register";
+    }
+    count(s, rc == RC_OK ? &s->made : rc == RC_LIMIT ? &s->put_off : &s->refused);
     audit(c, req, rc, why);
     return rc;
 }
@@ -254,6 +385,8 @@ static void on_crl_req(struct signer *s)
 {
     struct buf der = {0};
     enum rc rc = s->ca ? mint_crl(s->ca, clock_wall_s(), CRL_DAYS, &der) : RC_GONE;
+    if (rc == RC_BUG && s->token)
+        token_gone();
     if (rc == RC_OK && s->ctx->master)
         rc = peer_send(s->ctx->master, MSG_CRL_REP, buf_span(&der), NULL, 0);
     if (rc != RC_OK)
@@ -265,6 +398,10 @@ static void signer_msg(struct role_ctx *ctx, enum msg_type t, span payload, int 
 {
     struct signer *s = ctx->state;
     int fd = n_fds ? fds[0] : -1;
+    if (t == MSG_LEAFLOG || t == MSG_TOKEN) {
+        (t == MSG_TOKEN) ? on_token(s, payload, fds, n_fds) : on_leaflog(s, fds, n_fds);
+        return;
+    }
     for (size_t i = 1; i < n_fds; i++)
         close(fds[i]);
     switch (t) {
@@ -280,7 +417,8 @@ static void signer_msg(struct role_ctx *ctx, enum msg_type t, span payload, int 
 
 static enum rc signer_start(struct role_ctx *ctx)
 {
-    signer = (struct signer){.ctx = ctx};
+    signer = (struct signer){.ctx = ctx, .log = {.fd = -1}, .told = true};
+    ev_timer_init(&signer.tell, on_tell);
     ctx->state = &signer;
     return RC_OK;
 }
@@ -294,8 +432,10 @@ static void signer_stop(struct role_ctx *ctx, uint32_t grace_ms)
         if (s->clients[i].peer)
             drop_client(&s->clients[i], NULL);
     }
+    ev_timer_stop(ctx->ev, &s->tell);
     ca_free(s->ca);
     s->ca = NULL;
+    leaflog_fini(&s->log);
     ev_stop(ctx->ev);
 }
 

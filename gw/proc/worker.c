@@ -90,16 +90,23 @@ static enum rc start(struct role_ctx *ctx)
     return minter_new(ctx->ev, LIM_LEAVES_CACHED, &w->engine.minter);
 }
 
+/* The policy's resolvers; where it names none, the system's. */
+static const struct addr *resolvers(const struct worker *w, const struct snapshot *s, size_t *n)
+{
+    const struct settings *set = snapshot_settings(s);
+    const struct role_config *own = &w->ctx->config;
+    *n = set->n_resolvers ? set->n_resolvers : own->n_resolvers;
+    return set->n_resolvers ? set->resolver : own->resolver;
+}
+
 static void maybe_ready(struct worker *w)
 {
     struct engine *e = &w->engine;
     if (w->ready || !e->snap || !e->trust || !w->have_ca || !e->untrusted || !e->ring || !e->code_end)
         return;
-    const struct settings *set = snapshot_settings(e->snap);
-    const struct role_config *own = &w->ctx->config; /* the system's resolvers, where policy names none */
-    bool named = set->n_resolvers > 0;
-    enum rc rc = resolver_new(e->ev, named ? set->resolver : own->resolver,
-                              named ? set->n_resolvers : own->n_resolvers, &e->resolver);
+    size_t n;
+    const struct addr *servers = resolvers(w, e->snap, &n);
+    enum rc rc = resolver_new(e->ev, servers, n, &e->resolver);
     if (rc == RC_OK)
         rc = role_ready(w->ctx);
     if (rc != RC_OK) {
@@ -130,11 +137,10 @@ static enum rc take_snapshot(struct worker *w, span payload, const int *fds, siz
     TRY(snapshot_open_as(&manifest, fds, e->snap, &s));
     const uint8_t *name = snapshot_hash(s); /* lives on: the engine has it */
     engine_snapshot(e, s);
-    if (e->resolver) {
-        const struct settings *set = snapshot_settings(s);
-        if (set->n_resolvers > 0 && resolver_servers(e->resolver, set->resolver, set->n_resolvers) != RC_OK)
-            log_warn("the resolvers of the new policy could not be set; the old ones stay");
-    }
+    size_t n;
+    const struct addr *servers = resolvers(w, s, &n);
+    if (e->resolver && resolver_servers(e->resolver, servers, n) != RC_OK)
+        log_warn("the resolvers of the new policy could not be set; the old ones stay");
     snapshot_put(s);
     return peer_send(w->ctx->master, MSG_SNAPSHOT_OK, span_of(name, SNAP_HASH), NULL, 0);
 }
@@ -152,6 +158,7 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
     enum rc rc = trust_load(span_of(pem, (size_t)st.st_size), &w->engine.trust, &n_roots, &err);
     if (rc != RC_OK)
         log_error("trust store: %.*s", (int)buf_len(&err), (const char *)buf_span(&err).p);
+    engine_trust_changed(&w->engine);
     buf_fini(&err);
     munmap(pem, (size_t)st.st_size);
     return rc;
@@ -161,8 +168,12 @@ static enum rc take_trust(struct worker *w, const int *fds, size_t n_fds)
 static enum rc take_ca(struct worker *w, span payload)
 {
     struct rd r = rd_of(payload);
+    uint8_t before[MINTER_CA_ID];
+    memcpy(before, minter_ca_id(w->engine.minter), sizeof before);
     TRY(minter_set_ca(w->engine.minter, payload));
-    rd_u16(&r); /* generation */
+    if (memcmp(before, minter_ca_id(w->engine.minter), sizeof before) != 0)
+        buf_clear(&w->engine.crl); /* the other CA's: none is better for a moment */
+    rd_u16(&r);                    /* generation */
     while (w->engine.trust && rd_left(&r) > 0) {
         span der = rd_vec16(&r);
         if (!r.bad)
@@ -171,6 +182,30 @@ static enum rc take_ca(struct worker *w, span payload)
     engine_trust_changed(&w->engine); /* what was acceptable may be one of ours now */
     w->have_ca = true;
     return RC_OK;
+}
+
+/* A CA that was in force: never an origin's either, and its last CRL for the leaves that clients still look
+ * at. */
+static enum rc take_old_ca(struct worker *w, span payload)
+{
+    struct engine *e = &w->engine;
+    struct rd r = rd_of(payload);
+    if (payload.n == 0) {
+        e->n_old_crl = 0;
+        return RC_OK;
+    }
+    span query = rd_vec8(&r), issuing = rd_vec16(&r), root = rd_vec16(&r), crl = rd_vec16(&r);
+    if (r.bad || e->n_old_crl == LIM_OLD_CAS || query.n > sizeof e->old_crl[0].query)
+        return RC_BAD;
+    if (e->trust) {
+        TRY(trust_forbid(e->trust, issuing));
+        TRY(trust_forbid(e->trust, root));
+    }
+    struct old_crl *o = &e->old_crl[e->n_old_crl++];
+    o->n_query = (uint8_t)query.n;
+    memcpy(o->query, query.p, query.n);
+    buf_clear(&o->der);
+    return buf_put(&o->der, crl);
 }
 
 static void on_accept(struct listener *l, const struct accepted *a)
@@ -183,15 +218,37 @@ static void on_accept(struct listener *l, const struct accepted *a)
 
 static enum rc take_listener(struct worker *w, span payload, int *fds, size_t n_fds)
 {
-    if (payload.n < 1 || n_fds != 1 || w->n_listeners == LISTENERS_MAX || w->stopping)
+    size_t at = 0;
+    while (at < w->n_listeners && w->listeners[at].io.fd >= 0)
+        at++; /* the place of one that is gone */
+    if (payload.n < 1 || n_fds != 1 || at == LISTENERS_MAX || w->stopping)
         return RC_BAD;
-    struct listener *l = &w->listeners[w->n_listeners];
+    struct listener *l = &w->listeners[at];
     l->explicit_proxy = payload.p[0] == LISTEN_EXPLICIT;
     l->on_accept = on_accept;
     l->data = w;
     TRY(listen_start(l, w->engine.ev, fds[0]));
     take_fd(fds, 0);
-    w->n_listeners++;
+    w->n_listeners += at == w->n_listeners;
+    return RC_OK;
+}
+
+/* A reload has taken this one away; flows that came by it go on. */
+static enum rc drop_listener(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    bool explicit_proxy = rd_u8(&r) == LISTEN_EXPLICIT;
+    struct addr a = {.family = rd_u8(&r)};
+    uint16_t port = rd_u16(&r);
+    span bytes = rd_bytes(&r, sizeof a.b);
+    if (r.bad)
+        return RC_BAD;
+    memcpy(a.b, bytes.p, sizeof a.b);
+    for (size_t i = 0; i < w->n_listeners; i++) {
+        struct listener *l = &w->listeners[i];
+        if (l->explicit_proxy == explicit_proxy && listen_is_at(l, &a, port))
+            listen_end(l);
+    }
     return RC_OK;
 }
 
@@ -229,6 +286,16 @@ static enum rc take_clicks(struct worker *w, span payload)
         return RC_BAD;
     click_key(&w->engine.clicks, payload.p[0], payload.p + 1);
     return RC_OK;
+}
+
+static enum rc take_ticket_key(struct worker *w, span payload)
+{
+    struct rd r = rd_of(payload);
+    uint32_t number = rd_u32(&r);
+    span key = rd_bytes(&r, TICKET_KEY);
+    if (r.bad || rd_left(&r) > 0)
+        return RC_BAD;
+    return ticket_key(&w->engine.tickets, number, key.p);
 }
 
 static enum rc show(struct worker *w, span payload)
@@ -277,6 +344,7 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_TRUST: return take_trust(w, fds, n_fds);
     case MSG_CA: return take_ca(w, payload);
     case MSG_UNTRUSTED: return engine_second_ca(e, payload);
+    case MSG_OLD_CA: return take_old_ca(w, payload);
     case MSG_CRL: buf_clear(&e->crl); return buf_put(&e->crl, payload);
     case MSG_RING:
         if (n_fds != 2 || e->ring)
@@ -289,10 +357,12 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_REVOCATIONS: return n_fds == 1 ? engine_revocations(e, fds[0]) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
+    case MSG_LISTENER_GONE: return drop_listener(w, payload);
     case MSG_CODES: return take_codes(w, payload);
     case MSG_LOGGER: e->logger_away = payload.n != 1 || payload.p[0] == 0; return RC_OK;
     case MSG_PSEUDO: return take_pseudo(w, payload);
     case MSG_CLICKKEY: return take_clicks(w, payload);
+    case MSG_TICKETKEY: return take_ticket_key(w, payload);
     case MSG_SHOW: return show(w, payload);
     default: return RC_OK;
     }

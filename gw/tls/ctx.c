@@ -34,16 +34,31 @@ static enum rc common(SSL_CTX *ctx)
     return ok ? RC_OK : RC_BUG;
 }
 
-/* HTTP/1.1 where the client knows ALPN; a client that offers only what we do not speak gets the alert
- * no_application_protocol (RFC 7301 section 3.2). */
+/* Where an SSL keeps what its client is to be given. */
+static int alpn_index(void)
+{
+    static int at = -1; /* one per process, drawn at first use, never changed */
+    if (at < 0)
+        at = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    return at;
+}
+
+/* A client that offers only what it cannot be given gets the alert no_application_protocol (RFC 7301
+ * section 3.2). */
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outlen, const unsigned char *in,
                        unsigned int inlen, void *arg)
 {
-    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0";
-    (void)ssl;
+    static const unsigned char ours[] = "\x08http/1.1\x08http/1.0\x02h2";
+    enum { ALL = sizeof ours - 1, H2 = 3 };
+    static const struct {
+        const unsigned char *p;
+        unsigned n;
+    } given[] = {[CTX_HTTP11] = {ours, ALL - H2}, [CTX_H2] = {ours + ALL - H2, H2}, [CTX_ANY] = {ours, ALL}};
+    const enum ctx_alpn want = (enum ctx_alpn)(intptr_t)SSL_get_ex_data(ssl, alpn_index());
     (void)arg;
     unsigned char *chosen = NULL;
-    if (SSL_select_next_proto(&chosen, outlen, ours, sizeof ours - 1, in, inlen) != OPENSSL_NPN_NEGOTIATED)
+    if (SSL_select_next_proto(&chosen, outlen, given[want].p, given[want].n, in, inlen) !=
+        OPENSSL_NPN_NEGOTIATED)
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
@@ -69,13 +84,10 @@ enum rc ctx_server_new(SSL_CTX **out)
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out)
 {
-    static const unsigned char http11[] = "\x08http/1.1";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     if (!ctx)
         return RC_NOMEM;
     enum rc rc = common(ctx);
-    if (rc == RC_OK && SSL_CTX_set_alpn_protos(ctx, http11, sizeof http11 - 1) != 0)
-        rc = RC_NOMEM;
     if (rc != RC_OK) {
         SSL_CTX_free(ctx);
         return rc;
@@ -95,6 +107,13 @@ enum rc ctx_weak_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *
     return offer_weak_client(*out);
 }
 
+void ctx_keep_sessions(SSL_CTX *ctx, int (*fresh)(SSL *, SSL_SESSION *))
+{
+    SSL_CTX_clear_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, fresh);
+}
+
 enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * chain, void *data, SSL **out)
 {
     SSL *ssl = SSL_new(ctx);
@@ -110,14 +129,47 @@ enum rc ctx_accept(SSL_CTX *ctx, X509 *leaf, EVP_PKEY *key, STACK_OF(X509) * cha
     return RC_OK;
 }
 
-static uint16_t lowest_version(const struct hello *h)
+void ctx_give_alpn(SSL *ssl, enum ctx_alpn alpn)
 {
-    uint16_t low = 0xffff;
-    for (size_t i = 0; i < h->n_versions; i++) {
-        if (h->versions[i] < low)
-            low = h->versions[i];
+    SSL_set_ex_data(ssl, alpn_index(), (void *)(intptr_t)alpn);
+}
+
+uint16_t ctx_min_version(const struct hello *client)
+{
+    for (size_t i = 0; client && i < client->n_versions; i++) {
+        if (client->versions[i] < TLS1_3_VERSION)
+            return TLS1_2_VERSION;
     }
-    return low;
+    return client && client->n_versions > 0 ? TLS1_3_VERSION : TLS1_2_VERSION;
+}
+
+/* In the client's own order. */
+static bool offer_alpn(SSL *ssl, const struct hello *client)
+{
+    unsigned char list[12];
+    unsigned n = 0;
+    for (size_t i = 0; client && i < client->n_alpn; i++) {
+        span one = client->alpn[i];
+        bool known = span_eq(one, SPAN("h2")) || span_eq(one, SPAN("http/1.1"));
+        if (!known || n + 1 + one.n > sizeof list)
+            continue;
+        list[n++] = (unsigned char)one.n;
+        memcpy(list + n, one.p, one.n);
+        n += (unsigned)one.n;
+    }
+    if (n == 0) {
+        memcpy(list, "\x08http/1.1", 9);
+        n = 9;
+    }
+    return SSL_set_alpn_protos(ssl, list, n) == 0;
+}
+
+bool ctx_is_h2(const SSL *ssl)
+{
+    const unsigned char *p = NULL;
+    unsigned n = 0;
+    SSL_get0_alpn_selected(ssl, &p, &n);
+    return span_eq(span_of(p, n), SPAN("h2"));
 }
 
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out)
@@ -132,10 +184,9 @@ enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *d
         host[name.n] = '\0';
         ok = SSL_set_tlsext_host_name(ssl, host) == 1;
     }
-    if (ok && client && client->n_versions > 0 && lowest_version(client) >= TLS1_3_VERSION &&
-        lowest_version(client) != 0xffff)
+    if (ok && ctx_min_version(client) == TLS1_3_VERSION)
         ok = SSL_set_min_proto_version(ssl, TLS1_3_VERSION) == 1;
-    if (!ok || !offer_no_weaker(ssl, client)) {
+    if (!ok || !offer_no_weaker(ssl, client) || !offer_alpn(ssl, client)) {
         SSL_free(ssl);
         return RC_TLS;
     }

@@ -85,15 +85,22 @@ static bool strong_of_256(const struct suite *s, const struct hello *client)
     return !s->weak && !has_128_bits(s);
 }
 
+bool offer_lacks_128(const struct hello *client)
+{
+    if (!client || client->n_ciphers == 0 || offers(client, TLS13_AES_128))
+        return false;
+    for (size_t i = 0; i < N_ELEMS(suites); i++) {
+        if (has_128_bits(&suites[i]) && offers(client, suites[i].id))
+            return false;
+    }
+    return true;
+}
+
 bool offer_no_weaker(SSL *ssl, const struct hello *client)
 {
     char list[LIST_BYTES];
-    if (!client || client->n_ciphers == 0 || offers(client, TLS13_AES_128))
+    if (!offer_lacks_128(client))
         return true;
-    for (size_t i = 0; i < N_ELEMS(suites); i++) {
-        if (has_128_bits(&suites[i]) && offers(client, suites[i].id))
-            return true;
-    }
     list_of(strong_of_256, client, list);
     return SSL_set_cipher_list(ssl, list) == 1 &&
            SSL_set_ciphersuites(ssl, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256") == 1;

@@ -14,6 +14,8 @@
 
 /* Of a connection not begun, with `client` NULL or without suites: nothing changes. False: no memory. */
 bool offer_no_weaker(SSL *ssl, const struct hello *client) MUST_USE;
+/* Does that leave out the strong offer's 128-bit ciphers for this client (NULL: none is known)? */
+bool offer_lacks_128(const struct hello *client);
 
 /* Widens what ctx_client_new() made, so that its connections are fit for offer_weaker(). */
 enum rc offer_weak_client(SSL_CTX *ctx) MUST_USE;

@@ -52,7 +52,7 @@ static int bio_write(BIO *bio, const char *p, int n)
 {
     struct stream *s = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL);
+    ssize_t put = send(s->io.fd, p, (size_t)n, MSG_NOSIGNAL | (s->leaving ? MSG_MORE : 0));
     if (put > 0)
         s->n_out += (uint64_t)put;
     else if (put < 0 && (errno == EAGAIN || errno == EINTR))
@@ -94,16 +94,38 @@ void stream_init(struct stream *s, struct ev *ev, int fd, void (*cb)(struct ev_i
     buf_init(&s->kept, LIM_HELLO_BYTES + LIM_HEAD_BYTES);
 }
 
+void stream_renew(struct stream *s)
+{
+    stream_init(s, s->ev, -1, s->io.cb);
+}
+
 void stream_attach(struct stream *s, int fd)
 {
     gw_assert(s->io.fd < 0);
     s->io.fd = fd;
 }
 
+void stream_move(struct stream *to, struct stream *from)
+{
+    gw_assert(to->io.fd < 0 && !to->ssl && buf_len(&from->out) == 0 && buf_len(&from->kept) == 0);
+    ev_unwatch(from->ev, &from->io);
+    to->io.fd = from->io.fd;
+    to->ssl = from->ssl;
+    to->shared = from->shared;
+    to->ready = from->ready;
+    to->drained = from->drained;
+    from->io.fd = -1;
+    from->ssl = NULL;
+    if (to->ssl)
+        BIO_set_data(SSL_get_rbio(to->ssl), to);
+}
+
 void stream_fini(struct stream *s)
 {
     if (s->ssl) {
-        SSL_set_quiet_shutdown(s->ssl, 1);
+        /* Nothing more is sent; and a connection that ends without close_notify does not make OpenSSL spoil
+         * its session, which others may resume. What breaks TLS has spoiled it before. */
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
         SSL_free(s->ssl);
         s->ssl = NULL;
     }
@@ -314,6 +336,17 @@ void stream_shut(struct stream *s, bool clean)
         SSL_shutdown(s->ssl);
     }
     shutdown(s->io.fd, SHUT_WR);
+}
+
+void stream_bye(struct stream *s)
+{
+    if (s->out_shut || s->io.fd < 0)
+        return;
+    s->out_shut = s->leaving = true;
+    if (s->ssl && !s->failed && !s->handshaking) {
+        ERR_clear_error();
+        SSL_shutdown(s->ssl);
+    }
 }
 
 void stream_abort(struct stream *s)

@@ -33,6 +33,7 @@ struct stream {
     bool out_shut;  /* we have finished sending */
     bool failed;    /* the socket is unusable; `why` says how */
     bool handshaking;
+    bool leaving;       /* what is sent now is the last */
     bool want_write;    /* TLS cannot read on before the socket is writable */
     uint8_t reads_left; /* of the socket, within this call of OpenSSL */
     int sys_errno;
@@ -45,10 +46,16 @@ void stream_init(struct stream *s, struct ev *ev, int fd, void (*cb)(struct ev_i
 void stream_attach(struct stream *s, int fd);
 /* Closes; safe on an initialised stream in any state. */
 void stream_fini(struct stream *s);
+/* Ready for another connection, with the same callback, after stream_fini(). */
+void stream_renew(struct stream *s);
 static inline bool stream_open(const struct stream *s)
 {
     return s->io.fd >= 0;
 }
+
+/* The connection of `from`, on which nothing waits to be written or read again, moves to `to`, which has
+ * none; nobody watches it then. */
+void stream_move(struct stream *to, struct stream *from);
 
 /* Puts TLS on the socket: `ssl` is taken. The side (connect or accept) is set on it. */
 enum rc stream_tls(struct stream *s, SSL *ssl) MUST_USE;
@@ -72,6 +79,8 @@ static inline size_t stream_pending(const struct stream *s)
 void stream_event(struct stream *s, uint32_t events);
 /* Says that nothing more will be sent (close_notify where TLS, then FIN); call with nothing pending. */
 void stream_shut(struct stream *s, bool clean);
+/* The same for a socket that is closed next: TLS's goodbye leaves in one packet with the FIN of close(). */
+void stream_bye(struct stream *s);
 /* Sets the socket's linger so that closing sends RST: the reader must not take what it got for the whole. */
 void stream_abort(struct stream *s);
 /* Brings epoll in line with paused, pending and handshaking. IO when epoll fails. */

@@ -124,7 +124,7 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < N_ELEMS(kinds); i++) {
         char path[4096];
         snprintf(path, sizeof path, "%s/export.%s", m.folder, kinds[i]);
-        if (ca_export(m.folder, span_str(kinds[i]), path, &text, &err) != RC_OK)
+        if (ca_export(m.folder, "ca", span_str(kinds[i]), path, &text, &err) != RC_OK)
             give_up("export", &err);
     }
     ca_free(m.ca);

@@ -44,6 +44,7 @@ def test_chromium_with_our_ca(lab, gw, tmp_path):
                    check=True)
     page, said = chromium(lab, tmp_path, "--dump-dom", "https://www.school.example/")
     assert "Welcome to www.school.example" in page, said[-1500:]
+    assert lab.requests("www.school.example")[-1]["proto"] == "HTTP/2.0"
     page, said = chromium(lab, tmp_path, "--lang=en", "--dump-dom", "https://video.example/")
     assert "04/279.25.10" in page and "streaming" in page, said[-1500:]
 

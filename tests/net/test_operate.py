@@ -3,6 +3,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -131,7 +132,6 @@ def test_a_wrong_policy_is_refused_with_a_caret(idle):
 def test_a_port_that_is_taken_is_refused(idle):
     gw = idle
     with gw.lab.gateway_space:
-        import socket
         taken = socket.socket()
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("10.32.0.1", 3128))
@@ -250,12 +250,45 @@ def test_a_listener_that_cannot_be_opened_refuses_the_whole_reload(own_gateway, 
     assert lab.curl("agent", "https://video.example/hello").status == 200
 
 
-def test_a_new_listener_is_opened_and_a_removed_one_is_named(own_gateway, lab):
+def test_listeners_come_and_go_by_reload(own_gateway, lab):
+    """A removed one is closed, whoever came by it is served to the end; back again it is open again; other programs
+    can have its port meanwhile, and then it is refused."""
     gw = own_gateway()
-    text = policy(lab).replace("10.32.0.1:3128", "10.32.0.1:8080")
-    status, said = gw.reload(text)
-    assert status == 0 and "3128" in said and "restart" in said
-    assert lab.curl("agent", "https://cdn.example/small.bin", proxy="http://10.32.0.1:8080").status == 200
+    here, there = policy(lab), policy(lab).replace("10.32.0.1:3128", "10.32.0.1:8080")
+    url, old, new = "https://cdn.example/small.bin", "http://10.32.0.1:3128", "http://10.32.0.1:8080"
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(lab.curl, "agent", "https://files.example/big.bin", "--limit-rate", "12M", proxy=old)
+        wait_for("the download", lambda: gw.show("flows"), 5)
+        for _ in range(3):
+            status, said = gw.reload(there)
+            assert status == 0 and "restart" not in said, said
+            assert lab.curl("agent", url, proxy=new).status == 200
+            wait_for("the old port to close", lambda: lab.curl("agent", url, proxy=old).exit_code == 7, 5)
+            status, said = gw.reload(here)
+            assert status == 0, said
+            assert lab.curl("agent", url, proxy=old).status == 200
+            wait_for("the new port to close", lambda: lab.curl("agent", url, proxy=new).exit_code == 7, 5)
+        assert slow.result().exit_code == 0
+    assert gw.reload(there)[0] == 0 and gw.reload(here)[0] == 0 and gw.reload(there)[0] == 0
+    wait_for("the old port to close", lambda: lab.curl("agent", url, proxy=old).exit_code == 7, 5)
+    with lab.gateway_space, socket.socket() as taken:
+        taken.bind(("10.32.0.1", 3128))
+        taken.listen()
+        status, said = gw.reload(here)
+        assert status == 1 and "another program listens there" in said, said
+    assert gw.reload(here)[0] == 0
+    wait_for("the new port to close", lambda: lab.curl("agent", url, proxy=new).exit_code == 7, 5)
+    listening = lab.gateway_space.run("ss", "-Hltn").splitlines()
+    assert sum("10.32.0.1:3128 " in line for line in listening) == 2 and not any(":8080 " in line for line in listening), listening
+
+
+def test_resolvers_that_a_policy_no_longer_names_are_the_systems_again(own_gateway, lab):
+    gw = own_gateway()
+    nobody = policy(lab).replace("resolver  192.0.2.53", "resolver  192.0.2.99")
+    assert gw.reload(nobody)[0] == 0
+    assert lab.curl("agent", "https://files.example/hello", proxy=PROXY).status != 200
+    assert gw.reload(nobody.replace("resolver  192.0.2.99\n", ""))[0] == 0
+    wait_for("an answer", lambda: lab.curl("agent", "https://files.example/hello", proxy=PROXY).status == 200, 15)
 
 
 def test_what_needs_a_restart_is_said(own_gateway, lab):

@@ -146,6 +146,40 @@ def test_check_sums_up_in_one_line(write):
     assert out == f"{path}: note: no expectation touches 3 of 5 rules (perronctl check --coverage names them)\n"
 
 
+# ---- what is not in force
+
+NOT_YET = """\
+zone far vpn site "far"
+group pupils radius class "eleve"
+web {
+    set quota 1h per user per day, safe-search any
+    block application tor
+    allow any
+}
+content { forbid virus }
+dns { block category games }
+firewall {
+    masquerade from lan
+    allow any
+}
+on scanner-down block
+on journal-full block
+"""
+
+
+def test_what_nothing_acts_on_is_named(write):
+    path = write(HEAD + NOT_YET)
+    status, out, _ = run("--json", "check", path)
+    found = {n["what"]: (n["line"], n["times"]) for n in json.loads(out)["not_in_force"]}
+    assert status == 0 and found == {
+        "zone vpn": (6, 1), "group ldap or radius": (7, 1), "set quota": (9, 1), "application": (10, 1),
+        "content": (13, 1), "dns": (14, 1), "masquerade": (16, 1), "on": (19, 1)}
+    status, out, _ = run("check", path)
+    assert f"{path}:9: note: `set quota` is not in force yet: time is not counted: it never blocks\n" in out
+    status, out, _ = run("--json", "check", write(COVERED))
+    assert status == 0 and json.loads(out)["not_in_force"] == []
+
+
 # ---- --mutate
 
 def survivors(path):

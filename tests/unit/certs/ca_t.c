@@ -389,7 +389,7 @@ static void show_tells_what_a_client_shows(void **state)
 static long export_to(struct dir *d, const char *kind, uint8_t *out, size_t cap)
 {
     unlink(path_of(d, "out"));
-    assert_int_equal(ca_export(d->state, span_str(kind), path_of(d, "out"), &d->text, &d->err), RC_OK);
+    assert_int_equal(ca_export(d->state, "ca", span_str(kind), path_of(d, "out"), &d->text, &d->err), RC_OK);
     assert_true(buf_len(&d->text) > 50);
     AUTO_CLOSE int fd = open(path_of(d, "out"), O_RDONLY);
     return (long)read(fd, out, cap);
@@ -443,12 +443,14 @@ static void export_refuses_unknown_kinds_and_existing_files(void **state)
 {
     struct dir *d = *state;
     make_ca(d);
-    assert_int_equal(ca_export(d->state, SPAN("netscape"), path_of(d, "out"), &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("netscape"), path_of(d, "out"), &d->text, &d->err),
+                     RC_CONFIG);
     assert_int_equal(access(path_of(d, "out"), F_OK), -1);
-    assert_int_equal(ca_export(d->state, SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_OK);
-    assert_int_equal(ca_export(d->state, SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_OK);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), path_of(d, "out"), &d->text, &d->err), RC_CONFIG);
     assert_non_null(memmem(d->err.p, d->err.w, "already", 7));
-    assert_int_equal(ca_export(d->state, SPAN("pem"), "/nonexistent/out", &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_export(d->state, "ca", SPAN("pem"), "/nonexistent/out", &d->text, &d->err),
+                     RC_CONFIG);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

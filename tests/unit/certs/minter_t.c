@@ -15,7 +15,7 @@ struct ask {
     struct minter_wait wait;
     enum rc rc;
     unsigned calls;
-    X509 *leaf;
+    struct leaf *leaf;
 };
 
 /* The other end: remembers what came, and makes leaves with a CA of its own. */
@@ -26,6 +26,7 @@ struct fake {
     struct mint_request last;
     enum rc answers; /* what it says */
     bool silent, garbage;
+    const struct made *by; /* the CA; NULL: the world's */
 };
 
 struct world {
@@ -52,7 +53,7 @@ static void make_and_send(struct fake *f, uint64_t id)
     char san[300];
     snprintf(san, sizeof san, "subjectAltName=DNS:%.*s", (int)f->last.sans[0].value.n,
              f->last.sans[0].value.p);
-    struct made x = mk_cert(&(struct mk){.cn = "A leaf", .exts = {san}}, &w->ca);
+    struct made x = mk_cert(&(struct mk){.cn = "A leaf", .exts = {san}}, f->by ? f->by : &w->ca);
     uint8_t *der = NULL;
     int n = i2d_X509(x.cert, &der);
     send_minted(f, id, RC_OK, f->garbage ? span_of(der, (size_t)n - 1) : span_of(der, (size_t)n));
@@ -102,15 +103,13 @@ static void attach(struct world *w)
     assert_int_equal(minter_attach(w->m, fd[0]), RC_OK);
 }
 
-static void on_done(struct minter_wait *wait, enum rc rc, X509 *leaf)
+static void on_done(struct minter_wait *wait, enum rc rc, struct leaf *leaf)
 {
     struct ask *a = CONTAINER_OF(wait, struct ask, wait);
     assert_false(minter_waiting(wait));
     a->calls++;
     a->rc = rc;
-    if (leaf)
-        X509_up_ref(leaf);
-    a->leaf = leaf;
+    a->leaf = leaf ? leaf_get(leaf) : NULL;
 }
 
 static int setup(void **state)
@@ -132,7 +131,7 @@ static int teardown(void **state)
     peer_free(w->f.peer);
     ev_free(w->ev);
     for (size_t i = 0; i < ASKS; i++)
-        X509_free(w->asks[i].leaf);
+        leaf_put(w->asks[i].leaf);
     mk_free(&w->ca);
     free(w);
     return 0;
@@ -149,7 +148,7 @@ static enum rc ask_for(struct world *w, size_t i, const char *name)
     static const uint8_t origin[32];
     struct mint_request req = {.n_sans = 1, .sans = {{SAN_DNS, span_str(name)}}};
     uint8_t key[32];
-    X509 *leaf;
+    struct leaf *leaf;
     mint_dates(&req, INT64_MIN, INT64_MAX, NOW);
     minter_key(&req, origin, key);
     enum rc rc = minter_get(w->m, key, &req, NOW, &w->asks[i].wait, &leaf);
@@ -352,6 +351,9 @@ static void over_the_rate_is_tried_again_later(void **state)
         assert_int_equal(ev_turn(w->ev, 20), RC_OK);
     assert_int_equal(w->f.mints, 2);
     assert_int_equal(w->asks[0].rc, RC_OK);
+    struct minter_counts n;
+    minter_counts(w->m, &n);
+    assert_int_equal(n.limited, 1);
 }
 
 static void open_requests_are_bounded(void **state)
@@ -360,7 +362,7 @@ static void open_requests_are_bounded(void **state)
     struct minter_wait *extra = calloc(LIM_MINTS_OPEN + 1, sizeof *extra);
     static const uint8_t origin[32];
     char name[32];
-    X509 *leaf;
+    struct leaf *leaf;
     enum rc rc = RC_AGAIN;
     for (size_t i = 0; i <= LIM_MINTS_OPEN; i++) {
         struct mint_request req = {.n_sans = 1};
@@ -410,6 +412,10 @@ static void another_ca_generation_empties_the_cache(void **state)
     assert_int_equal(minter_set_ca(w->m, buf_span(&b)), RC_OK);
     assert_int_equal(sk_X509_num(minter_chain(w->m)), 1); /* the root stays at home */
     assert_int_equal(X509_cmp(sk_X509_value(minter_chain(w->m), 0), issuing.cert), 0);
+    uint8_t id[MINTER_CA_ID];
+    assert_int_equal(X509_digest(issuing.cert, EVP_sha256(), id, NULL), 1);
+    assert_memory_equal(minter_ca_id(w->m), id, sizeof id);
+    w->f.by = &issuing;
     attach(w);
     assert_int_equal(ask_for(w, 0, "a.test"), RC_AGAIN);
     turns(w, 4);
@@ -421,6 +427,37 @@ static void another_ca_generation_empties_the_cache(void **state)
     assert_int_equal(ask_for(w, 2, "a.test"), RC_AGAIN);
     buf_fini(&b);
     mk_free(&issuing);
+}
+
+/* While the CA changes, the signer before may still answer: what it made would go out with the wrong chain.
+ */
+static void a_leaf_of_the_ca_before_is_asked_again(void **state)
+{
+    struct world *w = *state;
+    struct buf b = {0};
+    struct made before = mk_cert(&(struct mk){.cn = "Before", .exts = CA_EXTS}, &w->ca);
+    struct made now = mk_cert(&(struct mk){.cn = "Now", .exts = CA_EXTS}, &w->ca);
+    struct minter_counts n;
+    assert_int_equal(buf_put_u16(&b, 7), RC_OK);
+    put_cert(&b, now.cert);
+    assert_int_equal(minter_set_ca(w->m, buf_span(&b)), RC_OK);
+    w->f.by = &before;
+    attach(w);
+    assert_int_equal(ask_for(w, 0, "a.test"), RC_AGAIN);
+    turns(w, 4);
+    assert_int_equal(w->f.mints, 1);
+    assert_int_equal(w->asks[0].calls, 0);
+    w->f.by = &now;
+    attach(w);
+    turns(w, 4);
+    assert_int_equal(w->asks[0].calls, 1);
+    assert_int_equal(w->asks[0].rc, RC_OK);
+    assert_int_equal(X509_check_issued(now.cert, leaf_x509(w->asks[0].leaf)), X509_V_OK);
+    minter_counts(w->m, &n);
+    assert_int_equal(n.minted, 1);
+    buf_fini(&b);
+    mk_free(&before);
+    mk_free(&now);
 }
 
 static void keys_differ_by_names_kinds_and_origin(void **state)
@@ -469,6 +506,7 @@ int main(void)
         TEST(open_requests_are_bounded),
         TEST(a_worker_that_ends_tells_everybody),
         TEST(another_ca_generation_empties_the_cache),
+        TEST(a_leaf_of_the_ca_before_is_asked_again),
         TEST(keys_differ_by_names_kinds_and_origin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

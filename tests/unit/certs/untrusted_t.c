@@ -160,7 +160,7 @@ static void no_export_holds_it(void **state)
     for (size_t i = 0; i < N_ELEMS(kinds); i++) {
         struct buf text = {0};
         uint8_t bytes[65536];
-        assert_int_equal(ca_export(d->state, span_str(kinds[i]), out, &text, &d->err), RC_OK);
+        assert_int_equal(ca_export(d->state, "ca", span_str(kinds[i]), out, &text, &d->err), RC_OK);
         FILE *f = fopen(out, "rb");
         size_t got = fread(bytes, 1, sizeof bytes, f);
         fclose(f);

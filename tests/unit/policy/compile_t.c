@@ -274,14 +274,15 @@ static void settings_and_their_defaults(void **state)
     assert_int_equal(set->port[0], 80);
     assert_int_equal(set->port[1], 443);
     assert_true(span_eq(set->crl, SPAN("http://192.0.2.222/perron.crl")));
+    assert_int_equal(set->pool, POOL_OWN);
     assert_int_equal(set->trust.n + set->help_mail.n + set->help_telephone.n + set->node.n, 0);
     assert_int_equal(set->n_zones, 3);
     snapshot_put(s);
-    s = snap_of(
-        "listen transparent port 3129\nlisten explicit [fd00::1]:3128\nlisten explicit :8080\n"
-        "resolver 10.0.0.53, fd00::53\nworkers 4\nprivate-destinations allow\ndivert tcp 443, 8443, 80\n"
-        "trust \"/etc/ssl/certs/ca-certificates.crt\"\ncrl \"http://h.test/crl\"\n"
-        "help telephone \"04/1\" mail \"a@b.test\"\nweb { allow any }\n");
+    s = snap_of("listen transparent port 3129\nlisten explicit [fd00::1]:3128\nlisten explicit :8080\n"
+                "resolver 10.0.0.53, fd00::53\nworkers 4\nprivate-destinations allow\npool none\ndivert tcp "
+                "443, 8443, 80\n"
+                "trust \"/etc/ssl/certs/ca-certificates.crt\"\ncrl \"http://h.test/crl\"\n"
+                "help telephone \"04/1\" mail \"a@b.test\"\nweb { allow any }\n");
     set = snapshot_settings(s);
     assert_int_equal(set->n_listen, 3);
     assert_int_equal(set->listen[0].kind, LISTEN_TRANSPARENT);
@@ -297,6 +298,7 @@ static void settings_and_their_defaults(void **state)
     assert_true(addr_eq(&set->resolver[1], &a));
     assert_int_equal(set->workers, 4);
     assert_false(set->private_block);
+    assert_int_equal(set->pool, POOL_NONE);
     assert_int_equal(set->n_ports, 3);
     assert_int_equal(set->port[2], 80);
     assert_true(span_eq(set->trust, SPAN("/etc/ssl/certs/ca-certificates.crt")));

@@ -227,7 +227,7 @@ static void a_page_waits_for_its_path(void **state)
 static struct snapshot *with(const char *text, const struct grant *v, size_t n)
 {
     static struct compiled c;
-    static char whole[4096];
+    static char whole[20000];
     struct snapshot *s = NULL;
     struct manifest m;
     snprintf(whole, sizeof whole, "%s%s", ZONES, text);
@@ -348,6 +348,34 @@ static void a_granted_category_that_a_path_may_add_is_waited_for(void **state)
         assert_int_equal(asked(s, f).action, cats == 2 ? ACT_ALLOW : ACT_BLOCK);
     }
     snapshot_put(s);
+}
+
+/* However many groups somebody is in, a grant for any of them counts. */
+static void a_grant_for_the_last_of_many_groups(void **state)
+{
+    enum { MANY = 200 };
+    static char text[16384];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u user \"u\", \"u%u\"\n", i, i);
+    n += (size_t)snprintf(text + n, sizeof text - n,
+                          "group h ldap \"cn=h\"\nweb {\n block domain \"a.test\"\n");
+    for (unsigned i = 0; i < MANY; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, " block method PUT for g%u\n", i);
+    snprintf(text + n, sizeof text - n, " block method PUT for h\n allow any\n}\n");
+    static const char *const groups[] = {"g0", "g63", "g64", "g199", "h"};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        struct grant g = lasting((struct grant)G(9, NAME, GROUP, "a.test", "x"));
+        g.who = span_str(groups[i]);
+        struct snapshot *s = with(text, &g, 1);
+        struct facts f = request(s, "10.0.0.1", "u", "a.test", "GET");
+        f.attrs[f.n_attrs++] = SPAN("ldap:cn=h");
+        assert_int_equal(asked(s, f).action, ACT_ALLOW);
+        f = request(s, "10.0.0.1", "u7", "a.test", "GET");
+        assert_int_equal(asked(s, f).action, ACT_BLOCK);
+        snapshot_put(s);
+    }
 }
 
 /* Who is in a group by name, by network, by the directory or while the identity is fresh; and who is not. */
@@ -487,6 +515,7 @@ int main(void)
         cmocka_unit_test(no_grant_lifts_a_forbid),
         cmocka_unit_test(a_granted_page_opens_its_host_for_looking),
         cmocka_unit_test(a_granted_category_that_a_path_may_add_is_waited_for),
+        cmocka_unit_test(a_grant_for_the_last_of_many_groups),
         cmocka_unit_test(a_grant_for_a_group_is_for_who_is_in_it),
         cmocka_unit_test(what_a_grant_lifts),
         cmocka_unit_test(a_forbid_in_the_way_of_a_grant_is_found),

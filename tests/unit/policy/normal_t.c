@@ -7,7 +7,8 @@
 static const char WRITTEN[] =
     "listen transparent port 3129\nlisten explicit 10.0.0.1:3128\nlisten explicit [fd00::1]:3128\nlisten "
     "explicit :8080\n"
-    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations allow\ndivert tcp 80, 8443\ncrl "
+    "resolver 10.0.0.53,\n fd00::53\nworkers 3\nprivate-destinations allow\npool shared\ndivert tcp 80, "
+    "8443\ncrl "
     "\"http://crl.test/x\"\n"
     "help telephone \"04/1\" mail \"a@b.test\"\ntrust \"/etc/ssl/certs/ca-certificates.crt\"\n" ZONES
     "host dns 10.0.0.53, fd00::53\nservice web tcp 80, 8000-8100 udp 443\n"

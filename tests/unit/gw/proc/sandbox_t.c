@@ -256,24 +256,95 @@ static bool reads_hidden(void)
 static bool reads_beside_hidden(void)
 {
     char path[128];
-    snprintf(path, sizeof path, "%s.policy", scratch);
+    snprintf(path, sizeof path, "%s-policy", scratch);
+    return opens(path, O_RDONLY);
+}
+static bool reads_relative_of_hidden(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s.next", scratch);
     return opens(path, O_RDONLY);
 }
 
 static void the_compiler_reads_what_root_reads_but_not_the_ca(void **state)
 {
     (void)state;
-    char key[128], policy[128];
+    char key[128], policy[128], next[128];
     snprintf(key, sizeof key, "%s/issuing.key", scratch);
-    snprintf(policy, sizeof policy, "%s.policy", scratch);
+    snprintf(policy, sizeof policy, "%s-policy", scratch);
+    snprintf(next, sizeof next, "%s.next", scratch);
     close(open(key, O_WRONLY | O_CREAT, 0400));
     close(open(policy, O_WRONLY | O_CREAT, 0600));
+    close(open(next, O_WRONLY | O_CREAT, 0600));
     assert_int_equal(as_role(ROLE_COMPILER, reads_hidden), REFUSED);
     assert_int_equal(as_role(ROLE_COMPILER, reads_beside_hidden), DONE);
+    assert_int_equal(as_role(ROLE_COMPILER, reads_relative_of_hidden), REFUSED); /* ca.next, ca.old */
     assert_int_equal(as_role(ROLE_COMPILER, reads_shadow),
                      DONE); /* root's files, which its capability opens */
     unlink(key);
     unlink(policy);
+    unlink(next);
+}
+
+/* ---- the signer whose key is in a token: threats.md row 121 */
+
+static enum outcome with_token(bool (*attempt)(void))
+{
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        log_setup("signer", LOG_ERROR);
+        signal(SIGSYS, SIG_DFL);
+        if (sandbox_drop(ROLE_SIGNER, 0) != RC_OK ||
+            sandbox_close(ROLE_SIGNER, (int[SANDBOX_DIRS]){scratch_fd, -1, -1}) != RC_OK)
+            _exit(2);
+        _exit(attempt() ? 0 : 1);
+    }
+    assert_true(waitpid(pid, &status, 0) == pid);
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGSYS ? KILLED : BROKEN;
+    return WEXITSTATUS(status) == 0 ? DONE : WEXITSTATUS(status) == 1 ? REFUSED : BROKEN;
+}
+
+static bool makes_a_file_in_the_token(void)
+{
+    return openat(scratch_fd, "new", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0;
+}
+static bool removes_from_the_token(void)
+{
+    return unlinkat(scratch_fd, "issuing.key", 0) == 0;
+}
+static bool locks_and_reads_the_token(void)
+{
+    char path[128];
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    snprintf(path, sizeof path, "%s/issuing.key", scratch);
+    int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && fcntl(fd, F_SETLK, &lock) == 0;
+}
+static void a_token_opens_its_folder_and_nothing_else(void **state)
+{
+    (void)state;
+    char key[128];
+    snprintf(key, sizeof key, "%s/issuing.key", scratch);
+    int fd = open(key, O_WRONLY | O_CREAT, 0600);
+    assert_int_equal(fchown(fd, sandbox_uid(ROLE_SIGNER, 0), (gid_t)-1), 0);
+    close(fd);
+    assert_int_equal(chown(scratch, sandbox_uid(ROLE_SIGNER, 0), (gid_t)-1), 0);
+    assert_int_equal(with_token(locks_and_reads_the_token), DONE);
+    assert_int_not_equal(as_role(ROLE_SIGNER, locks_and_reads_the_token), DONE); /* without one */
+    if (!SANITIZED) {
+        assert_int_equal(with_token(reads_passwd), REFUSED);
+        assert_int_equal(with_token(makes_a_file_in_the_token), REFUSED);
+        assert_int_equal(with_token(writes_tmp), REFUSED);
+        assert_int_equal(with_token(removes_from_the_token), KILLED);
+        assert_int_equal(with_token(unix_socket), REFUSED);
+        assert_int_equal(with_token(tcp_socket), REFUSED);
+        assert_int_equal(with_token(forks), KILLED);
+        assert_int_equal(with_token(executes), KILLED);
+    }
+    unlink(key);
 }
 
 /* bind() may be refused by Landlock alone: a worker never opens a port of its own. */
@@ -405,6 +476,7 @@ static void the_workers_list_is_short(void **state)
         C = OTHERS,
         G = OTHERS,
         F = OTHERS,
+        T = OTHERS,
         ALL = W
     };
     static const unsigned worker[] = {
@@ -454,6 +526,7 @@ int main(void)
         cmocka_unit_test(no_memory_becomes_executable),
         cmocka_unit_test(only_the_compiler_and_keeper_read_files),
         cmocka_unit_test(only_worker_opener_and_fetcher_have_tcp),
+        cmocka_unit_test(a_token_opens_its_folder_and_nothing_else),
         cmocka_unit_test(only_the_opener_binds),
         cmocka_unit_test(the_logger_writes_rotates_and_stays_in_its_directory),
         cmocka_unit_test(the_compiler_reads_what_root_reads_but_not_the_ca),

@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 
-#include "certs/mint.h"
+#include "certs/leaflog.h"
 #include "gw/base/log.h"
 #include "tests/unit/certs/make_cert.h"
 #include "gw/base/obj.h"
@@ -109,6 +110,15 @@ static void say_mint(struct world *w, uint32_t i, uint64_t id, const char *name)
     buf_fini(&b);
 }
 
+/* STATE/000001.jsonl, as the master gives it. */
+static void give_register(struct world *w, bool first)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/000001.jsonl", w->state);
+    int fds[2] = {open(path, O_WRONLY | O_APPEND | O_CREAT, 0600), first ? open(path, O_RDONLY) : -1};
+    signer_ops.on_msg(&w->ctx, MSG_LEAFLOG, SPAN_NONE, fds, first ? 2 : 1);
+}
+
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof *w);
@@ -127,6 +137,7 @@ static int setup(void **state)
     assert_int_equal(ev_new(&w->ctx.ev), RC_OK);
     w->ctx.role = ROLE_SIGNER;
     assert_int_equal(signer_ops.start(&w->ctx), RC_OK);
+    give_register(w, true);
     to_signer(w, MSG_CAKEY, buf_span(&w->cakey), -1);
     readies = 0;
     to_signer(w, MSG_CAKEY_FD, SPAN_NONE, fd);
@@ -145,7 +156,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct world *w = *state;
-    static const char *const names[] = {"root.crt", "root.key", "issuing.crt", "issuing.key", ""};
+    static const char *const names[] = {"root.crt",    "root.key",        "issuing.crt",
+                                        "issuing.key", "../000001.jsonl", ""};
     signer_ops.on_stop(&w->ctx, 0);
     for (size_t i = 0; i < N_ELEMS(w->w); i++) {
         peer_free(w->w[i].peer);
@@ -312,6 +324,191 @@ static void a_leaf_is_for_the_key_of_its_own_worker(void **state)
     X509_free(x);
 }
 
+struct found {
+    struct leaflog_entry e;
+    char name[256];
+};
+
+static enum rc keep(const struct leaflog_entry *e, span line, void *arg)
+{
+    struct found *f = arg;
+    (void)line;
+    f->e = *e;
+    assert_true(e->n_names == 1 && e->names[0].n < sizeof f->name);
+    memcpy(f->name, e->names[0].p, e->names[0].n);
+    f->name[e->names[0].n] = '\0';
+    return RC_OK;
+}
+
+/* How many entries there are, every link looked at; the last in *f. */
+static uint64_t entries(struct world *w, struct found *f)
+{
+    struct leaflog_walk walk = {.dir = open(w->state, O_RDONLY | O_DIRECTORY), .each = keep, .arg = f};
+    assert_int_equal(leaflog_walk(&walk), RC_OK);
+    close(walk.dir);
+    return walk.n_entries;
+}
+
+static void every_leaf_is_in_the_register_before_it_is_given_out(void **state)
+{
+    struct world *w = *state;
+    struct found f;
+    uint8_t hash[SHA256_BYTES];
+    register_key(w, 1);
+    register_key(w, 2);
+    say_mint(w, 1, 1, "www.site.test");
+    say_mint(w, 2, 2, "localhost"); /* refused: no entry */
+    turns(w, 3);
+    assert_int_equal(w->w[1].made, 1);
+    assert_int_equal(entries(w, &f), 1);
+    assert_string_equal(f.name, "www.site.test");
+    assert_int_equal(f.e.worker, 1);
+    span der = buf_span(&w->w[1].leaf);
+    assert_int_equal(sha256(&der, 1, hash), RC_OK);
+    assert_memory_equal(f.e.sha256, hash, sizeof hash);
+    const uint8_t *p = der.p;
+    X509 *x = d2i_X509(NULL, &p, (long)der.n);
+    const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+    assert_int_equal(f.e.serial_n, ASN1_STRING_length(serial));
+    assert_memory_equal(f.e.serial, ASN1_STRING_get0_data(serial), f.e.serial_n);
+    struct rd cakey = rd_of(buf_span(&w->cakey));
+    rd_vec16(&cakey); /* CRL pointer */
+    span issuing = rd_vec16(&cakey);
+    assert_int_equal(sha256(&issuing, 1, hash), RC_OK);
+    assert_memory_equal(f.e.ca, hash, LEAFLOG_CA);
+    say_mint(w, 2, 3, "two.site.test");
+    turns(w, 3);
+    assert_int_equal(entries(w, &f), 2);
+    assert_string_equal(f.name, "two.site.test");
+    X509_free(x);
+}
+
+static void another_signer_goes_on_with_the_chain(void **state)
+{
+    struct world *w = *state;
+    struct found f;
+    register_key(w, 1);
+    still_serves(w, 1);
+    signer_ops.on_stop(&w->ctx, 0);
+    peer_free(w->w[1].peer);
+    w->w[1].peer = NULL;
+    assert_int_equal(signer_ops.start(&w->ctx), RC_OK);
+    give_register(w, true);
+    to_signer(w, MSG_CAKEY, buf_span(&w->cakey), -1);
+    to_signer(w, MSG_CAKEY_FD, SPAN_NONE, open(path_of(w, "issuing.key"), O_RDONLY));
+    connect_worker(w, 1);
+    register_key(w, 1);
+    still_serves(w, 1);
+    give_register(w, false); /* a later file */
+    still_serves(w, 1);
+    assert_int_equal(entries(w, &f), 3);
+    assert_int_equal(f.e.n, 3);
+}
+
+/* /dev/full is a disk without room. */
+static void without_the_register_no_leaf_is_given_out(void **state)
+{
+    struct world *w = *state;
+    struct found f;
+    register_key(w, 1);
+    still_serves(w, 1);
+    int full = open("/dev/full", O_WRONLY);
+    signer_ops.on_msg(&w->ctx, MSG_LEAFLOG, SPAN_NONE, &full, 1);
+    say_mint(w, 1, 5, "www.site.test");
+    turns(w, 3);
+    assert_int_equal(w->w[1].last_id, 5);
+    assert_int_equal(w->w[1].last_rc, RC_IO);
+    assert_int_equal(buf_len(&w->w[1].leaf), 0);
+    assert_int_equal(entries(w, &f), 1);
+}
+
+struct told {
+    unsigned times;
+    uint64_t made, put_off, refused;
+    uint32_t log_errno;
+};
+
+static void master_msg(struct peer *p, enum msg_type t, span payload, int *fds, size_t n_fds)
+{
+    struct told *m = peer_data(p);
+    struct rd r = rd_of(payload);
+    (void)fds, (void)n_fds;
+    assert_int_equal(t, MSG_SIGNER_STATE);
+    m->times++;
+    m->made = rd_u64(&r);
+    m->put_off = rd_u64(&r);
+    m->refused = rd_u64(&r);
+    m->log_errno = rd_u32(&r);
+    assert_int_equal(rd_left(&r), 0);
+}
+
+static void no_end(struct peer *p, enum rc rc)
+{
+    (void)p, (void)rc;
+}
+
+/* threats.md row 103: a captured worker that mints without end is seen, whatever it says itself. */
+static void the_master_hears_how_much_was_made_put_off_and_refused(void **state)
+{
+    struct world *w = *state;
+    struct told m = {0};
+    struct peer *master;
+    int fd[2];
+    assert_int_equal(peer_pair(fd), RC_OK);
+    assert_int_equal(peer_new(w->ctx.ev, fd[0], ROLE_MASTER, ROLE_SIGNER, master_msg, no_end, &m, &master),
+                     RC_OK);
+    assert_int_equal(
+        peer_new(w->ctx.ev, fd[1], ROLE_SIGNER, ROLE_MASTER, master_msg, no_end, &m, &w->ctx.master), RC_OK);
+    register_key(w, 1);
+    for (unsigned i = 0; i < LIM_MINT_BURST + LIM_MINT_RATE * 20u && w->w[1].last_rc != RC_LIMIT; i++) {
+        say_mint(w, 1, i, "www.site.test");
+        if (i % 32 == 31)
+            turns(w, 3);
+    }
+    connect_worker(w, 2);
+    register_key(w, 2);
+    say_mint(w, 2, 7, "localhost");
+    turns(w, 3);
+    int64_t until = ev_now_ms(w->ctx.ev) + 2000;
+    while (m.refused == 0 && ev_now_ms(w->ctx.ev) < until)
+        assert_int_equal(ev_turn(w->ctx.ev, 20), RC_OK);
+    assert_true(m.made >= LIM_MINT_BURST);
+    assert_true(m.put_off >= 1);
+    assert_int_equal(m.refused, 1);
+    assert_int_equal(m.log_errno, 0);
+    assert_true(m.times < 20); /* not once for each */
+    peer_free(w->ctx.master);
+    w->ctx.master = NULL;
+    peer_free(master);
+}
+
+static double cpu_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* Both ends of the channel, signature, entry and its line in the log (here: not written). */
+static void a_leaf_and_its_entry_take_well_under_a_millisecond(void **state)
+{
+    struct world *w = *state;
+    enum { LEAVES = 1000 };
+    register_key(w, 1);
+    double from = cpu_us();
+    for (unsigned i = 0; i < LEAVES; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "n%u.site.test", i);
+        say_mint(w, 1, i, name);
+        turns(w, 2);
+    }
+    turns(w, 3);
+    double each = (cpu_us() - from) / LEAVES;
+    print_message("a leaf through the channel, with its entry: %.1f us\n", each);
+    assert_int_equal(w->w[1].made, LEAVES);
+    assert_true(each < 1000);
+}
+
 /* In a child, since it ends the process: the exit status, and the one line it says. */
 static void ends_with(struct world *w, span cakey, const char *key_file, const char *says)
 {
@@ -364,6 +561,11 @@ int main(void)
         TEST(the_rate_holds_for_each_worker_and_across_its_channels),
         TEST(a_channel_for_an_impossible_worker_is_closed),
         TEST(a_leaf_is_for_the_key_of_its_own_worker),
+        TEST(every_leaf_is_in_the_register_before_it_is_given_out),
+        TEST(another_signer_goes_on_with_the_chain),
+        TEST(without_the_register_no_leaf_is_given_out),
+        TEST(the_master_hears_how_much_was_made_put_off_and_refused),
+        TEST(a_leaf_and_its_entry_take_well_under_a_millisecond),
         TEST(a_wrong_key_ends_the_process_with_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

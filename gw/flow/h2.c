@@ -1,0 +1,349 @@
+/* Bytes of a flow that speaks HTTP/2: from the sockets into the sessions and back; see h2.h.
+ *
+ * Each round reads what either side has (many small records, or one full of content), lets the sessions write
+ * what they have, and sends that: frames of many streams leave in one TLS record. Reading never waits for the
+ * other side's socket: flow control says how much content may come, and the rest is small. Only here, outside
+ * of all callbacks, does the flow end.
+ */
+#include "gw/flow/h2.h"
+
+#include "gw/base/clock.h"
+#include "gw/base/obj.h"
+
+enum { ROUNDS = 16, RECORDS = 64, TRIM_MS = 1000 };
+
+/* ---- life ---- */
+
+enum rc h2flow_new(struct flow *f)
+{
+    struct h2flow *h = calloc(1, sizeof *h);
+    if (!h)
+        return RC_NOMEM;
+    f->h2 = h;
+    h->due_ms = INT64_MAX;
+    h->end_why = REASON_N;
+    h->streams = LIM_H2_STREAMS;
+    list_init(&h->open);
+    TRY(h2_new(&h->client, true, &exchange_client_ops, f, &f->e->h2_heads));
+    if (stream_open(&f->origin)) {
+        TRY(h2_new(&h->origin, false, &exchange_origin_ops, f, &f->e->h2_heads));
+        TRY(h2_begin(h->origin, false));
+        f->origin.paused = false;
+        f->origin.ready = true; /* its settings may be there already */
+    }
+    TRY(h2_begin(h->client, false));
+    return RC_OK;
+}
+
+void h2flow_free(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    if (!h)
+        return;
+    while (!list_empty(&h->open))
+        exchange_free(CONTAINER_OF(h->open.next, struct exchange, link));
+    h2_free(h->client);
+    h2_free(h->origin);
+    free(h);
+    f->h2 = NULL;
+}
+
+/* Those whose streams are over. */
+static void sweep(struct h2flow *h)
+{
+    for (struct list *l = h->open.next, *next; l != &h->open; l = next) {
+        struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        next = l->next;
+        if (x->over)
+            exchange_free(x);
+    }
+    if (h->n == 0)
+        h->due_ms = INT64_MAX;
+}
+
+void h2flow_last(struct flow *f, enum reason why, span detail)
+{
+    struct h2flow *h = f->h2;
+    if (h->end_why == REASON_N) {
+        h->end_why = why;
+        h->end_detail = detail;
+    }
+    if (!h->last)
+        h2_shut(h->client);
+    h->last = true;
+}
+
+/* ---- the end ---- */
+
+void h2flow_finish(struct flow *f, enum reason why, span detail)
+{
+    struct h2flow *h = f->h2;
+    for (struct list *l = h->open.next; l != &h->open; l = l->next) {
+        struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        engine_unhold(&x->hold);
+        txn_end(&x->t, why, detail);
+    }
+    h2_terminate(h->client, H2E_NO_ERROR);
+    if (h2_write(h->client, &f->client.out, LIM_PEND_BYTES) != RC_OK)
+        f->client_quiet = true; /* no room to say it */
+    if (h->origin && stream_open(&f->origin)) {
+        h2_terminate(h->origin, H2E_NO_ERROR);
+        if (h2_write(h->origin, &f->origin.out, LIM_PEND_BYTES) != RC_OK || stream_flush(&f->origin) != RC_OK)
+            stream_abort(&f->origin);
+    }
+    h2_stop(h->client);
+    if (h->origin)
+        h2_stop(h->origin);
+}
+
+/* The session with the client cannot go on. */
+static void client_is_bad(struct flow *f)
+{
+    struct h2_fault fault = h2_session_fault(f->h2->client);
+    f->e->n.http_bad++;
+    pump_finish(f, REASON_CLIENT_HTTP, span_str(fault.name));
+}
+
+void h2flow_origin_over(struct flow *f, enum reason why, span detail)
+{
+    struct h2flow *h = f->h2;
+    if (h->origin_over)
+        return;
+    h->origin_over = true;
+    for (struct list *l = h->open.next; l != &h->open; l = l->next) {
+        struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        struct txn *t = &x->t;
+        h2_leg_fini(&x->origin, &f->e->h2_heads);
+        x->over = !x->client.s;
+        if (!t->open || t->answered || !t->sent || t->down == WAY_DONE)
+            continue;
+        if (t->began)
+            exchange_break(x, why, detail, H2E_INTERNAL);
+        else
+            answer_page(t, why, detail);
+    }
+    stream_fini(&f->origin);
+    h2flow_last(f, why, detail);
+}
+
+static void origin_is_bad(struct flow *f)
+{
+    struct h2_fault fault = h2_session_fault(f->h2->origin);
+    f->e->n.origin_bad++;
+    h2_terminate(f->h2->origin, H2E_PROTOCOL);
+    if (h2_write(f->h2->origin, &f->origin.out, 2 * LIM_PEND_BYTES) != RC_OK ||
+        stream_flush(&f->origin) != RC_OK)
+        stream_abort(&f->origin);
+    h2flow_origin_over(f, REASON_ORIGIN_HTTP, span_str(fault.name));
+}
+
+static bool nothing_open(const struct h2flow *h)
+{
+    for (const struct list *l = h->open.next; l != &h->open; l = l->next) {
+        const struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        if (x->t.open || x->client.s)
+            return false;
+    }
+    return true;
+}
+
+static void client_ended(struct flow *f, enum rc rc)
+{
+    struct h2flow *h = f->h2;
+    bool quiet = nothing_open(h);
+    if (rc == RC_TLS) {
+        flow_end(f, REASON_CLIENT_TLS, flow_tls_detail(f, &f->client, "closed"));
+    } else if (quiet) {
+        enum reason why = rc == RC_CLOSED ? REASON_DONE : REASON_CLIENT_CLOSED;
+        flow_end(f, h->end_why != REASON_N ? h->end_why : why, h->end_detail);
+    } else if (rc != RC_CLOSED) {
+        flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+    } else {
+        for (const struct list *l = h->open.next; l != &h->open; l = l->next) {
+            const struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+            if (x->t.open && (x->t.up != WAY_DONE || x->t.waiting)) { /* half a request */
+                flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+                return;
+            }
+        }
+        h2flow_last(f, REASON_DONE, SPAN_NONE); /* it has asked all it wanted and waits for the answers */
+    }
+}
+
+/* ---- reading ---- */
+
+/* How many bytes came. */
+static size_t read_client(struct flow *f)
+{
+    size_t got;
+    if (f->client.in_eof && !stream_has_buffered(&f->client))
+        return 0;
+    enum rc rc = stream_read(&f->client, f->e->io, sizeof f->e->io, &got);
+    if (rc == RC_AGAIN)
+        return 0;
+    if (rc != RC_OK) {
+        client_ended(f, rc);
+        return 0;
+    }
+    f->trimmed = false;
+    rc = h2_feed(f->h2->client, span_of(f->e->io, got), ev_now_ms(f->e->ev));
+    if (rc != RC_OK && !f->ended)
+        client_is_bad(f);
+    return got;
+}
+
+static size_t read_origin(struct flow *f)
+{
+    size_t got;
+    if (!stream_open(&f->origin) || f->h2->origin_over)
+        return 0;
+    enum rc rc = f->origin.in_eof && !stream_has_buffered(&f->origin)
+                     ? RC_CLOSED
+                     : stream_read(&f->origin, f->e->io, sizeof f->e->io, &got);
+    if (rc == RC_AGAIN)
+        return 0;
+    if (rc != RC_OK) {
+        h2flow_origin_over(f, f->h2->n > 0 ? REASON_ORIGIN_CLOSED : REASON_DONE,
+                           f->h2->n > 0 ? SPAN("no-answer") : SPAN("origin-idle"));
+        return 1;
+    }
+    rc = h2_feed(f->h2->origin, span_of(f->e->io, got), ev_now_ms(f->e->ev));
+    if (rc != RC_OK && !f->ended)
+        origin_is_bad(f);
+    return got;
+}
+
+/* ---- writing ---- */
+
+static void write_origin(struct flow *f)
+{
+    if (!f->h2->origin || f->h2->origin_over || f->ended)
+        return;
+    enum rc rc = h2_write(f->h2->origin, &f->origin.out, LIM_PEND_BYTES);
+    if (rc != RC_OK) {
+        origin_is_bad(f);
+        return;
+    }
+    rc = stream_flush(&f->origin);
+    if (rc != RC_OK && rc != RC_AGAIN)
+        h2flow_origin_over(f, REASON_ORIGIN_CLOSED, SPAN("no-answer"));
+}
+
+static void write_client(struct flow *f)
+{
+    if (f->ended || f->state != ST_HTTP)
+        return;
+    if (h2_write(f->h2->client, &f->client.out, LIM_PEND_BYTES) != RC_OK) {
+        client_is_bad(f);
+        return;
+    }
+    enum rc rc = stream_flush(&f->client);
+    if (rc != RC_OK && rc != RC_AGAIN)
+        flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
+}
+
+/* ---- the turn ---- */
+
+static bool can_write(const struct stream *s, const struct h2 *h)
+{
+    return stream_open(s) && stream_pending(s) == 0 && h2_wants_write(h);
+}
+
+/* Records of a side as long as they are small; true when bytes came. */
+static bool read_some(struct flow *f, size_t (*read)(struct flow *f))
+{
+    size_t total = 0, got = 1;
+    for (int i = 0; i < RECORDS && got > 0 && total < LIM_IO_BYTES; i++) {
+        got = !f->ended && f->state == ST_HTTP ? read(f) : 0;
+        total += got;
+    }
+    return total > 0;
+}
+
+static bool round_of(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    bool moved = read_some(f, read_client);
+    moved |= read_some(f, read_origin);
+    if (!f->ended && f->state == ST_HTTP)
+        write_origin(f);
+    write_client(f);
+    if (f->ended || f->state != ST_HTTP)
+        return false;
+    sweep(h);
+    return moved || can_write(&f->client, h->client) ||
+           (!h->origin_over && h->origin && can_write(&f->origin, h->origin));
+}
+
+static void arm(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    int64_t left = h->due_ms - ev_now_ms(f->e->ev);
+    if (h->n == 0)
+        flow_deadline(f, f->trimmed ? LIM_KEEPALIVE_MS : TRIM_MS);
+    else
+        flow_deadline(f, left > 0 ? left : 1);
+}
+
+void h2flow_pump(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    bool more = true;
+    if (f->e->draining || f->last)
+        h2flow_last(f, f->e->draining ? REASON_SHUTDOWN : REASON_POLICY_CHANGED,
+                    f->e->draining ? SPAN_NONE : SPAN("to-be-exempt"));
+    for (int i = 0; i < ROUNDS && more; i++)
+        more = round_of(f);
+    if (f->ended || f->state != ST_HTTP)
+        return;
+    if (h->last && nothing_open(h)) {
+        pump_finish(f, h->end_why, h->end_detail);
+        return;
+    }
+    if (more)
+        ev_defer(f->e->ev, &f->again);
+    arm(f);
+}
+
+/* ---- deadlines ---- */
+
+static void idle(struct flow *f)
+{
+    if (f->trimmed) {
+        pump_finish(f, REASON_IDLE, SPAN_NONE);
+        pump(f);
+        return;
+    }
+    f->trimmed = true; /* quiet for a moment: give OpenSSL's buffers back, then wait on */
+    stream_trim(&f->client);
+    stream_trim(&f->origin);
+    flow_deadline(f, LIM_KEEPALIVE_MS);
+}
+
+void h2flow_deadline(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    int64_t now = ev_now_ms(f->e->ev);
+    if (h->n == 0) {
+        idle(f);
+        return;
+    }
+    h->due_ms = INT64_MAX;
+    for (struct list *l = h->open.next; l != &h->open; l = l->next) {
+        struct exchange *x = CONTAINER_OF(l, struct exchange, link);
+        if (x->due_ms <= now && !x->client.head_in && !x->t.open && !x->own_answer) {
+            pump_finish(f, REASON_TIMEOUT, SPAN("head")); /* half a head: nothing can be read behind it */
+            pump(f);
+            return;
+        }
+        if (x->due_ms <= now && x->client.reset) {
+            stream_abort(&f->client);
+            flow_end(f, REASON_TIMEOUT, SPAN("stalled")); /* it does not even take that */
+            return;
+        }
+        if (x->due_ms <= now)
+            exchange_due(x);
+        h->due_ms = x->due_ms < h->due_ms ? x->due_ms : h->due_ms;
+    }
+    pump(f);
+}

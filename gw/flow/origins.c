@@ -1,0 +1,46 @@
+/* What a worker keeps of origins from one connection to the next: verified chains, TLS sessions, idle
+ * connections. All of it follows from certificates that were judged, so all of it goes when trust changes. */
+#include "gw/flow/engine.h"
+
+#include "certs/chaincache.h"
+#include "gw/flow/pool.h"
+#include "gw/flow/revoke.h"
+#include "gw/flow/sessions.h"
+#include "gw/flow/upstream.h"
+#include "gw/tls/ctx.h"
+
+enum { CHAINS_CACHED = 10000 };
+
+enum rc origins_init(struct engine *e)
+{
+    TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(revoke_init(e));
+    TRY(sessions_new(LIM_ORIGIN_PLACES, LIM_ORIGIN_SESSIONS, &e->sessions));
+    TRY(pool_new(e->ev, LIM_POOL_PLACES, &e->pool));
+    TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
+    ctx_keep_sessions(e->to_origins, upstream_session);
+    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
+}
+
+void origins_fini(struct engine *e)
+{
+    pool_free(e->pool);
+    revoke_fini(e);
+    sessions_free(e->sessions);
+    chaincache_free(e->chains);
+    SSL_CTX_free(e->to_origins);
+    SSL_CTX_free(e->to_weak);
+}
+
+uint64_t engine_trust_generation(const struct engine *e)
+{
+    return e->trust_generation;
+}
+
+void engine_trust_changed(struct engine *e)
+{
+    e->trust_generation++;
+    chaincache_clear(e->chains);
+    sessions_clear(e->sessions);
+    pool_clear(e->pool);
+}

@@ -1,0 +1,398 @@
+"""Sessions and connections that are used again: towards origins (sessions, verified chains, idle connections), towards
+clients (tickets). What is resumed shows no certificate, so every decision is made afresh from what is kept: threats.md
+rows 28 (good after bad, bad after good), 46 (another name, another policy) and 59 (0-RTT)."""
+import contextlib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+from client import read_response
+from gateway import policy
+from sites import SITES
+from space import end, wait_for
+
+
+def counters(gw):
+    return gw.show("counters")[0]
+
+
+def grown(gw, before, *names):
+    now = counters(gw)
+    return tuple(now[n] - before[n] for n in names)
+
+
+def hello(lab, host="www.school.example", who="agent", **how):
+    a = lab.curl(who, f"https://{host}/hello", **how)
+    assert (a.exit_code, a.status) == (0, 200), a.error
+    return a
+
+
+def afresh(lab, **kw):
+    """A policy under which every flow opens its own connection with the origin."""
+    return policy(lab, workers="1", settings="pool none", **kw)
+
+
+# ---- towards origins
+
+@contextlib.contextmanager
+def own_origin(lab, kind, *options, name="closed.example"):
+    """`openssl s_server` with a certificate of that kind at an address where nobody else listens."""
+    stem = lab.pki.folder / f"{name}-{kind}"
+    if not stem.with_name(stem.name + ".pem").exists():
+        lab.pki.make(stem.name, [name], kind)
+    site = SITES[name]
+    log = open(lab.folder / f"s_server-{kind}.out", "wb")
+    server = lab.internet.start("openssl", "s_server", "-accept", f"{site.v4}:443", "-cert", f"{stem}.pem", "-cert_chain",
+                                f"{stem}.pem", "-key", f"{stem}.key", "-www", "-quiet", *options, stdout=log, stderr=log)
+    log.close()
+    try:
+        wait_for("s_server", lambda: ":443" in lab.internet.run("ss", "-Hltn", "src", f"{site.v4}:443"))
+        yield
+    finally:
+        end(server, 5)
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_gateway, version):
+    gw = own_gateway(afresh(lab))
+    with own_origin(lab, "ec", version):
+        before = counters(gw)
+        seen = [lab.curl("agent", "https://closed.example/") for _ in range(4)]
+        assert [a.status for a in seen] == [200] * 4, seen[-1].error
+        assert grown(gw, before, "upstream_tls", "upstream_resumed") == (4, 3)
+    assert len({a.chain for a in seen}) == 1  # the leaf is the same one
+    flows = [e for e in gw.events(tls__sni="closed.example") if "subject" in e["tls"]]
+    assert len(flows) >= 3 and len({(f["tls"]["subject"], f["tls"]["issuerdn"]) for f in flows}) == 1, flows
+
+
+def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):
+    """What an origin showed before never decides about what it shows now; a session outlives neither."""
+    gw = own_gateway(afresh(lab))
+
+    def outcome():
+        a = lab.curl("agent", "https://closed.example/")
+        assert a.exit_code == 0, a.error
+        return 200 if a.status == 200 else gw.by_code(a.code)[-1]["perron"]["detail"]
+
+    for version in ("-tls1_3", "-tls1_2"):
+        for kind, want in (("expired", "expired"), ("ec", 200), ("expired", "expired"), ("ec", 200),
+                           ("unknown-issuer", "unknown-issuer"), ("ec", 200)):
+            with own_origin(lab, kind, version):
+                assert [outcome() for _ in range(3)] == [want] * 3, (version, kind)
+
+
+def test_reload_that_leaves_trust_alone_keeps_sessions(lab, own_gateway):
+    gw = own_gateway(afresh(lab))
+    hello(lab)
+    for n in range(3):
+        status, said = gw.reload(afresh(lab, web=f'  block domain "nobody{n}.example"\n'))
+        assert status == 0, said
+        before = counters(gw)
+        hello(lab)
+        assert grown(gw, before, "upstream_tls", "upstream_resumed") == (1, 1)
+
+
+def test_resumed_origin_is_judged_by_the_policy_of_now(lab, own_gateway):
+    """eid.example asks for a client certificate only in full handshakes: the fact stays with the session."""
+    text = afresh(lab)
+    gw = own_gateway(text)
+    assert "Province" in hello(lab, "eid.example").chain
+    stricter = text.replace("  inspect  any\n", '  exempt   certificate asks-client-certificate  category eid\n'
+                            "  inspect  any\n").replace("tls {", 'category  eid  domain "eid.example"\ntls {')
+    status, said = gw.reload(stricter)
+    assert status == 0, said
+    before = counters(gw)
+    assert "Province" not in hello(lab, "eid.example").chain
+    assert grown(gw, before, "upstream_resumed", "exempt") == (1, 1)
+
+
+def test_the_names_of_one_server_share_no_session(lab, own_gateway):
+    gw = own_gateway(afresh(lab))
+    hello(lab, "many.example")
+    before = counters(gw)
+    hello(lab, "a.many.example")
+    assert grown(gw, before, "upstream_resumed") == (0,)
+    hello(lab, "a.many.example")
+    assert grown(gw, before, "upstream_resumed") == (1,)
+
+
+# ---- towards clients
+
+class Client:
+    """A TLS client that keeps what it gets: one context, sessions by hand."""
+
+    def __init__(self, lab, version=None):
+        self.lab = lab
+        self.context = ssl.create_default_context(cafile=str(lab.clients.store("agent")))
+        if version:
+            self.context.maximum_version = version
+
+    def get(self, sni, session=None, who="agent", site=None):
+        """(resumed, session) of a connection with one request."""
+        sock = self.lab.connect(who, SITES[site or sni].v4, 443)
+        with self.context.wrap_socket(sock, server_hostname=sni, session=session) as tls:
+            tls.sendall(f"GET /hello HTTP/1.1\r\nHost: {sni}\r\n\r\n".encode())
+            status, _, _ = read_response(tls.makefile("rb"))
+            assert status == 200
+            return tls.session_reused, tls.session
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_tickets_outlive_workers_and_reloads(lab, own_gateway, version):
+    gw = own_gateway(policy(lab))
+    client = Client(lab, version)
+    resumed, session = client.get("www.school.example")
+    assert not resumed and session.has_ticket
+    before = counters(gw)
+    for _ in range(8):  # whichever worker takes it
+        resumed, session = client.get("www.school.example", session)
+        assert resumed
+    assert grown(gw, before, "client_resumed", "client_tls") == (8, 8)
+    assert gw.reload(policy(lab, web='  block domain "nobody.example"\n'))[0] == 0
+    resumed, session = client.get("www.school.example", session)
+    assert resumed
+    old = gw.pids("worker")
+    for pid in old:
+        gw.kill(pid)
+    wait_for("new workers", lambda: gw.ready() and not set(gw.pids("worker")) & set(old))
+    assert client.get("www.school.example", session)[0]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_ticket_for_another_name_zone_or_ca_is_not_taken_row_46(lab, own_gateway, version):
+    text = policy(lab, workers="1").replace("zone  lan      network 10.32.0.0/16, fd10:32::/64",
+                                            "zone  lan      network 10.32.2.0/24, fd10:32::/64\n"
+                                            "zone  school   network 10.32.1.0/24")
+    gw = own_gateway(text)
+    client = Client(lab, version)
+    session = client.get("many.example")[1]
+    assert not client.get("b.many.example", session, site="many.example")[0]
+    assert not client.get("many.example", session, who="pupil")[0]
+    assert client.get("many.example", client.get("many.example")[1])[0]
+    session = client.get("many.example")[1]
+    status, said = gw.reload(text.replace("crl.province.example/issuing", "crl.province.example/other"))
+    assert status == 0, said
+    wait_for("leaves of another kind", lambda: not client.get("many.example", session)[0])
+
+
+def test_resumed_client_is_decided_anew(lab, own_gateway):
+    """A ticket from before the policy forbade the name brings the page and nothing else."""
+    gw = own_gateway(policy(lab, workers="1"))
+    client = Client(lab)
+    session = client.get("www.school.example")[1]
+    assert gw.reload(policy(lab, workers="1", web='  block domain "www.school.example"\n'))[0] == 0
+    before = len(lab.requests("www.school.example"))
+    sock = lab.connect("agent", SITES["www.school.example"].v4, 443)
+    with client.context.wrap_socket(sock, server_hostname="www.school.example", session=session) as tls:
+        tls.sendall(b"GET /hello HTTP/1.1\r\nHost: www.school.example\r\n\r\n")
+        assert read_response(tls.makefile("rb"))[0] == 403
+    assert len(lab.requests("www.school.example")) == before
+
+
+def s_client(lab, *options, host="www.school.example"):
+    cmd = lab.clients_space.enter("openssl", "s_client", "-connect", f"{SITES[host].v4}:443", "-servername", host,
+                                  "-CAfile", lab.clients.store("agent"), "-bind", "10.32.2.10:0", "-ign_eof", *options)
+    done = subprocess.run(cmd, input=f"GET /hello HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode(),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=20, check=False)
+    return done.stdout.decode(errors="replace")
+
+
+def test_early_data_is_never_accepted_row_59(lab, gw):
+    session, early = lab.folder / "early.session", lab.folder / "early.txt"
+    early.write_bytes(b"GET /hello?early HTTP/1.1\r\nHost: www.school.example\r\n\r\n")
+    first = s_client(lab, "-sess_out", session)
+    assert "Max Early Data: 0" in first and first.count("Post-Handshake New Session Ticket") == 1, first
+    again = s_client(lab, "-sess_in", session, "-early_data", early)
+    assert "Reused, TLSv1.3" in again and "200 OK" in again, again
+    assert "Early data was not sent" in again or "Early data was rejected" in again, again
+    assert not [r for r in lab.requests("www.school.example") if "early" in str(r)]
+
+
+def test_client_that_took_a_bad_origins_leaf_gets_no_ticket(lab, own_gateway):
+    text = policy(lab, workers="1").replace("  inspect  any\n", "  allow    certificate expired\n  inspect  any\n")
+    own_gateway(text)
+    said = s_client(lab, host="expired.example")
+    assert "200 OK" in said and "Post-Handshake New Session Ticket" not in said, said
+
+
+# ---- idle connections with origins
+
+class Origin:
+    """A TLS origin in this process: counts connections and requests; each connection serves `lives` requests and then
+    does what `dies` says (waits: nothing, close: closes behind the next request's head without an answer)."""
+
+    def __init__(self, lab, name="closed.example", tls=True):
+        self.name, self.lives, self.dies = name, 10**9, "close"
+        self.extra = b""
+        self.requests, self.conns = [], []
+        stem = lab.pki.folder / f"{name}-ec"
+        if not stem.with_name(stem.name + ".pem").exists():
+            lab.pki.make(stem.name, [name], "ec")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(f"{stem}.pem", f"{stem}.key")
+        with lab.internet:
+            self.listener = socket.create_server((SITES[name].v4, 443 if tls else 80))
+        self.context = context if tls else None
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(sock,), daemon=True).start()
+
+    def serve(self, sock):
+        with contextlib.suppress(OSError):
+            sock = self.context.wrap_socket(sock, server_side=True) if self.context else sock
+            number = len(self.conns)
+            self.conns.append(sock)
+            stream = sock.makefile("rb")
+            for n in range(self.lives + 1):
+                head = []
+                while (line := stream.readline()) not in (b"\r\n", b""):
+                    head.append(line.decode().strip())
+                if not head:
+                    break
+                self.requests.append((number, head[0]))
+                if n == self.lives:
+                    break
+                body = f"connection {number}\n".encode()
+                sock.sendall(b"HTTP/1.1 200 OK\r\n" + self.extra + b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+            sock.close()
+
+    def drop_all(self):
+        for sock in self.conns:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts
+        self.listener.close()
+        self.drop_all()
+
+
+@pytest.fixture
+def origin(lab):
+    origins = []
+
+    def make(**how):
+        origins.append(Origin(lab, **how))
+        return origins[-1]
+    yield make
+    for o in origins:
+        o.close()
+
+
+def ask(lab, who="agent", *options, scheme="https"):
+    """(status, text) of one request over a connection of its own."""
+    a = lab.curl(who, f"{scheme}://closed.example/", *options)
+    assert a.exit_code == 0, a.error
+    return a.status, a.text
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_client_goes_on_over_its_own_idle_connection(lab, own_gateway, origin, scheme):
+    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    for _ in range(4):
+        assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert grown(gw, {"pool_hits": 0, "pooled": 0}, "pool_hits", "pooled") == (3, 4)
+    assert ask(lab, "pupil", scheme=scheme) == (200, "connection 1\n")  # another user
+    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert len(o.conns) == 2
+
+
+def test_the_same_address_of_no_user_is_a_client_too_and_others_are_not(lab, own_gateway, origin):
+    text = policy(lab, workers="1").replace('user  "p.dupont"  address 10.32.1.10, fd10:32::1:10\n', "")
+    own_gateway(text)
+    origin()
+    assert [ask(lab, "pupil")[1], ask(lab, "pupil")[1], ask(lab)[1]] == ["connection 0\n", "connection 0\n", "connection 1\n"]
+
+
+def test_pool_shared_is_for_all_and_none_for_nobody(lab, own_gateway, origin):
+    text = policy(lab, workers="1")
+    gw, o = own_gateway(policy(lab, workers="1", settings="pool shared")), origin()
+    assert [ask(lab)[1], ask(lab, "pupil")[1]] == ["connection 0\n"] * 2
+    assert gw.reload(text)[0] == 0
+    assert ask(lab)[1] == "connection 1\n"  # what was everybody's is nobody's own
+    assert gw.reload(policy(lab, workers="1", settings="pool none"))[0] == 0
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 2\n", "connection 3\n"]
+    assert gw.reload(text)[0] == 0
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 1\n"] * 2
+    assert len(o.conns) == 4
+
+
+def test_certificate_and_request_are_judged_again_on_an_idle_connection(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    assert ask(lab)[0] == 200
+    assert gw.reload(policy(lab, workers="1", web='  block domain "closed.example"\n'))[0] == 0
+    assert ask(lab)[0] == 403
+    assert len(o.requests) == 1
+
+
+@pytest.mark.parametrize("how", ["request", "answer"])
+@pytest.mark.parametrize("setting", ["own", "shared"])
+def test_authentication_of_a_connection_keeps_it_with_its_client(lab, own_gateway, origin, how, setting):
+    own_gateway(policy(lab, workers="1", settings=f"pool {setting}"))
+    o = origin()
+    o.extra = b"WWW-Authenticate: Negotiate\r\n" if how == "answer" else b""
+    words = ["-H", "Authorization: NTLM TlRMTVNTUAABAAAA"] if how == "request" else []
+    assert ask(lab, "agent", *words)[1] == "connection 0\n"
+    o.extra = b""
+    assert ask(lab)[1] == "connection 1\n"
+    assert ask(lab)[1] == "connection 1\n"
+
+
+def test_answer_that_says_close_or_is_not_read_whole_leaves_nothing(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    o.extra = b"Connection: close\r\n"
+    assert [ask(lab)[1], ask(lab)[1]] == ["connection 0\n", "connection 1\n"]
+    o.extra = b""
+    assert lab.curl("agent", "https://closed.example/", "--max-time", "1", "-H", "Expect: x")
+    assert grown(gw, {"pooled": 0}, "pooled")[0] <= 1
+
+
+def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    assert ask(lab)[1] == "connection 0\n"
+    o.drop_all()
+    time.sleep(0.2)
+    assert ask(lab)[1] == "connection 1\n"
+    assert grown(gw, {"pool_hits": 0}, "pool_hits") == (0,)
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_request_on_a_dead_connection_is_asked_once_more_where_that_does_no_harm(lab, own_gateway, origin, scheme):
+    """The origin closes when it has read the second request of a connection: a GET is asked anew, a POST is not."""
+    gw, o = own_gateway(policy(lab, workers="1")), origin(tls=scheme == "https")
+    o.lives = 1
+    assert ask(lab, scheme=scheme) == (200, "connection 0\n")
+    assert ask(lab, scheme=scheme) == (200, "connection 1\n")
+    assert o.requests == [(0, "GET / HTTP/1.1"), (0, "GET / HTTP/1.1"), (1, "GET / HTTP/1.1")]
+    status, _ = ask(lab, "agent", "-X", "POST", "-H", "Content-Length: 0", scheme=scheme)
+    assert status == 502
+    assert o.requests[3:] == [(1, "POST / HTTP/1.1")]
+    o.lives = 0  # every connection dies behind its first request: an error, not a third try
+    n = len(o.requests)
+    assert ask(lab, scheme=scheme)[0] == 502 and len(o.requests) == n + 1
+    assert gw.running()
+
+
+def test_origin_that_turned_bad_is_not_asked_anew_behind_a_good_leaf_row_28(lab, own_gateway, origin):
+    """Between the idle connection and the new one the certificate expired: the request gets a page, not an answer."""
+    gw, o = own_gateway(policy(lab, workers="1")), origin()
+    o.lives = 1
+    assert ask(lab)[1] == "connection 0\n"
+    lab.pki.make("closed.example-expired", ["closed.example"], "expired")
+    o.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    o.context.load_cert_chain(f"{lab.pki.folder}/closed.example-expired.pem", f"{lab.pki.folder}/closed.example-expired.key")
+    a = lab.curl("agent", "https://closed.example/")
+    assert a.status in (403, 502)
+    assert gw.by_code(a.code)[-1]["perron"]["reason"] == "certificate"
+    assert o.requests == [(0, "GET / HTTP/1.1")] * 2

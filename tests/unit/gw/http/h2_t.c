@@ -1,0 +1,308 @@
+/* Sessions of HTTP/2, two of ours back to back: what one writes the other reads. */
+#include "gw/http/h2.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "gw/base/obj.h"
+
+struct end {
+    struct h2 *s;
+    struct h2_leg leg;
+    struct buf out, got;
+    uint16_t status;
+    unsigned n_heads, n_trailers, n_ends, n_closed, n_goaway;
+    uint32_t code;
+    const char *bad;
+    bool refuse;
+};
+
+static struct h2_pool pool;
+static struct end server, client;
+
+static struct h2_leg *on_begin(void *owner)
+{
+    struct end *e = owner;
+    if (e->refuse)
+        return NULL;
+    h2_leg_fini(&e->leg, &pool);
+    h2_leg_init(&e->leg);
+    return &e->leg;
+}
+
+static struct end *of(struct h2_leg *l)
+{
+    return CONTAINER_OF(l, struct end, leg);
+}
+
+static void on_head(struct h2_leg *l, struct h2_head *h)
+{
+    struct end *e = of(l);
+    e->n_heads++;
+    e->n_trailers += h->kind == H2_TRAILERS;
+    e->status = h->m.status ? h->m.status : e->status;
+    h2_head_put(&pool, h);
+}
+
+static void on_bad(struct h2_leg *l, struct h2_fault f)
+{
+    of(l)->bad = f.name;
+    h2_reset(l, H2E_PROTOCOL);
+}
+
+static void on_data(struct h2_leg *l, span data)
+{
+    assert_int_equal(buf_put(&of(l)->got, data), RC_OK);
+}
+
+static void on_end(struct h2_leg *l)
+{
+    of(l)->n_ends++;
+}
+
+static void on_closed(struct h2_leg *l, uint32_t code)
+{
+    of(l)->n_closed++;
+    of(l)->code = code;
+}
+
+static void on_goaway(void *owner, int32_t last)
+{
+    (void)last;
+    ((struct end *)owner)->n_goaway++;
+}
+
+static void on_sent(struct h2_leg *l, size_t n)
+{
+    (void)l;
+    (void)n;
+}
+
+static const struct h2_ops ops = {.begin = on_begin,
+                                  .head = on_head,
+                                  .bad = on_bad,
+                                  .data = on_data,
+                                  .end = on_end,
+                                  .closed = on_closed,
+                                  .goaway = on_goaway,
+                                  .sent = on_sent};
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&server, 0, sizeof server);
+    memset(&client, 0, sizeof client);
+    h2_leg_init(&server.leg);
+    h2_leg_init(&client.leg);
+    assert_int_equal(h2_new(&server.s, true, &ops, &server, &pool), RC_OK);
+    assert_int_equal(h2_new(&client.s, false, &ops, &client, &pool), RC_OK);
+    assert_int_equal(h2_begin(server.s, false), RC_OK);
+    assert_int_equal(h2_begin(client.s, false), RC_OK);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    h2_stop(server.s);
+    h2_stop(client.s);
+    h2_leg_fini(&server.leg, &pool);
+    h2_leg_fini(&client.leg, &pool);
+    h2_free(server.s);
+    h2_free(client.s);
+    h2_pool_fini(&pool);
+    buf_fini(&server.out);
+    buf_fini(&client.out);
+    buf_fini(&server.got);
+    buf_fini(&client.got);
+    return 0;
+}
+
+/* Both write and read until nothing moves. */
+static void talk(void)
+{
+    for (bool moved = true; moved;) {
+        assert_int_equal(h2_write(client.s, &client.out, SIZE_MAX), RC_OK);
+        assert_int_equal(h2_write(server.s, &server.out, SIZE_MAX), RC_OK);
+        moved = buf_len(&client.out) + buf_len(&server.out) > 0;
+        if (buf_len(&client.out))
+            assert_int_equal(h2_feed(server.s, buf_span(&client.out), 1), RC_OK);
+        if (buf_len(&server.out))
+            assert_int_equal(h2_feed(client.s, buf_span(&server.out), 1), RC_OK);
+        buf_clear(&client.out);
+        buf_clear(&server.out);
+    }
+}
+
+static struct h2_head *request_head(bool body)
+{
+    struct h2_head *h = h2_head_get(&pool, H2_REQUEST);
+    h2_head_field(h, SPAN(":method"), body ? SPAN("POST") : SPAN("GET"), false);
+    h2_head_field(h, SPAN(":scheme"), SPAN("https"), false);
+    h2_head_field(h, SPAN(":authority"), SPAN("a.example"), false);
+    h2_head_field(h, SPAN(":path"), SPAN("/"), false);
+    h2_head_end(h, !body, SPAN_NONE);
+    assert_null(h->fault.name);
+    return h;
+}
+
+static void ask(bool body)
+{
+    const struct relay_opts o = {0};
+    struct h2_head *h = request_head(body);
+    assert_int_equal(h2_request(client.s, &client.leg, h, &h->m, &o), RC_OK);
+    talk();
+    assert_int_equal(server.n_heads, 1);
+}
+
+static void answer(const char *status, bool body)
+{
+    const struct relay_opts o = {0};
+    struct h2_head *h = h2_head_get(&pool, H2_RESPONSE);
+    h2_head_field(h, SPAN(":status"), span_str(status), false);
+    h2_head_end(h, !body && status[0] != '1', SPAN("GET"));
+    assert_null(h->fault.name);
+    assert_int_equal(h2_response(&server.leg, h, &h->m, &o), RC_OK);
+}
+
+static void test_exchange(void **state)
+{
+    (void)state;
+    ask(true);
+    assert_int_equal(h2_content(&client.leg, SPAN("question")), RC_OK);
+    h2_finish(&client.leg, NULL);
+    talk();
+    answer("103", false);
+    answer("200", true);
+    assert_int_equal(h2_content(&server.leg, SPAN("answer")), RC_OK);
+    struct h2_head *t = h2_head_get(&pool, H2_TRAILERS);
+    h2_head_field(t, SPAN("x-sum"), SPAN("1"), false);
+    h2_finish(&server.leg, t);
+    talk();
+    assert_true(span_eq(buf_span(&server.got), SPAN("question")));
+    assert_true(span_eq(buf_span(&client.got), SPAN("answer")));
+    assert_int_equal(client.n_heads, 3);
+    assert_int_equal(client.n_trailers, 1);
+    assert_int_equal(server.n_ends + client.n_ends, 2);
+    assert_int_equal(server.n_closed + client.n_closed, 2);
+    assert_int_equal(client.status, 200);
+    assert_int_equal(client.code, H2E_NO_ERROR);
+}
+
+/* What waits for a reader is bounded by the window, and goes on when it says that it took something. */
+static void test_window_is_the_readers(void **state)
+{
+    (void)state;
+    static uint8_t block[65536];
+    ask(true);
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(h2_content(&client.leg, span_of(block, sizeof block)), RC_OK);
+    h2_finish(&client.leg, NULL);
+    talk();
+    assert_int_equal(buf_len(&server.got), LIM_H2_STREAM_BYTES);
+    h2_took(server.s, &server.leg, 200000);
+    talk();
+    assert_int_equal(buf_len(&server.got), sizeof block * 6);
+    assert_int_equal(server.n_ends, 1);
+}
+
+static void test_reset(void **state)
+{
+    (void)state;
+    ask(true);
+    h2_reset(&client.leg, H2E_CANCEL);
+    talk();
+    assert_int_equal(server.n_closed, 1);
+    assert_int_equal(server.code, H2E_CANCEL);
+    assert_null(server.leg.s);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    const struct relay_opts o = {0};
+    server.refuse = true;
+    struct h2_head *h = request_head(false);
+    assert_int_equal(h2_request(client.s, &client.leg, h, &h->m, &o), RC_OK);
+    talk();
+    assert_int_equal(server.n_heads, 0);
+    assert_int_equal(client.code, H2E_REFUSED);
+}
+
+static void test_shut(void **state)
+{
+    (void)state;
+    ask(true);
+    h2_shut(server.s);
+    talk();
+    assert_int_equal(client.n_goaway, 1);
+    assert_false(h2_may_request(client.s));
+    answer("200", false);
+    talk();
+    assert_int_equal(client.status, 200); /* what runs may end */
+}
+
+/* The answer ends before the request: the rest of that is asked for no more. */
+static void test_early_answer(void **state)
+{
+    (void)state;
+    ask(true);
+    answer("200", false);
+    talk();
+    assert_int_equal(client.n_closed, 1);
+    assert_int_equal(client.code, H2E_NO_ERROR);
+}
+
+/* Sessions write into one buffer; what a client begins with waits there for nobody. */
+static void test_sessions_do_not_disturb_each_other(void **state)
+{
+    (void)state;
+    assert_int_equal(h2_write(server.s, &server.out, SIZE_MAX), RC_OK);
+    assert_int_equal(h2_write(client.s, &client.out, SIZE_MAX), RC_OK);
+    assert_true(span_has_prefix(buf_span(&client.out), SPAN("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")));
+    assert_int_equal(h2_feed(server.s, buf_span(&client.out), 1), RC_OK);
+    assert_int_equal(h2_feed(client.s, buf_span(&server.out), 1), RC_OK);
+}
+
+static void test_stopped_says_nothing(void **state)
+{
+    (void)state;
+    talk();
+    h2_stop(server.s);
+    assert_int_equal(h2_feed(server.s,
+                             SPAN("\0\0\x08\x06\0\0\0\0\0"
+                                  "12345678"),
+                             1),
+                     RC_BAD);
+    assert_int_equal(h2_write(server.s, &server.out, SIZE_MAX), RC_OK);
+    assert_int_equal(buf_len(&server.out), 0);
+}
+
+static void test_not_h2_at_all(void **state)
+{
+    (void)state;
+    assert_int_equal(h2_feed(server.s, SPAN("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n"), 1), RC_BAD);
+    assert_string_equal(h2_session_fault(server.s).name, "h2-preface");
+    assert_int_equal(h2_session_fault(server.s).status, 0);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_exchange),
+        T(test_window_is_the_readers),
+        T(test_reset),
+        T(test_refused),
+        T(test_shut),
+        T(test_early_answer),
+        T(test_sessions_do_not_disturb_each_other),
+        T(test_stopped_says_nothing),
+        T(test_not_h2_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

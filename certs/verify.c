@@ -12,6 +12,7 @@
 #include <openssl/x509v3.h>
 
 #include "certs/ca_int.h"
+#include "certs/pointers.h"
 #include "certs/verify_int.h"
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
@@ -227,6 +228,9 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
         return 1;
     }
     enum defect d = verify_defect_of(e);
+    if (e == X509_V_ERR_INVALID_PURPOSE && depth > 0 &&
+        X509_check_ca(X509_STORE_CTX_get_current_cert(ctx)) != 1)
+        d = DEFECT_CONSTRAINT; /* no authority at all */
     if (d == DEFECT_N) {
         c->failed = true;
         return 0;
@@ -241,6 +245,20 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
 
 /* ---- the verdict */
 
+/* What to look up of each certificate under the anchor. A path without an anchor has no last issuer. */
+static enum rc name_path(STACK_OF(X509) * path, struct cert_verdict *v)
+{
+    int n = sk_X509_num(path);
+    for (int i = 0; i + 1 < n; i++) {
+        if (v->n_path == LIM_PATH_CERTS) {
+            v->defects |= DEFECT_BIT(MALFORMED); /* longer than anything that is honest */
+            break;
+        }
+        TRY(revoked_id_of(sk_X509_value(path, i), sk_X509_value(path, i + 1), &v->path[v->n_path++]));
+    }
+    return RC_OK;
+}
+
 /* Path validation, then our own checks on every certificate of the path that was found. */
 static enum rc judge_path(const struct trust *t, X509_STORE_CTX *ctx, struct collect *c)
 {
@@ -253,10 +271,12 @@ static enum rc judge_path(const struct trust *t, X509_STORE_CTX *ctx, struct col
         X509 *cert = sk_X509_value(path, i);
         verify_own_form(cert, i == 0, is_anchor(ctx, i), &c->v->defects);
         verify_own_ca(t, cert, &c->v->defects);
+        if (verify_bad_key(cert))
+            c->v->defects |= DEFECT_BIT(KNOWN_BAD);
     }
     if ((done != 1 || n < 1) && c->v->defects == 0)
         c->v->defects = DEFECT_BIT(MALFORMED);
-    return RC_OK;
+    return name_path(path, c->v);
 }
 
 /* What the stranger sent, whether or not it became part of the path. */
@@ -289,27 +309,58 @@ static bool look_at_leaf(X509 *leaf, struct cert_verdict *out)
     return X509_digest(leaf, EVP_sha256(), out->leaf_sha256, &n) == 1;
 }
 
-enum rc verify_chain(const struct trust *t, STACK_OF(X509) * chain, span name, const struct addr *ip,
-                     int64_t now_s, struct cert_verdict *out)
+/* The certificates that a path may be built from: those sent, then those known from elsewhere. */
+static STACK_OF(X509) * untrusted_of(const struct verify_ask *ask)
+{
+    STACK_OF(X509) *all = sk_X509_dup(ask->chain);
+    for (int i = 0; all && i < sk_X509_num(ask->issuers); i++) {
+        if (sk_X509_push(all, sk_X509_value(ask->issuers, i)) <= 0) {
+            sk_X509_free(all);
+            return NULL;
+        }
+    }
+    return all;
+}
+
+static enum rc run(const struct verify_ask *ask, struct collect *c, STACK_OF(X509) * *path)
+{
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *all = untrusted_of(ask);
+    enum rc rc = RC_NOMEM;
+    if (ctx && all && X509_STORE_CTX_init(ctx, ask->trust->store, sk_X509_value(ask->chain, 0), all) == 1 &&
+        X509_STORE_CTX_set_app_data(ctx, c) == 1) {
+        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)ask->now_s);
+        X509_STORE_CTX_set_verify_cb(ctx, on_verify);
+        rc = judge_path(ask->trust, ctx, c);
+    }
+    if (rc == RC_OK && path)
+        *path = X509_STORE_CTX_get1_chain(ctx);
+    X509_STORE_CTX_free(ctx);
+    sk_X509_free(all);
+    ERR_clear_error();
+    return rc;
+}
+
+enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STACK_OF(X509) * *path)
 {
     struct collect c = {.v = out};
     *out = (struct cert_verdict){0};
-    if (look_at_sent(t, chain, out) != RC_OK)
+    if (path)
+        *path = NULL;
+    if (look_at_sent(ask->trust, ask->chain, out) != RC_OK)
         return RC_OK; /* the verdict says so */
-    X509 *leaf = sk_X509_value(chain, 0);
+    X509 *leaf = sk_X509_value(ask->chain, 0);
     if (!look_at_leaf(leaf, out))
         return RC_NOMEM;
-    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    enum rc rc = RC_NOMEM;
-    if (ctx && X509_STORE_CTX_init(ctx, t->store, leaf, chain) == 1 &&
-        X509_STORE_CTX_set_app_data(ctx, &c) == 1) {
-        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)now_s);
-        X509_STORE_CTX_set_verify_cb(ctx, on_verify);
-        rc = judge_path(t, ctx, &c);
-    }
-    X509_STORE_CTX_free(ctx);
-    ERR_clear_error();
-    if (rc == RC_OK)
-        verify_own_leaf(leaf, name, ip, &out->defects);
-    return rc;
+    out->must_staple = pointer_must_staple(leaf);
+    TRY(run(ask, &c, path));
+    verify_own_leaf(leaf, ask->name, ask->ip, &out->defects);
+    return RC_OK;
+}
+
+enum rc verify_chain(const struct trust *t, STACK_OF(X509) * chain, span name, const struct addr *ip,
+                     int64_t now_s, struct cert_verdict *out)
+{
+    struct verify_ask ask = {.trust = t, .chain = chain, .name = name, .ip = ip, .now_s = now_s};
+    return verify_path(&ask, out, NULL);
 }

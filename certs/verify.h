@@ -7,8 +7,10 @@
 
 #include <openssl/x509.h>
 
-#include "gw/base/buf.h"
+#include "certs/revoked.h"
+#include "certs/staple.h"
 #include "gw/base/addr.h"
+#include "gw/base/limits.h"
 
 enum defect {
 #define D(id, name, text) DEFECT_##id,
@@ -33,18 +35,44 @@ X509_STORE *trust_store(const struct trust *t); /* borrowed */
 /* Our own CA's certificates (DER): an origin that shows one of them or something they issued gets OWN_CA. */
 enum rc trust_forbid(struct trust *t, span der) MUST_USE;
 
+/* Plain values: who keeps a verdict keeps all that is needed to judge it again. */
 struct cert_verdict {
     uint32_t defects;              /* DEFECT_BIT set; 0: acceptable */
     int x509_error, depth;         /* first X509_V_ERR_* and where, for the log */
     int64_t not_before, not_after; /* the leaf's */
+    int64_t staple_until_s;        /* what the staple says holds until then */
     uint8_t leaf_sha256[32];
-    bool revocation_known; /* always false until revocation is built */
+    enum staple staple;
+    bool must_staple;
+    bool revocation_known; /* of every certificate under the anchor: not revoked, or REVOKED is set */
     bool asked_client_cert;
+    uint8_t n_path;
+    struct revoked_id path[LIM_PATH_CERTS]; /* of the certificates under the anchor, leaf first */
 };
 
 /* `name` (normalised) or `ip` is what the client asked for. chain[0] is the leaf. now_s is the (scripted)
  * clock. */
 enum rc verify_chain(const struct trust *t, STACK_OF(X509) * chain, span name, const struct addr *ip,
                      int64_t now_s, struct cert_verdict *out) MUST_USE;
+
+/* The same with issuers that are known from elsewhere, and with the path that was built. */
+struct verify_ask {
+    const struct trust *trust;
+    STACK_OF(X509) * chain;   /* as sent, leaf first */
+    STACK_OF(X509) * issuers; /* fetched ones, not verified yet; may be NULL */
+    span name;
+    const struct addr *ip;
+    int64_t now_s;
+};
+/* *path (may be NULL): leaf first, as far as it could be built; the caller frees it with its certificates. */
+enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STACK_OF(X509) * *path) MUST_USE;
+
+/* What is known of revocation at this moment: sets or clears REVOKED and revocation_known, from the set, and
+ * from the staple that is in the verdict. Cheap: once for each connection, resumed ones too, and again for
+ * open ones when a new set has come. */
+void verify_revocation(const struct revoked *set, struct cert_verdict *v, int64_t now_s);
+/* The staple that came with the chain (empty: none): fills in v->staple, and NO_STAPLE where one was owed.
+ * path[0] is the leaf, path[1] its issuer. */
+void verify_staple(span staple, STACK_OF(X509) * path, int64_t now_s, struct cert_verdict *v);
 
 #endif

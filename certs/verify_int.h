@@ -28,5 +28,7 @@ bool verify_anchor_may(int x509_error);
 void verify_own_leaf(X509 *leaf, span name, const struct addr *ip, uint32_t *defects);
 void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects);
 void verify_own_ca(const struct trust *t, X509 *cert, uint32_t *defects);
+/* A key that is known to be in wrong hands (badkey.tbl; verify_bad.c). NULL or who, and why. */
+const char *verify_bad_key(X509 *cert);
 
 #endif

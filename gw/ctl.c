@@ -8,8 +8,9 @@
 #define STATE_DIR "/var/lib/perron"
 
 static const struct ctl_command *const commands[] = {
-    &ctl_check,  &ctl_explain, &ctl_whatif, &ctl_replay,  &ctl_reload, &ctl_grant, &ctl_grants,
-    &ctl_revoke, &ctl_exempt,  &ctl_show,   &ctl_journal, &ctl_ca,     &ctl_lists, &ctl_simulate,
+    &ctl_check,   &ctl_explain, &ctl_whatif,    &ctl_replay, &ctl_reload,
+    &ctl_grant,   &ctl_grants,  &ctl_revoke,    &ctl_exempt, &ctl_show,
+    &ctl_journal, &ctl_ca,      &ctl_certcheck, &ctl_lists,  &ctl_simulate,
 };
 
 int ctl_usage(const struct ctl_command *c)

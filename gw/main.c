@@ -106,8 +106,8 @@ static void read_options(struct options *o, int argc, char **argv)
 
 static int run_role(const char *name)
 {
-    static const struct role_ops *const roles[] = {&worker_ops, &signer_ops,   &logger_ops, &opener_ops,
-                                                   &keeper_ops, &compiler_ops, &granter_ops};
+    static const struct role_ops *const roles[] = {&worker_ops, &signer_ops,   &logger_ops,  &opener_ops,
+                                                   &keeper_ops, &compiler_ops, &granter_ops, &fetcher_ops};
     for (size_t i = 0; i < N_ELEMS(roles); i++) {
         if (roles[i]->role == role_find(name))
             return role_run(roles[i]);

@@ -26,7 +26,21 @@ enum limits {
     LIM_PEND_BYTES = 65536,   /* bytes waiting for a slow reader, each way; then its sender is paused */
     LIM_CHAIN_CERTS = 10,     /* certificates an origin may send */
     LIM_CHAIN_BYTES = 102400, /* all of them together */
+    LIM_PATH_CERTS = 11,      /* certificates under the anchor whose revocation is looked up */
     LIM_LEAF_NAMES = 50,      /* names in a leaf when the client sent no SNI */
+    LIM_STAPLE_BYTES = 16384, /* a stapled statement of an issuer */
+    /* what is fetched of certificates' issuers */
+    LIM_CRL_BYTES = 67108864,      /* one revocation list: room for 1.5 million entries */
+    LIM_REVOKED_SOURCES = 4096,    /* lists that are kept and refreshed */
+    LIM_REVOKED_SERIALS = 8388608, /* entries of all of them together */
+    LIM_ISSUER_BYTES = 16384,      /* an issuer's certificate */
+    LIM_ISSUERS_KEPT = 1024,       /* issuers that a worker remembers */
+    LIM_FETCHES = 16,              /* at the same time */
+    LIM_FETCHES_WAITING = 4096,    /* ... and waiting for their turn */
+    LIM_REDIRECTS = 3,
+    LIM_FETCH_MS = 60000,       /* one list, look-up and redirects included */
+    LIM_FETCH_ISSUER_MS = 5000, /* one issuer's certificate */
+    LIM_FETCH_WAIT_MS = 3000,   /* a flow waits so long for an issuer or a list */
     /* what a worker holds */
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,

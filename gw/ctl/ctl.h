@@ -18,7 +18,7 @@ struct ctl_command {
     int (*run)(const struct ctl *ctl, int argc, char **argv);
 };
 extern const struct ctl_command ctl_check, ctl_explain, ctl_whatif, ctl_replay, ctl_reload, ctl_grant,
-    ctl_grants, ctl_revoke, ctl_exempt, ctl_show, ctl_journal, ctl_ca, ctl_lists, ctl_simulate;
+    ctl_grants, ctl_revoke, ctl_exempt, ctl_show, ctl_journal, ctl_ca, ctl_certcheck, ctl_lists, ctl_simulate;
 
 /* "perronctl: ..." and a newline; returns 1. */
 int ctl_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -29,6 +29,7 @@ int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *answer,
 int ctl_show_breaks(const struct ctl *ctl);
 /* `show rules [--unused [DAYS]]`, without its first two words. */
 int ctl_show_rules(const struct ctl *ctl, int argc, char **argv);
+int ctl_show_revocation(const struct ctl *ctl);
 /* Text from elsewhere on its way to a terminal: control characters become '?', newlines stay where `lines`.
  */
 void ctl_print(FILE *to, span text, bool lines);

@@ -194,8 +194,11 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return ctl_show_rules(ctl, argc - 1, argv + 1);
     if (strcmp(what, "breaks") == 0 && argc == 1)
         return ctl_show_breaks(ctl);
+    if (strcmp(what, "revocation") == 0 && argc == 1)
+        return ctl_show_revocation(ctl);
     if (argc != 1)
-        return ctl_fail("show: processes, counters, rules, snapshots, breaks, asking, flows or flow ID");
+        return ctl_fail(
+            "show: processes, counters, rules, snapshots, breaks, asking, revocation, flows or flow ID");
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", what);
     if (strcmp(what, "counters") == 0)
         return counters(ctl, request);
@@ -209,7 +212,7 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_asking, &headed);
     json_decref(request);
     return ctl_fail("show: %s is unknown; there are processes, counters, rules, snapshots, breaks, asking, "
-                    "flows and flow ID",
+                    "revocation, flows and flow ID",
                     what);
 }
 
@@ -225,6 +228,7 @@ const struct ctl_command ctl_show = {
         "  show breaks                names and devices whose connections break: why, how often, what to do\n"
         "  show asking                origins exempt because they ask for a client certificate, and "
         "until when\n"
+        "  show revocation            revocation lists of origins' authorities: entries, dates, sources\n"
         "  show flows                 open flows\n"
         "  show flow ID               one flow: its facts and the states it went through\n",
     .run = run,

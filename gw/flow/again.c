@@ -12,6 +12,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
+#include "gw/flow/revoke.h"
 
 enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 4 };
 
@@ -85,6 +86,7 @@ static void over(struct flow *f, enum reason why, span detail)
         dial_cancel(f->dial);
         break;
     case ST_HOLD:
+    case ST_FETCH:
     case ST_UPSTREAM: break;
     default:
         if (f->state == ST_MINT)
@@ -131,7 +133,7 @@ static bool fits_mode(struct flow *f)
     return f->tx.open || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
 }
 
-static bool connection_goes_on(struct flow *f, enum reason why)
+static bool connection_goes_on(struct flow *f, enum reason why, span detail)
 {
     if (!f->verdict.made)
         return true;
@@ -142,7 +144,7 @@ static bool connection_goes_on(struct flow *f, enum reason why)
             f->tx.verdict = f->verdict;
             memcpy(f->tx.code, f->code, sizeof f->tx.code);
         }
-        over(f, why, SPAN_NONE);
+        over(f, why, detail);
         return false;
     }
     if (fits_mode(f))
@@ -162,7 +164,9 @@ static void judge_flow(struct flow *f)
     struct txn *t = &f->tx;
     bool reloaded = f->snap != f->e->snap || (t->open && t->snap != f->e->snap);
     enum reason why = reloaded ? REASON_POLICY_CHANGED : REASON_TIME_IS_UP;
+    bool revoked = revoke_again(f);
     f->e->n.judged_again++;
+    f->e->n.revoked_open += revoked;
     if (!again_adopt(f))
         return;
     adopt_exchange(f);
@@ -170,7 +174,9 @@ static void judge_flow(struct flow *f)
         flow_end(f, REASON_NO_ZONE, SPAN_NONE);
         return;
     }
-    bool goes_on = connection_goes_on(f, why);
+    if (revoked)
+        why = REASON_CERTIFICATE;
+    bool goes_on = connection_goes_on(f, why, revoked ? SPAN("revoked") : SPAN_NONE);
     if (goes_on && f->h2 && f->state == ST_HTTP)
         h2flow_judge(f, why);
     if (!goes_on || !t->open || !t->verdict.made || t->answered)
@@ -203,6 +209,8 @@ static void look_at(struct flow *f, bool all, int64_t now_s)
     f->e->current = f;
     if (all || old || now_s >= ends_at(f)) {
         judge_flow(f);
+        if (!f->ended)
+            revoke_arrived(f);
     }
     if (!f->ended)
         again_due(f->e, ends_at(f));

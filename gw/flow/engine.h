@@ -28,6 +28,7 @@ struct asking;
 struct sessions;
 struct pool;
 struct source_channel;
+struct fetch_channel;
 struct flow;
 
 struct counters {
@@ -52,7 +53,9 @@ struct engine {
     struct ev *ev;
     struct snapshot *snap; /* the current one; flows hold references of their own */
     struct trust *trust;
-    struct chaincache *chains;
+    struct chaincache *chains, *staples;
+    struct revoked *revoked; /* NULL: no set has come yet */
+    struct fetch_channel *fetcher;
     struct asking *asking;
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
@@ -121,6 +124,10 @@ enum rc engine_second_ca(struct engine *e, span pem) MUST_USE;
 /* Takes a reference to the new snapshot, drops the old one; every flow is decided again, spread over turns.
  */
 void engine_snapshot(struct engine *e, struct snapshot *s);
+
+/* Takes over a sealed revocation set (the descriptor stays the caller's); every flow is judged again. BAD: it
+ * is damaged, and the one in force stays. revoke.c */
+enum rc engine_revocations(struct engine *e, int fd) MUST_USE;
 
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;

@@ -15,6 +15,7 @@ struct texts { /* what event_perron borrows while a line is written */
     char set[640], changed[640], log[640];
     char origin_tls[64], client_tls[64];
     char defects[256];
+    char revocation[24];
 };
 
 /* Appends a word to a list; what does not fit is left out with the rest. */
@@ -115,6 +116,19 @@ static const char *flow_action(const struct flow *f)
     return f->mode == MODE_EXEMPT ? "exempt" : f->mode == MODE_INSPECTED ? "inspect" : "allow";
 }
 
+/* "good", "unknown, malformed": what is known, and behind the comma what the origin has stapled. */
+static const char *revocation_text(const struct cert_verdict *v, char out[24])
+{
+    const char *known = v->defects & DEFECT_BIT(REVOKED) ? "revoked"
+                        : v->revocation_known            ? "good"
+                                                         : "unknown";
+    if (v->n_path == 0)
+        return NULL; /* no origin's certificate was judged */
+    snprintf(out, 24, "%s%s%s", known, v->staple == STAPLE_NONE ? "" : ", ",
+             v->staple == STAPLE_NONE ? "" : staple_name(v->staple));
+    return out;
+}
+
 /* Every defect: whoever wants to allow them needs a rule for each. */
 static const char *defects_text(uint32_t defects, char out[256])
 {
@@ -156,6 +170,7 @@ void event_of_flow(struct flow *f)
     ev.subject = f->subject;
     ev.issuer = f->issuer;
     ev.defect = defects_text(f->cert.defects, t.defects);
+    ev.revocation = revocation_text(&f->cert, t.revocation);
     ev.origin_tls = agreed(f->origin_cipher, t.origin_tls);
     if (f->client.ssl && !f->client.handshaking)
         ev.client_tls = agreed(SSL_get_current_cipher(f->client.ssl), t.client_tls);

@@ -10,6 +10,7 @@
 #include "gw/flow/breaks.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/reuse.h"
+#include "gw/flow/revoke.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -104,6 +105,7 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
     list_init(&f->source.link);
+    list_init(&f->chain.fetch.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
     txn_init(&f->tx, f, &f->hold);
@@ -237,6 +239,7 @@ static void on_deadline(struct ev_timer *t)
         step_refuse(f, REASON_CONNECT, SPAN("ETIMEDOUT"));
         break;
     case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
+    case ST_FETCH: step_certified(f); break; /* with what is known */
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))
@@ -275,6 +278,7 @@ static void let_go(struct flow *f)
     resolve_cancel(&f->query);
     minter_cancel(f->e->minter, &f->mint);
     source_cancel(&f->source);
+    revoke_let_go(f);
     if (f->dial)
         dial_cancel(f->dial);
     if (f->splice)

@@ -8,7 +8,7 @@
 #define GW_FLOW_FLOW_H
 
 #include "gw/base/arena.h"
-#include "gw/flow/engine.h"
+#include "gw/flow/fetch.h"
 #include "gw/flow/source.h"
 #include "gw/flow/txn.h"
 #include "gw/net/dial.h"
@@ -75,6 +75,7 @@ struct flow {
     struct leaf *leaf; /* lent for the handshake with the client */
     struct splice *splice;
     struct cert_verdict cert;
+    struct chain_wait chain;         /* until the certificate is judged */
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
     struct via via;                  /* how the origin was reached */
     span subject, issuer;

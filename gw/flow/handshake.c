@@ -12,6 +12,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/record.h"
 #include "gw/flow/reuse.h"
+#include "gw/flow/revoke.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
 #include "gw/tls/offer.h"
@@ -131,12 +132,13 @@ void step_upstream(struct flow *f)
     }
     if (f->weak && offer_was_weak(f->origin.ssl))
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-    step_certified(f);
+    step_chain(f);
 }
 
 void step_certified(struct flow *f)
 {
     struct judged j;
+    revoke_let_go(f);
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
     bool asks_names = f->name.n == 0 && leaf;
     bool needed = f->cert.defects || f->cert.asked_client_cert;
@@ -165,6 +167,11 @@ void step_certified(struct flow *f)
         f->e->n.cert_bad++;
         enum defect d = defect_first(f->cert.defects);
         step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
+        return;
+    }
+    if (revoke_unknown(f)) {
+        f->e->n.cert_bad++;
+        step_refuse(f, REASON_CERTIFICATE, SPAN("revocation-unknown"));
         return;
     }
     if (f->client.ssl)

@@ -6,6 +6,7 @@
 #include "certs/chaincache.h"
 #include "gw/flow/asking.h"
 #include "gw/flow/pool.h"
+#include "gw/flow/revoke.h"
 #include "gw/flow/sessions.h"
 #include "gw/flow/upstream.h"
 #include "gw/tls/ctx.h"
@@ -15,6 +16,7 @@ enum { CHAINS_CACHED = 10000 };
 enum rc origins_init(struct engine *e)
 {
     TRY(chaincache_new(CHAINS_CACHED, &e->chains));
+    TRY(revoke_init(e));
     TRY(sessions_new(LIM_ORIGIN_PLACES, LIM_ORIGIN_SESSIONS, &e->sessions));
     TRY(pool_new(e->ev, LIM_POOL_PLACES, &e->pool));
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
@@ -29,6 +31,7 @@ void origins_fini(struct engine *e)
 {
     asking_free(e->asking);
     pool_free(e->pool);
+    revoke_fini(e);
     sessions_free(e->sessions);
     chaincache_free(e->chains);
     SSL_CTX_free(e->to_origins);

@@ -9,6 +9,7 @@
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
 #include "gw/flow/record.h"
+#include "gw/flow/revoke.h"
 #include "gw/flow/reuse.h"
 #include "gw/net/fence.h"
 
@@ -306,7 +307,7 @@ static void connected(struct flow *f)
     if (f->mode == MODE_INSPECTED && f->origin.ssl) {
         flow_goto(f, ST_UPSTREAM);
         f->origin.paused = true;
-        step_certified(f);
+        step_chain(f);
     } else if (f->mode == MODE_INSPECTED) {
         step_origin(f);
     } else {

@@ -8,15 +8,18 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
+#include "gw/flow/fetch.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/sessions.h"
 
-static int64_t earliest_end(STACK_OF(X509) * chain)
+enum { ISSUERS_MOST = 3 }; /* remembered ones that complete a chain */
+
+static int64_t earliest_end(STACK_OF(X509) * path)
 {
     int64_t end = INT64_MAX;
-    for (int i = 0; i < sk_X509_num(chain); i++) {
+    for (int i = 0; i < sk_X509_num(path); i++) {
         struct tm tm;
-        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &tm) != 1)
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(path, i)), &tm) != 1)
             return 0;
         int64_t t = timegm(&tm);
         end = t < end ? t : end;
@@ -24,26 +27,74 @@ static int64_t earliest_end(STACK_OF(X509) * chain)
     return end;
 }
 
+void upstream_forget_path(struct flow *f)
+{
+    sk_X509_pop_free(f->chain.path, X509_free);
+    f->chain.path = NULL;
+}
+
+/* ---- the chain */
+
+static bool is_named(const struct flow *f)
+{
+    return f->name.n > 0 || f->connected_by_connect;
+}
+
+static const struct addr *asked_address(const struct flow *f)
+{
+    return f->name.n == 0 && is_named(f) ? &f->dst : NULL;
+}
+
+static void verify_once(struct flow *f, struct verify_ask *ask)
+{
+    upstream_forget_path(f);
+    if (verify_path(ask, &f->cert, &f->chain.path) != RC_OK)
+        f->cert.defects |= DEFECT_BIT(MALFORMED);
+    if (!is_named(f))
+        f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
+}
+
+/* Where the path ends without an anchor, an issuer that was fetched earlier may go on from there. */
+static void verify(struct flow *f, STACK_OF(X509) * chain)
+{
+    STACK_OF(X509) *issuers = sk_X509_new_null();
+    struct verify_ask ask = {.trust = f->e->trust,
+                             .chain = chain,
+                             .issuers = issuers,
+                             .name = f->name,
+                             .ip = asked_address(f),
+                             .now_s = clock_wall_s()};
+    verify_once(f, &ask);
+    for (int i = 0; issuers && i < ISSUERS_MOST && f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER); i++) {
+        int n = sk_X509_num(f->chain.path);
+        X509 *next = n > 0 ? fetch_known(f->e, sk_X509_value(f->chain.path, n - 1)) : NULL;
+        if (!next || sk_X509_push(issuers, next) <= 0)
+            break;
+        verify_once(f, &ask);
+        f->e->n.chains_completed += !(f->cert.defects & DEFECT_BIT(UNKNOWN_ISSUER));
+    }
+    sk_X509_free(issuers);
+}
+
 static void judge_chain(struct flow *f, STACK_OF(X509) * chain)
 {
     uint8_t key[32];
+    bool asked = f->cert.asked_client_cert;
     int64_t now = clock_wall_s();
-    bool named = f->name.n > 0 || f->connected_by_connect;
-    const struct addr *ip = f->name.n == 0 && named ? &f->dst : NULL;
+    upstream_forget_path(f);
     bool keyed = f->via.placed && chaincache_key(chain, f->via.place, key) == RC_OK;
-    int64_t end = earliest_end(chain);
-    f->via.since_s = now;
-    f->via.until_s = end < now + LIM_ORIGIN_SESSION_S ? end : now + LIM_ORIGIN_SESSION_S;
     if (keyed && chaincache_find(f->e->chains, key, now, &f->cert)) {
         f->e->n.chains_cached++;
-        return;
+    } else {
+        verify(f, chain);
+        if (keyed && f->cert.defects == 0 &&
+            chaincache_put(f->e->chains, key, now, earliest_end(f->chain.path), &f->cert) != RC_OK)
+            f->e->n.chains_uncached++; /* the next connection verifies again */
     }
-    if (verify_chain(f->e->trust, chain, f->name, ip, now, &f->cert) != RC_OK)
-        f->cert.defects |= DEFECT_BIT(MALFORMED);
-    if (!named)
-        f->cert.defects &= ~DEFECT_BIT(WRONG_NAME);
-    if (keyed && f->cert.defects == 0 && chaincache_put(f->e->chains, key, now, end, &f->cert) != RC_OK)
-        return; /* not kept: the next connection verifies again */
+    int64_t end = f->chain.path ? earliest_end(f->chain.path) : earliest_end(chain);
+    f->via.since_s = now;
+    f->via.until_s = end < now + LIM_ORIGIN_SESSION_S ? end : now + LIM_ORIGIN_SESSION_S;
+    f->cert.asked_client_cert = asked;
 }
 
 int upstream_verify(X509_STORE_CTX *ctx, void *arg)
@@ -91,6 +142,74 @@ void upstream_exempted(struct flow *f, const struct judged *j)
     asking_learn(f, j);
 }
 
+void upstream_again(struct flow *f)
+{
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
+    uint32_t kept = f->cert.defects & DEFECT_BIT(WEAK_TLS); /* no defect of the chain */
+    if (chain && sk_X509_num(chain) > 0)
+        judge_chain(f, chain);
+    f->cert.defects |= kept;
+}
+
+/* ---- the staple */
+
+static span staple_of(const struct flow *f)
+{
+    const unsigned char *p = NULL;
+    long n = SSL_get_tlsext_status_ocsp_resp(f->origin.ssl, &p);
+    return n > 0 && p ? span_of(p, (size_t)n) : SPAN_NONE;
+}
+
+/* What a staple says of a leaf does not change. */
+static bool staple_key(const struct flow *f, span staple, uint8_t key[32])
+{
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              EVP_DigestUpdate(md, f->cert.leaf_sha256, sizeof f->cert.leaf_sha256) == 1 &&
+              EVP_DigestUpdate(md, f->cert.path[0].source, sizeof f->cert.path[0].source) == 1 &&
+              EVP_DigestUpdate(md, staple.p, staple.n) == 1 && EVP_DigestFinal_ex(md, key, NULL) == 1;
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+static bool staple_known(struct flow *f, const uint8_t key[32], int64_t now)
+{
+    struct cert_verdict was;
+    if (!chaincache_find(f->e->staples, key, now, &was))
+        return false;
+    f->cert.staple = was.staple;
+    f->cert.staple_until_s = was.staple_until_s;
+    f->e->n.staples_cached++;
+    return true;
+}
+
+static void remember_staple(struct flow *f, const uint8_t key[32], int64_t now)
+{
+    struct cert_verdict v = {.staple = f->cert.staple, .staple_until_s = f->cert.staple_until_s};
+    if (v.staple == STAPLE_GOOD && chaincache_put(f->e->staples, key, now, v.staple_until_s, &v) != RC_OK)
+        f->e->n.chains_uncached++;
+}
+
+void upstream_staple(struct flow *f)
+{
+    uint8_t key[32];
+    int64_t now = clock_wall_s();
+    span staple = staple_of(f);
+    bool keyed = staple.n > 0 && staple_key(f, staple, key);
+    if (keyed && staple_known(f, key, now))
+        return;
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(f->origin.ssl);
+    if (staple.n > 0 && !f->chain.path && chain &&
+        sk_X509_num(chain) > 0) { /* the chain was known, the staple is new */
+        struct cert_verdict was = f->cert;
+        verify(f, chain);
+        f->cert = was;
+    }
+    verify_staple(staple, f->chain.path, now, &f->cert);
+    if (keyed)
+        remember_staple(f, key, now);
+}
+
 /* ---- names, for the log ---- */
 
 static span name_text(struct flow *f, X509_NAME *name)
@@ -120,6 +239,8 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
 {
     struct flow *f = SSL_get_app_data(ssl);
     struct origin_facts facts;
+    if (f && SSL_in_init(ssl)) /* TLS 1.2: the session comes before the staple has been judged */
+        upstream_staple(f);
     if (!f || !f->via.placed || f->cert.defects)
         return 0;
     know_names(f, ssl); /* with TLS 1.2 it comes within the handshake */

@@ -29,5 +29,11 @@ enum rc upstream_facts(struct flow *f, const struct origin_facts *facts) MUST_US
 enum rc upstream_known(struct flow *f) MUST_USE;
 /* The origin asked for a certificate, and `j` exempts it: that is remembered. */
 void upstream_exempted(struct flow *f, const struct judged *j);
+/* Once more, because an issuer has been fetched meanwhile. */
+void upstream_again(struct flow *f);
+/* After a full handshake: what the origin has stapled. */
+void upstream_staple(struct flow *f);
+/* The path of the last verification is needed no longer. */
+void upstream_forget_path(struct flow *f);
 
 #endif

@@ -27,6 +27,7 @@ enum {
     PARTY_compiler = 1u << ROLE_COMPILER,
     PARTY_keeper = 1u << ROLE_KEEPER,
     PARTY_granter = 1u << ROLE_GRANTER,
+    PARTY_fetcher = 1u << ROLE_FETCHER,
     PARTY_any = ((1u << ROLE_N) - 1) & ~(unsigned)PARTY_master,
 };
 enum { TIMES_many, TIMES_once };
@@ -133,6 +134,30 @@ enum rc role_config_get(span in, struct role_config *c)
         memcpy(c->node_name, name.p, name.n);
     for (unsigned i = 0; i < c->n_resolvers; i++) {
         if (!get_addr(&r, &c->resolver[i]))
+            return RC_BAD;
+    }
+    return r.bad || rd_left(&r) ? RC_BAD : RC_OK;
+}
+
+enum rc fetch_rules_put(struct buf *b, const struct fetch_rules *f)
+{
+    gw_assert(f->n_resolvers <= FETCH_RESOLVERS);
+    TRY(buf_put_u8(b, f->private_block));
+    TRY(buf_put_u8(b, f->n_resolvers));
+    for (unsigned i = 0; i < f->n_resolvers; i++)
+        TRY(put_addr(b, &f->resolver[i]));
+    return RC_OK;
+}
+
+enum rc fetch_rules_get(span in, struct fetch_rules *f)
+{
+    struct rd r = rd_of(in);
+    *f = (struct fetch_rules){.private_block = rd_u8(&r) != 0};
+    f->n_resolvers = rd_u8(&r);
+    if (r.bad || f->n_resolvers > FETCH_RESOLVERS)
+        return RC_BAD;
+    for (unsigned i = 0; i < f->n_resolvers; i++) {
+        if (!get_addr(&r, &f->resolver[i]))
             return RC_BAD;
     }
     return r.bad || rd_left(&r) ? RC_BAD : RC_OK;

@@ -44,4 +44,14 @@ struct role_config {
 enum rc role_config_put(struct buf *b, const struct role_config *c) MUST_USE;
 enum rc role_config_get(span in, struct role_config *c) MUST_USE;
 
+/* MSG_FETCH_RULES: what the fetcher needs to know of the policy. */
+enum { FETCH_RESOLVERS = 8 };
+struct fetch_rules {
+    bool private_block;
+    uint8_t n_resolvers;
+    struct addr resolver[FETCH_RESOLVERS];
+};
+enum rc fetch_rules_put(struct buf *b, const struct fetch_rules *f) MUST_USE;
+enum rc fetch_rules_get(span in, struct fetch_rules *f) MUST_USE;
+
 #endif

@@ -137,6 +137,10 @@ static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size
     case MSG_SNAPSHOT_OK: reload_confirmed(c, payload); break;
     case MSG_LOG_STATE: on_log_state(c->m, payload); break;
     case MSG_CRL_REP: feed_crl(c->m, payload); break;
+    case MSG_REVOKED:
+        if (n_fds == 1)
+            revocations_take(c->m, fds[0]);
+        break;
     case MSG_SIGNER_STATE: leaves_said(c->m, payload); break;
     case MSG_CODES_REQ: on_codes_req(c); break;
     case MSG_SHOWN: control_shown(c->m->control, c->index, payload); break;

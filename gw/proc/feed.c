@@ -413,6 +413,8 @@ static enum rc feed_worker(struct child *c)
     feed_tickets(c);
     join(c, MSG_SIGNER, &m->single[ROLE_SIGNER], MSG_PEER);
     join(c, MSG_OPENER, &m->single[ROLE_OPENER], MSG_OPENER_PEER);
+    join(c, MSG_FETCHER, &m->single[ROLE_FETCHER], MSG_FETCH_PEER);
+    feed_revocations(c);
     feed_doors(c, NULL);
     return RC_OK;
 }
@@ -420,6 +422,14 @@ static enum rc feed_worker(struct child *c)
 static enum rc feed_opener(struct child *c)
 {
     join_all(c, MSG_OPENER, MSG_OPENER_PEER);
+    return RC_OK;
+}
+
+static enum rc feed_fetcher(struct child *c)
+{
+    feed_fetch_rules(c->m); /* closes its sandbox */
+    feed_revocations(c);
+    join_all(c, MSG_FETCHER, MSG_FETCH_PEER);
     return RC_OK;
 }
 
@@ -431,6 +441,7 @@ enum rc feed_child(struct child *c)
     case ROLE_WORKER: return feed_worker(c);
     case ROLE_LOGGER: return feed_logger(c);
     case ROLE_OPENER: return feed_opener(c);
+    case ROLE_FETCHER: return feed_fetcher(c);
     case ROLE_KEEPER: gate_feed_keeper(c); return RC_OK;
     default: return RC_OK;
     }

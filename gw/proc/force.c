@@ -123,6 +123,7 @@ static void spread(struct master *m, struct policy *new, struct doors *doors, st
     m->policy = *new;
     warn_restart(snapshot_settings(old.snap), snapshot_settings(new->snap), diag);
     master_opener(m);
+    feed_fetch_rules(m);
     for (uint32_t w = 0; w < m->n_workers; w++) {
         feed_snapshot(&m->worker[w]);
         feed_doors(&m->worker[w], &had);

@@ -146,6 +146,7 @@ static void start_others(struct master *m)
 {
     struct child *c;
     m->single[ROLE_LOGGER].wanted = m->single[ROLE_KEEPER].wanted = true;
+    m->single[ROLE_FETCHER].wanted = true;
     m->single[ROLE_OPENER].wanted = source_kept(m->policy.snap);
     for (uint32_t w = 0; w < m->n_workers; w++)
         m->worker[w].wanted = true;
@@ -281,6 +282,7 @@ static void on_counting(struct ev_timer *t)
                                                      .outcome = "exempt-ended",
                                                      .reason = SPAN("its time is over")});
     }
+    revocations_write(m, false);
     if (ev_now_ms(m->ev) - m->counts_written_ms >= LIM_HITS_WRITE_MS)
         write_counts(m);
     ev_timer_set(m->ev, t, LIM_HITS_TURN_MS);
@@ -360,6 +362,7 @@ static enum rc prepare(struct master *m, struct buf *err)
     ev_timer_set(m->ev, &m->heartbeat, LIM_HEARTBEAT_MS);
     on_hourly(&m->hourly);
     force_last(m);
+    revocations_open(m);
     if (grants_are_there(m))
         return grants_ask(m, SPAN("{\"op\":\"build\"}"), &(struct question){.done = on_grants});
     return reload_begin(m, m->o->policy, getuid(), on_policy, 0);
@@ -372,6 +375,7 @@ static void init(struct master *m, const struct master_opts *o)
                          .log_fd = -1,
                          .journal_fd = -1,
                          .seen_fd = -1,
+                         .revoked_fd = -1,
                          .leaves = {.dir = -1, .fd = -1}};
     for (size_t i = 0; i <= LIM_WORKERS; i++)
         m->ring_fd[i] = m->ring_wake[i] = -1;
@@ -411,6 +415,7 @@ int master_run(const struct master_opts *o)
         rc = ev_run(m->ev);
     if (m->ev)
         write_counts(m);
+    revocations_write(m, true);
     counts_close(&m->counts);
     control_close(m->control);
     kept_close(&m->kept);

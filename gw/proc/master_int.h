@@ -86,6 +86,9 @@ struct master {
     struct doors doors;
     struct nft *nft; /* NULL: nothing is diverted */
     int trust_fd, log_fd, journal_fd, seen_fd;
+    int revoked_fd; /* the revocation set in force, -1: none yet */
+    bool revoked_dirty;
+    int64_t revoked_ms;                                       /* when it was last written down */
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl;   /* as in MSG_CA without its generation; MSG_CRL */
@@ -154,6 +157,17 @@ void leaves_said(struct master *m, span payload);
 void leaves_signer_ended(struct master *m);
 /* Once an hour: tomorrow's pseudonym key, once a day a new CRL. */
 void feed_hourly(struct master *m);
+
+/* ---- revocations.c ---- */
+/* The set of the last run, where there is one. */
+void revocations_open(struct master *m);
+/* A new one from the fetcher, to every worker. */
+void revocations_take(struct master *m, int fd);
+/* Writes a new one down, at most once a minute unless `now`. */
+void revocations_write(struct master *m, bool now);
+void feed_revocations(struct child *c);
+/* What the fetcher needs to know of the policy in force. */
+void feed_fetch_rules(struct master *m);
 
 /* ---- gate.c ---- */
 /* Leads the clients' traffic here as `s` says; on failure what was in force stays. */

@@ -46,6 +46,6 @@ int role_run(const struct role_ops *ops);
 enum rc role_ready(struct role_ctx *ctx) MUST_USE;
 
 extern const struct role_ops worker_ops, signer_ops, logger_ops, opener_ops, compiler_ops, keeper_ops,
-    granter_ops;
+    granter_ops, fetcher_ops;
 
 #endif

@@ -34,7 +34,8 @@ enum {
     K = 1 << ROLE_KEEPER,
     C = 1 << ROLE_COMPILER,
     G = 1 << ROLE_GRANTER,
-    ALL = S | W | L | O | K | C | G,
+    F = 1 << ROLE_FETCHER,
+    ALL = S | W | L | O | K | C | G | F,
     T = 1 << ROLE_N, /* a signer whose key is in a token, beside S */
 };
 static const struct {
@@ -180,18 +181,18 @@ static int allow_socket(scmp_filter_ctx f, int domain, int type, int protocol)
                             SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)protocol));
 }
 
-/* TCP for worker and opener, UDP for the worker's look-ups, netlink for the keeper; never raw, never packet.
+/* TCP for worker, opener and fetcher, UDP for look-ups, netlink for the keeper; never raw, never packet.
  */
 static int allow_sockets(scmp_filter_ctx f, enum role r)
 {
     static const int domains[] = {AF_INET, AF_INET6};
     int bad = 0;
     for (size_t i = 0; i < N_ELEMS(domains); i++) {
-        if (r == ROLE_WORKER || r == ROLE_OPENER) {
+        if (r == ROLE_WORKER || r == ROLE_OPENER || r == ROLE_FETCHER) {
             bad |= allow_socket(f, domains[i], SOCK_STREAM, 0);
             bad |= allow_socket(f, domains[i], SOCK_STREAM, IPPROTO_TCP);
         }
-        if (r == ROLE_WORKER) {
+        if (r == ROLE_WORKER || r == ROLE_FETCHER) {
             bad |= allow_socket(f, domains[i], SOCK_DGRAM, 0);
             bad |= allow_socket(f, domains[i], SOCK_DGRAM, IPPROTO_UDP);
         }
@@ -206,7 +207,7 @@ static int allow_sockets(scmp_filter_ctx f, enum role r)
 static int refuse_files(scmp_filter_ctx f, enum role r)
 {
 #ifndef SANITIZER
-    if (r == ROLE_SIGNER || r == ROLE_WORKER || r == ROLE_OPENER) {
+    if (r == ROLE_SIGNER || r == ROLE_WORKER || r == ROLE_OPENER || r == ROLE_FETCHER) {
         return seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(openat), 0) |
                seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(open), 0) |
                seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(access), 0);

@@ -354,6 +354,8 @@ static enum rc dispatch(struct worker *w, enum msg_type t, span payload, int *fd
     case MSG_HITS: return take_hits(w, fds, n_fds);
     case MSG_BROKEN: return n_fds == 1 ? engine_broken(e, fds[0]) : RC_BAD;
     case MSG_SIGNER: return n_fds == 1 ? minter_attach(e->minter, take_fd(fds, 0)) : RC_BAD;
+    case MSG_FETCHER: return n_fds == 1 ? fetch_attach(e, take_fd(fds, 0)) : RC_BAD;
+    case MSG_REVOCATIONS: return n_fds == 1 ? engine_revocations(e, fds[0]) : RC_BAD;
     case MSG_OPENER: return n_fds == 1 ? source_attach(e, take_fd(fds, 0)) : RC_BAD;
     case MSG_LISTENER: return take_listener(w, payload, fds, n_fds);
     case MSG_LISTENER_GONE: return drop_listener(w, payload);

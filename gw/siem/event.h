@@ -80,6 +80,7 @@ struct event_flow {
     span subject, issuer;                /* of the origin's certificate as seen, RFC 2253 text */
     const char *origin_tls, *client_tls; /* "TLSv1.2 ECDHE-RSA-AES128-SHA", or NULL */
     const char *defect;                  /* certificate defect by name, or NULL */
+    const char *revocation; /* of an inspected origin: "good", "unknown, out-of-date" (its staple); or NULL */
     uint32_t exchanges;
     struct event_perron perron;
 };

@@ -43,6 +43,8 @@ SITES = {
     "script.example": Site(*at(99, "b"), server="script",
                            extra=["www.google.com", "www.youtube.com", "www.bing.com", "login.microsoftonline.com",
                                   "search.example"]),
+    "pki.example": Site(*at(110), cert=None, server="none"),
+    "chains.example": Site(*at(90, "b"), cert=None, server="none", extra=["*.chains.example"]),
     "closed.example": Site(*at(200, "b"), server="none"),
     "blackhole.example": Site(*at(250, "b"), server="none"),
 }

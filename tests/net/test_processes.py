@@ -18,7 +18,7 @@ from sites import SITES
 from space import wait_for
 
 PROXY = "http://10.32.0.1:3128"
-UIDS = {"signer": 64801, "logger": 64802, "opener": 64804, "keeper": 64805}
+UIDS = {"signer": 64801, "logger": 64802, "opener": 64804, "keeper": 64805, "fetcher": 64807}
 CAP_NET_ADMIN = 1 << 12
 
 
@@ -111,7 +111,7 @@ def test_facts_of_every_process(own_gateway):
 
 def test_no_worker_has_a_file_of_a_path_open(own_gateway):
     gw = own_gateway()
-    for pid in gw.pids("worker") + gw.pids("signer"):
+    for pid in gw.pids("worker") + gw.pids("signer") + gw.pids("fetcher"):
         for fd in os.listdir(f"/proc/{pid}/fd"):
             target = os.readlink(f"/proc/{pid}/fd/{fd}")
             if int(fd) <= 2:

@@ -147,6 +147,28 @@ static void a_configuration_comes_back_as_it_was(void **state)
     buf_fini(&b);
 }
 
+static void rules_of_the_fetcher_come_back_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    struct fetch_rules f = {.private_block = true, .n_resolvers = 2}, got;
+    struct buf b = {0};
+    assert_true(addr_parse(SPAN("192.0.2.53"), &f.resolver[0]) &&
+                addr_parse(SPAN("2001:db8::53"), &f.resolver[1]));
+    assert_int_equal(fetch_rules_put(&b, &f), RC_OK);
+    assert_int_equal(fetch_rules_get(buf_span(&b), &got), RC_OK);
+    assert_true(got.private_block && got.n_resolvers == 2 && addr_eq(&got.resolver[1], &f.resolver[1]));
+    for (size_t n = 0; n < buf_len(&b); n++)
+        assert_int_equal(fetch_rules_get(span_cut(buf_span(&b), 0, n), &got), RC_BAD);
+    b.p[1] = FETCH_RESOLVERS + 1;
+    assert_int_equal(fetch_rules_get(buf_span(&b), &got), RC_BAD);
+    b.p[1] = 1;
+    assert_int_equal(fetch_rules_get(buf_span(&b), &got), RC_BAD);
+    b.p[1] = 2;
+    b.p[2] = 5; /* no family */
+    assert_int_equal(fetch_rules_get(buf_span(&b), &got), RC_BAD);
+    buf_fini(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +180,7 @@ int main(void)
         cmocka_unit_test(any_means_every_role_but_the_master),
         cmocka_unit_test(every_row_is_whole_and_within_the_caps),
         cmocka_unit_test(roles_are_found_by_name_only),
+        cmocka_unit_test(rules_of_the_fetcher_come_back_whole_or_not_at_all),
         cmocka_unit_test(a_configuration_comes_back_as_it_was),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,8 @@ enum outcome { DONE, REFUSED, KILLED, BROKEN };
 static char scratch[64]; /* directory that the logger may write to / that is hidden from the compiler */
 static int scratch_fd = -1;
 
-static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER,   ROLE_LOGGER, ROLE_OPENER,
-                                ROLE_KEEPER, ROLE_COMPILER, ROLE_GRANTER};
+static const enum role all[] = {ROLE_SIGNER, ROLE_WORKER,   ROLE_LOGGER,  ROLE_OPENER,
+                                ROLE_KEEPER, ROLE_COMPILER, ROLE_GRANTER, ROLE_FETCHER};
 
 /* Runs `attempt` (true: it worked) as that role. */
 static enum outcome as_role(enum role r, bool (*attempt)(void))
@@ -206,16 +206,18 @@ static void only_the_compiler_and_keeper_read_files(void **state)
     assert_int_equal(as_role(ROLE_OPENER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_LOGGER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_GRANTER, reads_passwd), REFUSED);
+    assert_int_equal(as_role(ROLE_FETCHER, reads_passwd), REFUSED);
     assert_int_equal(as_role(ROLE_KEEPER, reads_shadow), REFUSED);
     assert_int_equal(as_role(ROLE_COMPILER, reads_passwd), DONE);
     assert_int_equal(as_role(ROLE_KEEPER, reads_passwd), DONE);
 }
 
-static void only_worker_and_opener_have_tcp(void **state)
+static void only_worker_opener_and_fetcher_have_tcp(void **state)
 {
     (void)state;
     assert_int_equal(as_role(ROLE_WORKER, tcp_socket), DONE);
     assert_int_equal(as_role(ROLE_OPENER, tcp_socket), DONE);
+    assert_int_equal(as_role(ROLE_FETCHER, tcp_socket), DONE);
     assert_int_equal(as_role(ROLE_SIGNER, tcp_socket), KILLED);
     assert_int_equal(as_role(ROLE_LOGGER, tcp_socket), KILLED);
     assert_int_equal(as_role(ROLE_GRANTER, tcp_socket), KILLED);
@@ -473,6 +475,7 @@ static void the_workers_list_is_short(void **state)
         K = OTHERS,
         C = OTHERS,
         G = OTHERS,
+        F = OTHERS,
         T = OTHERS,
         ALL = W
     };
@@ -522,7 +525,7 @@ int main(void)
         cmocka_unit_test(nobody_writes_outside_its_directory),
         cmocka_unit_test(no_memory_becomes_executable),
         cmocka_unit_test(only_the_compiler_and_keeper_read_files),
-        cmocka_unit_test(only_worker_and_opener_have_tcp),
+        cmocka_unit_test(only_worker_opener_and_fetcher_have_tcp),
         cmocka_unit_test(a_token_opens_its_folder_and_nothing_else),
         cmocka_unit_test(only_the_opener_binds),
         cmocka_unit_test(the_logger_writes_rotates_and_stays_in_its_directory),

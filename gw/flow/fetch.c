@@ -1,0 +1,239 @@
+/* Client of the fetcher; see fetch.h. */
+#include "gw/flow/fetch.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "certs/pointers.h"
+#include "gw/base/lru.h"
+#include "gw/base/obj.h"
+#include "gw/ipc/peer.h"
+
+enum { ISSUER_KEY = 32 };
+
+struct fetch_channel {
+    struct engine *e;
+    struct peer *peer;
+    struct list waiting;
+    uint64_t next_id;
+    struct lru known;
+};
+
+struct known {
+    struct lru_item item;
+    X509 *cert;
+};
+
+/* ---- remembered issuers, by name and key identifier as their children know them */
+
+static void gone(struct lru_item *item)
+{
+    struct known *k = CONTAINER_OF(item, struct known, item);
+    X509_free(k->cert);
+    free(k);
+}
+
+static bool key_of(X509_NAME *name, const ASN1_OCTET_STRING *id, uint8_t key[ISSUER_KEY])
+{
+    const uint8_t *der = NULL;
+    size_t n = 0;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    bool ok = md && EVP_DigestInit_ex(md, EVP_sha256(), NULL) == 1 &&
+              X509_NAME_get0_der(name, &der, &n) == 1 && EVP_DigestUpdate(md, der, n) == 1;
+    if (ok && id)
+        ok = EVP_DigestUpdate(md, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id)) == 1;
+    ok = ok && EVP_DigestFinal_ex(md, key, NULL) == 1;
+    EVP_MD_CTX_free(md);
+    return ok;
+}
+
+static bool child_key(X509 *child, uint8_t key[ISSUER_KEY])
+{
+    return key_of(X509_get_issuer_name(child), X509_get0_authority_key_id(child), key);
+}
+
+X509 *fetch_known(struct engine *e, X509 *child)
+{
+    uint8_t key[ISSUER_KEY];
+    struct fetch_channel *c = e->fetcher;
+    struct lru_item *item = c && child_key(child, key) ? lru_find(&c->known, span_of(key, sizeof key)) : NULL;
+    if (!item)
+        return NULL;
+    lru_used(&c->known, item);
+    return CONTAINER_OF(item, struct known, item)->cert;
+}
+
+static bool remember_as(struct fetch_channel *c, X509 *x, const ASN1_OCTET_STRING *id)
+{
+    uint8_t key[ISSUER_KEY];
+    struct known *k = calloc(1, sizeof *k);
+    if (!k || !key_of(X509_get_subject_name(x), id, key)) {
+        free(k);
+        return false;
+    }
+    k->cert = x;
+    X509_up_ref(x);
+    if (lru_put(&c->known, span_of(key, sizeof key), &k->item) == RC_OK)
+        return true;
+    gone(&k->item);
+    return false;
+}
+
+/* Children with and without an authority key identifier find it. */
+static bool remember(struct fetch_channel *c, span der)
+{
+    const uint8_t *p = der.p;
+    X509 *x = der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
+    bool ok = x && remember_as(c, x, NULL) && remember_as(c, x, X509_get0_subject_key_id(x));
+    X509_free(x);
+    ERR_clear_error();
+    return ok;
+}
+
+/* ---- the channel */
+
+static void finish(struct fetch_wait *w, bool found)
+{
+    list_drop(&w->link);
+    w->done(w, found);
+}
+
+static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size_t n_fds)
+{
+    struct fetch_channel *c = peer_data(p);
+    struct rd r = rd_of(payload);
+    uint64_t id = rd_u64(&r);
+    (void)fds;
+    (void)n_fds; /* its row allows none */
+    if (t != MSG_ISSUER || r.bad)
+        return;
+    bool found = remember(c, rd_bytes(&r, rd_left(&r)));
+    for (struct list *l = c->waiting.next; l != &c->waiting; l = l->next) {
+        struct fetch_wait *w = CONTAINER_OF(l, struct fetch_wait, link);
+        if (w->id == id) {
+            finish(w, found);
+            return;
+        }
+    }
+}
+
+static void fail_all(struct fetch_channel *c)
+{
+    while (!list_empty(&c->waiting))
+        finish(CONTAINER_OF(c->waiting.next, struct fetch_wait, link), false);
+}
+
+static void on_end(struct peer *p, enum rc rc)
+{
+    struct fetch_channel *c = peer_data(p);
+    (void)rc;
+    c->peer = NULL;
+    fail_all(c);
+}
+
+enum rc fetch_attach(struct engine *e, int fd)
+{
+    struct fetch_channel *c = e->fetcher;
+    if (!c) {
+        c = calloc(1, sizeof *c);
+        if (!c) {
+            close(fd);
+            return RC_NOMEM;
+        }
+        c->e = e;
+        list_init(&c->waiting);
+        lru_init(&c->known, 2 * LIM_ISSUERS_KEPT, gone);
+        e->fetcher = c;
+    }
+    peer_free(c->peer);
+    c->peer = NULL;
+    fail_all(c);
+    return peer_new(e->ev, fd, ROLE_WORKER, ROLE_FETCHER, on_msg, on_end, c, &c->peer);
+}
+
+void fetch_detach(struct engine *e)
+{
+    struct fetch_channel *c = e->fetcher;
+    if (!c)
+        return;
+    fail_all(c);
+    peer_free(c->peer);
+    lru_fini(&c->known);
+    free(c);
+    e->fetcher = NULL;
+}
+
+bool fetch_attached(const struct engine *e)
+{
+    return e->fetcher && e->fetcher->peer;
+}
+
+/* ---- questions */
+
+static enum rc put_cert(struct buf *b, X509 *x)
+{
+    uint8_t *der = NULL;
+    int n = i2d_X509(x, &der);
+    enum rc rc = n > 0 ? buf_put(b, span_of(der, (size_t)n)) : RC_NOMEM;
+    OPENSSL_free(der);
+    return rc;
+}
+
+static enum rc put_url(struct buf *b, const struct pointer *url)
+{
+    TRY(buf_put_u16(b, (uint16_t)url->n));
+    return buf_put(b, pointer_span(url));
+}
+
+void fetch_list(struct engine *e, X509 *cert, X509 *issuer)
+{
+    struct pointer url;
+    struct buf b = {0};
+    if (!fetch_attached(e))
+        return;
+    pointer_of_crl(cert, &url);
+    if (url.n == 0)
+        return;
+    enum rc rc = buf_put_u8(&b, (X509_get_extension_flags(cert) & EXFLAG_CA) != 0);
+    if (rc == RC_OK)
+        rc = put_url(&b, &url);
+    if (rc == RC_OK)
+        rc = put_cert(&b, issuer);
+    if (rc == RC_OK)
+        rc = peer_send(e->fetcher->peer, MSG_FETCH_LIST, buf_span(&b), NULL, 0);
+    e->n.lists_wanted += rc == RC_OK;
+    buf_fini(&b);
+}
+
+enum rc fetch_issuer(struct engine *e, struct fetch_wait *w, X509 *child)
+{
+    struct fetch_channel *c = e->fetcher;
+    struct pointer url;
+    struct buf b = {0};
+    if (!fetch_attached(e))
+        return RC_GONE;
+    pointer_of_issuer(child, &url);
+    if (url.n == 0)
+        return RC_NOTFOUND;
+    w->id = ++c->next_id;
+    enum rc rc = buf_put_u64(&b, w->id);
+    if (rc == RC_OK)
+        rc = put_url(&b, &url);
+    if (rc == RC_OK)
+        rc = put_cert(&b, child);
+    if (rc == RC_OK)
+        rc = peer_send(c->peer, MSG_FETCH_ISSUER, buf_span(&b), NULL, 0);
+    buf_fini(&b);
+    if (rc == RC_OK) {
+        list_push(&c->waiting, &w->link);
+        e->n.issuers_wanted++;
+    }
+    return rc;
+}
+
+void fetch_cancel(struct fetch_wait *w)
+{
+    list_drop(&w->link);
+}

@@ -15,6 +15,12 @@ HARDEN   ?= -fstack-protector-strong -D_FORTIFY_SOURCE=2
 SAN      ?=
 CFLAGS   += $(CSTD) $(WARN) $(OPT) $(HARDEN) $(SAN) -fPIE -I.
 LDFLAGS  += -pie -Wl,-z,relro,-z,now $(SAN)
+# Another OpenSSL than the system's, by the folder it was installed into.
+OPENSSL  ?=
+ifneq ($(OPENSSL),)
+CFLAGS   += -I$(OPENSSL)/include
+LDFLAGS  += $(foreach d,$(wildcard $(OPENSSL)/lib $(OPENSSL)/lib64),-L$(d) -Wl,-rpath,$(d))
+endif
 LDLIBS   := -lssl -lcrypto -lpsl -lidn2 -lhs -lcares -lnftables -ljansson -lseccomp -lsqlite3 -lnghttp2
 
 prefix   ?= /usr
@@ -124,6 +130,12 @@ net-tools: $(NET_TOOLS) $(O)/tests/net/perrond_hurried
 net:  ## tests in network namespaces with real servers and clients (needs root)
 	+$(Q)$(MAKE) --no-print-directory all net-tools
 	$(Q)$(RUN) net
+
+.PHONY: clients
+clients:  ## real clients and testssl.sh against the gateway (needs root; installs 300 MB; 4 minutes)
+	$(Q)sh tests/tools/deps.sh --say build test clients
+	+$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(RUN) clients
 
 # ---- everything
 

@@ -44,10 +44,12 @@ enum limits {
     LIM_WORKERS = 64,
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
-    LIM_ORIGIN_PLACES = 4096,             /* of which TLS sessions are kept; some 12 KiB each */
-    LIM_ORIGIN_TICKETS = 256,             /* ... of one place: each is used once */
-    LIM_OLD_CAS = 8,                      /* authorities that were in force before, whose CRLs are answered */
-    LIM_LEAF_OBJECTS = 128,               /* certificate objects in reserve for the next handshakes */
+    LIM_ASKING = 1024,        /* origins known to ask for a client certificate, exempted for it ... */
+    LIM_ASKING_S = 28800,     /* ... for so long */
+    LIM_ORIGIN_PLACES = 4096, /* of which TLS sessions are kept; some 12 KiB each */
+    LIM_ORIGIN_TICKETS = 256, /* ... of one place: each is used once */
+    LIM_OLD_CAS = 8,          /* authorities that were in force before, whose CRLs are answered */
+    LIM_LEAF_OBJECTS = 128,   /* certificate objects in reserve for the next handshakes */
     LIM_LEAFLOG_FILE_BYTES = 67108864,    /* then a new file of the register of leaves is begun */
     LIM_UNTRUSTED_CACHED = 1000,          /* leaves for origins with allowed defects */
     LIM_ORIGIN_SESSIONS = 16384,          /* ... all together; 1 KiB each */

@@ -132,6 +132,28 @@ static void on_flows(json_t *answer, void *arg)
         one_flow(json_array_get(flows, i));
 }
 
+/* ---- origins that ask for a client certificate ---- */
+
+static void on_asking(json_t *answer, void *arg)
+{
+    bool *headed = arg;
+    json_t *rows = json_object_get(answer, "data");
+    if (!*headed)
+        printf("%-40s %5s %-19s  %s\n", "address", "port", "exempt until", "name");
+    *headed = true;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *r = json_array_get(rows, i);
+        time_t until = (time_t)number_of(r, "until");
+        char when[32] = "?";
+        struct tm tm;
+        if (localtime_r(&until, &tm))
+            strftime(when, sizeof when, "%F %T", &tm);
+        printf("%-40s %5d %-19s  ", text_of(r, "address"), (int)number_of(r, "port"), when);
+        ctl_print(stdout, span_str(text_of(r, "name")), false);
+        putchar('\n');
+    }
+}
+
 /* One flow: whatever the worker says about it, a line a fact. */
 static void on_flow(json_t *answer, void *arg)
 {
@@ -173,7 +195,7 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     if (strcmp(what, "revocation") == 0 && argc == 1)
         return ctl_show_revocation(ctl);
     if (argc != 1)
-        return ctl_fail("show: processes, counters, rules, snapshots, revocation, flows or flow ID");
+        return ctl_fail("show: processes, counters, rules, snapshots, revocation, asking, flows or flow ID");
     json_t *request = json_pack("{s:s, s:s}", "cmd", "show", "what", what);
     if (strcmp(what, "counters") == 0)
         return counters(ctl, request);
@@ -183,9 +205,12 @@ static int run(const struct ctl *ctl, int argc, char **argv)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_snapshot, &headed);
     if (strcmp(what, "flows") == 0)
         return ctl_ask(ctl, request, ctl->json ? on_json : on_flows, &headed);
+    if (strcmp(what, "asking") == 0)
+        return ctl_ask(ctl, request, ctl->json ? on_json : on_asking, &headed);
     json_decref(request);
-    return ctl_fail("show: %s is unknown; there are processes, counters, rules, snapshots, flows and flow ID",
-                    what);
+    return ctl_fail(
+        "show: %s is unknown; there are processes, counters, rules, snapshots, asking, flows and flow ID",
+        what);
 }
 
 const struct ctl_command ctl_show = {
@@ -198,6 +223,8 @@ const struct ctl_command ctl_show = {
         "many days)\n"
         "  show snapshots             policies that were in force, to go back to with reload --to\n"
         "  show revocation            revocation lists of origins' authorities: entries, dates, sources\n"
+        "  show asking                origins exempt because they ask for a client certificate, and "
+        "until when\n"
         "  show flows                 open flows\n"
         "  show flow ID               one flow: its facts and the states it went through\n",
     .run = run,

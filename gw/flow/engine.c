@@ -98,6 +98,7 @@ void engine_snapshot(struct engine *e, struct snapshot *s)
     struct snapshot *old = e->snap;
     e->snap = snapshot_get(s);
     snapshot_put(old);
+    origins_reloaded(e);
     again_start(e, false);
 }
 

@@ -22,6 +22,7 @@
 
 struct chaincache;
 struct untrusted;
+struct asking;
 struct sessions;
 struct pool;
 struct source_channel;
@@ -53,6 +54,7 @@ struct engine {
     struct chaincache *chains, *staples;
     struct revoked *revoked; /* NULL: no set has come yet */
     struct fetch_channel *fetcher;
+    struct asking *asking;
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;
@@ -126,6 +128,7 @@ enum rc engine_revocations(struct engine *e, int fd) MUST_USE;
 /* origins.c: what is kept of origins */
 enum rc origins_init(struct engine *e) MUST_USE;
 void origins_fini(struct engine *e);
+void origins_reloaded(struct engine *e); /* e->snap is another */
 
 /* again.c */
 void again_init(struct engine *e);

@@ -163,6 +163,7 @@ void event_of_flow(struct flow *f)
     ev.origin_tls = agreed(f->origin_cipher, t.origin_tls);
     if (f->client.ssl && !f->client.handshaking)
         ev.client_tls = agreed(SSL_get_current_cipher(f->client.ssl), t.client_tls);
+    ev.ech = f->ech;
     ev.exchanges = f->n_tx;
     ev.perron.code = f->code;
     ev.perron.action = flow_action(f);

@@ -144,7 +144,7 @@ void step_client(struct flow *f);    /* handshake with the client goes on */
 void judged_until(struct judged *j, const struct judged *also);
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
-bool judge_would_allow(const struct flow *f, uint32_t defects); /* just these; nothing is recorded */
+enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule); /* nothing is recorded */
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */

@@ -60,11 +60,16 @@ static void dial_anew(struct flow *f)
     step_resolve(f, f->name, &f->dst);
 }
 
+static bool weak_could_pass(const struct flow *f)
+{
+    uint32_t rule;
+    return judge_would(f, DEFECT_BIT(WEAK_TLS), &rule) == ACT_ALLOW;
+}
+
 /* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
 static bool tries_weaker(struct flow *f, enum offer_failure why)
 {
-    if (f->weak || why == OFFER_OTHER || !offer_has_weaker(f->hello) ||
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS)))
+    if (f->weak || f->client.ssl || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
         return false;
     f->weak = true;
     f->cert = (struct cert_verdict){0};
@@ -79,11 +84,15 @@ static void upstream_failed(struct flow *f)
     if (tries_weaker(f, why))
         return;
     span detail = flow_tls_detail(f, &f->origin, "closed");
-    if (why == OFFER_WEAK &&
-        !judge_would_allow(f, DEFECT_BIT(WEAK_TLS))) { /* named, and blocked by its rule */
+    if (why ==
+        OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
+        struct judged j;
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
-        step_certified(f);
-        return;
+        judge_certificate(f, &j);
+        if (j.does == ACT_BLOCK) {
+            step_certified(f);
+            return;
+        }
     }
     step_refuse(f, REASON_UPSTREAM_TLS, detail);
 }
@@ -143,6 +152,7 @@ void step_certified(struct flow *f)
     judged_until(&f->verdict, &j);
     if (j.does == ACT_EXEMPT && !f->client.ssl) {
         record_of_flow(f);
+        upstream_exempted(f, &j);
         exempt_after_all(f, &j);
         return;
     }

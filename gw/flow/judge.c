@@ -171,7 +171,7 @@ void judge_certificate(struct flow *f, struct judged *out)
     run(f, NULL, f->snap, &x, out);
 }
 
-bool judge_would_allow(const struct flow *f, uint32_t defects)
+enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule)
 {
     struct facts x;
     struct verdict v;
@@ -181,7 +181,8 @@ bool judge_would_allow(const struct flow *f, uint32_t defects)
     x.defects = defects;
     snapshot_categories(f->snap, &x);
     decide(f->snap, &x, &v);
-    return v.action == ACT_ALLOW;
+    *rule = v.rule;
+    return v.action;
 }
 
 void judge_request(struct txn *t, struct judged *out)

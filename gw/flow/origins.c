@@ -1,8 +1,10 @@
 /* What a worker keeps of origins from one connection to the next: verified chains, TLS sessions, idle
- * connections. All of it follows from certificates that were judged, so all of it goes when trust changes. */
+ * connections, who asks for a client certificate. All of it follows from certificates that were judged, so
+ * all of it goes when trust changes. */
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/pool.h"
 #include "gw/flow/revoke.h"
 #include "gw/flow/sessions.h"
@@ -19,17 +21,26 @@ enum rc origins_init(struct engine *e)
     TRY(pool_new(e->ev, LIM_POOL_PLACES, &e->pool));
     TRY(ctx_client_new(upstream_verify, upstream_asked, &e->to_origins));
     ctx_keep_sessions(e->to_origins, upstream_session);
-    return ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak);
+    TRY(ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak));
+    SSL_CTX_set_info_callback(e->to_origins, upstream_info);
+    SSL_CTX_set_info_callback(e->to_weak, upstream_info);
+    return asking_new(LIM_ASKING, &e->asking);
 }
 
 void origins_fini(struct engine *e)
 {
+    asking_free(e->asking);
     pool_free(e->pool);
     revoke_fini(e);
     sessions_free(e->sessions);
     chaincache_free(e->chains);
     SSL_CTX_free(e->to_origins);
     SSL_CTX_free(e->to_weak);
+}
+
+void origins_reloaded(struct engine *e)
+{
+    asking_reloaded(e->asking, e->snap);
 }
 
 uint64_t engine_trust_generation(const struct engine *e)

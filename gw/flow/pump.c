@@ -9,6 +9,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/reuse.h"
 
 enum { ROUNDS = 16, TRIM_MS = 1000 };
@@ -321,9 +322,26 @@ static size_t take_answers(struct flow *f, span s)
     return at;
 }
 
+/* The origin wants to know who the client is now that it is too late: this connection ends, the next one
+ * follows the rule. */
+static void origin_asks(struct flow *f)
+{
+    asking_late(f);
+    if (f->tx.open) {
+        origin_is_bad(f, REASON_ASKS_LATE, SPAN("asks-late"));
+        return;
+    }
+    stream_fini(&f->origin);
+    pump_finish(f, REASON_ASKS_LATE, SPAN_NONE);
+}
+
 static void origin_ended(struct flow *f, enum rc rc)
 {
     struct txn *t = &f->tx;
+    if (rc == RC_DENIED) {
+        origin_asks(f);
+        return;
+    }
     if (reuse_again(f))
         return;
     if (!t->open ||
@@ -422,7 +440,10 @@ static void tunnel_way(struct flow *f, struct stream *from, struct stream *to, s
         if (rc != RC_OK) { /* broken on one side is broken on both, never a clean end */
             stream_abort(&f->client);
             stream_abort(&f->origin);
-            flow_end(f, REASON_DONE, SPAN("reset"));
+            if (rc == RC_DENIED)
+                asking_late(f);
+            flow_end(f, rc == RC_DENIED ? REASON_ASKS_LATE : REASON_DONE,
+                     rc == RC_DENIED ? SPAN_NONE : SPAN("reset"));
             return;
         }
         *count += s.n;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/record.h"
 #include "gw/flow/revoke.h"
 #include "gw/flow/reuse.h"
@@ -135,15 +136,25 @@ static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n,
     return kept;
 }
 
-static void dial_allowed(struct flow *f, const struct addr *in, size_t n, bool named)
+/* Whose word an address is. */
+enum word {
+    WORD_OURS,
+    WORD_CLIENTS,
+    WORD_UNPROVEN /* a named flow's own, which our look-up does not know */
+};
+
+static void dial_allowed(struct flow *f, const struct addr *in, size_t n, enum word word)
 {
     struct addr ok[RESOLVE_MAX];
     enum reason why = REASON_CONNECT;
-    size_t kept = allowed_addresses(f, in, n, named, ok, &why);
-    if (kept == 0)
+    size_t kept = allowed_addresses(f, in, n, word != WORD_CLIENTS, ok, &why);
+    if (kept == 0) {
         step_refuse(f, why, SPAN_NONE);
-    else
-        start_dial(f, ok, kept);
+        return;
+    }
+    if (f->mode == MODE_INSPECTED && word != WORD_UNPROVEN && !f->dialled_twice && !f->weak && !f->client.ssl)
+        kept = asking_exempts(f, ok, kept);
+    start_dial(f, ok, kept);
 }
 
 /* The client's own address counts only where our look-up gives it too; an inspected flow whose name we cannot
@@ -154,14 +165,14 @@ static void on_resolved(struct flow *f, const struct resolve_answer *a)
     f->t_resolve += flow_stamp(f);
     for (size_t i = 0; i < a->n; i++) {
         if (wanted->family && addr_eq(&a->addrs[i], wanted)) {
-            dial_allowed(f, wanted, 1, true);
+            dial_allowed(f, wanted, 1, WORD_OURS);
             return;
         }
     }
     if (a->n > 0) {
-        dial_allowed(f, a->addrs, a->n, true);
+        dial_allowed(f, a->addrs, a->n, WORD_OURS);
     } else if (wanted->family && f->mode == MODE_INSPECTED) {
-        dial_allowed(f, wanted, 1, true);
+        dial_allowed(f, wanted, 1, WORD_UNPROVEN);
     } else {
         f->e->n.dns_failed++;
         step_refuse(f, REASON_DNS, span_str(a->why));
@@ -179,7 +190,7 @@ void step_resolve(struct flow *f, span name, const struct addr *wanted)
     flow_goto(f, ST_RESOLVE);
     if (name.n == 0) {
         if (wanted)
-            dial_allowed(f, wanted, 1, false);
+            dial_allowed(f, wanted, 1, WORD_CLIENTS);
         else
             step_refuse(f, REASON_DNS, SPAN("no-address"));
         return;

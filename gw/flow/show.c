@@ -7,6 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/siem/event.h"
 
 enum { SHOW_FLOWS_MAX = 1000 };
@@ -137,6 +138,8 @@ enum rc engine_show(struct engine *e, span what, struct buf *out)
     json_t *o = NULL;
     if (span_eq(what, SPAN("flows")))
         o = flows(e);
+    else if (span_eq(what, SPAN("asking")))
+        o = asking_json(e->asking, clock_wall_s());
     else if (span_eq(what, SPAN("counters")))
         o = counters(e);
     else if (span_has_prefix(what, SPAN("flow ")))

@@ -7,6 +7,7 @@
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 #include "gw/flow/fetch.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/sessions.h"
@@ -117,8 +118,26 @@ int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key)
     struct flow *f = SSL_get_app_data(ssl);
     (void)cert;
     (void)key;
-    f->cert.asked_client_cert = true;
-    return 0; /* go on without one */
+    if (!f) /* nobody's: it waits to be used again, and is of no use now */
+        return -1;
+    if (f->origin.handshaking) {
+        f->cert.asked_client_cert = true;
+        return 0; /* go on without one */
+    }
+    f->origin.asked = true;
+    return -1;
+}
+
+void upstream_info(const SSL *ssl, int where, int ret)
+{
+    struct flow *f = SSL_get_app_data(ssl);
+    if (f && where == SSL_CB_WRITE_ALERT && (ret & 0xff) == SSL_AD_NO_RENEGOTIATION)
+        f->origin.asked = true;
+}
+
+void upstream_exempted(struct flow *f, const struct judged *j)
+{
+    asking_learn(f, j);
 }
 
 void upstream_again(struct flow *f)

@@ -1,7 +1,8 @@
-/* The origin's certificate, judged inside the handshake: callbacks for the client-side context. The app data
- * of the SSL is the flow; the verdict goes into flow->cert and the handshake always goes on, so that policy
- * decides and names the defect. A resumed handshake shows no certificate: then the facts kept with the
- * session are the flow's, and policy decides by them. */
+/* The origin's certificate, judged inside the handshake: callbacks of the contexts towards origins. The app
+ * data of the SSL is the flow; the verdict goes into flow->cert and the handshake always goes on, so that
+ * policy decides and names the defect. A resumed handshake shows no certificate: then the facts kept with the
+ * session are the flow's, and policy decides by them. An origin that asks for a certificate in the handshake
+ * is answered without one; one that asks later, or wants to negotiate anew, is not answered at all. */
 #ifndef GW_FLOW_UPSTREAM_H
 #define GW_FLOW_UPSTREAM_H
 
@@ -10,10 +11,13 @@
 #include "gw/base/err.h"
 
 struct flow;
+struct judged;
 struct origin_facts;
 
 int upstream_verify(X509_STORE_CTX *ctx, void *arg);
 int upstream_asked(SSL *ssl, X509 **cert, EVP_PKEY **key);
+/* Sees that an origin was refused to negotiate anew. */
+void upstream_info(const SSL *ssl, int where, int ret);
 /* The origin gave a session: it is kept for the next connection there. */
 int upstream_session(SSL *ssl, SSL_SESSION *session);
 
@@ -29,5 +33,7 @@ void upstream_again(struct flow *f);
 void upstream_staple(struct flow *f);
 /* The path of the last verification is needed no longer. */
 void upstream_forget_path(struct flow *f);
+/* The origin asked for a certificate, and `j` exempts it: that is remembered. */
+void upstream_exempted(struct flow *f, const struct judged *j);
 
 #endif

@@ -561,6 +561,7 @@ enum rc event_flow_json(struct buf *out, const struct event_flow *e)
     put_decision(&o, &e->perron);
     put_str(&o, EVENT_DEFECT, e->defect);
     put_str(&o, EVENT_REVOCATION, e->revocation);
+    put_str(&o, EVENT_ECH, e->ech ? "true" : NULL);
     put_str(&o, EVENT_ORIGIN_TLS, e->origin_tls);
     put_str(&o, EVENT_CLIENT_TLS, e->client_tls);
     put_identity(&o, &e->perron);

@@ -73,7 +73,7 @@ struct event_flow {
     struct event_flow_id id;
     int64_t start_us;
     uint64_t bytes_toserver, bytes_toclient;
-    bool tls;
+    bool tls, ech;
     span sni, ja4, alpn;
     const char *version;                 /* of the client's side: "TLS 1.3" */
     span subject, issuer;                /* of the origin's certificate as seen, RFC 2253 text */

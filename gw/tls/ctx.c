@@ -190,6 +190,7 @@ enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *d
         SSL_free(ssl);
         return RC_TLS;
     }
+    SSL_set_post_handshake_auth(ssl, client && client->post_handshake_auth);
     SSL_set_app_data(ssl, data);
     SSL_set_connect_state(ssl);
     *out = ssl;

@@ -38,7 +38,8 @@ void ctx_give_alpn(SSL *ssl, enum ctx_alpn alpn);
 uint16_t ctx_min_version(const struct hello *client);
 /* A connecting SSL: SNI `name` unless empty; never a version below the lowest the client itself offered, nor
  * a cipher weaker than all of its own (gw/tls/offer.h); by ALPN what the client offers of HTTP/2 and HTTP/1.1
- * (HTTP/1.1 where it offers neither). */
+ * (HTTP/1.1 where it offers neither). That it may be asked for a certificate after the handshake is said
+ * where the client says so: `asked` hears of it. */
 enum rc ctx_connect(SSL_CTX *ctx, span name, const struct hello *client, void *data, SSL **out) MUST_USE;
 /* Has the other side chosen HTTP/2? */
 bool ctx_is_h2(const SSL *ssl);

@@ -188,6 +188,8 @@ static enum rc tls_result(struct stream *s, int ret)
 
 enum rc stream_handshake(struct stream *s)
 {
+    if (s->failed) /* OpenSSL 3.5 would wait for more from whoever is not speaking TLS */
+        return RC_IO;
     ERR_clear_error();
     s->want_write = false;
     s->reads_left = READS_MOST;
@@ -242,7 +244,7 @@ enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got)
         ERR_clear_error();
         s->reads_left = READS_MOST;
         int ret = SSL_read_ex(s->ssl, p, n, got);
-        rc = ret == 1 ? RC_OK : tls_result(s, ret);
+        rc = s->asked ? fail(s, RC_DENIED) : ret == 1 ? RC_OK : tls_result(s, ret);
     } else {
         rc = read_plain(s, p, n, got);
     }

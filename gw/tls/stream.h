@@ -33,8 +33,10 @@ struct stream {
     bool out_shut;  /* we have finished sending */
     bool failed;    /* the socket is unusable; `why` says how */
     bool handshaking;
-    bool leaving;       /* what is sent now is the last */
-    bool want_write;    /* TLS cannot read on before the socket is writable */
+    bool leaving;    /* what is sent now is the last */
+    bool asked;      /* the origin asked for a certificate, or to negotiate anew, after the handshake: reads
+                        say DENIED */
+    bool want_write; /* TLS cannot read on before the socket is writable */
     uint8_t reads_left; /* of the socket, within this call of OpenSSL */
     int sys_errno;
     unsigned long tls_error; /* ERR_get_error() of the failure */
@@ -62,7 +64,8 @@ enum rc stream_tls(struct stream *s, SSL *ssl) MUST_USE;
 /* OK: done; AGAIN; TLS: failed (tls_error, alert_in). */
 enum rc stream_handshake(struct stream *s) MUST_USE;
 
-/* Reads at most n bytes. OK: *got > 0. AGAIN; CLOSED: end of stream (clean_eof says how); IO, TLS. */
+/* Reads at most n bytes. OK: *got > 0. AGAIN; CLOSED: end of stream (clean_eof says how); IO, TLS;
+ * DENIED: `asked`. */
 enum rc stream_read(struct stream *s, uint8_t *p, size_t n, size_t *got) MUST_USE;
 /* May there be more to read that the socket will not tell of (inside TLS, or kept)? false after a read said
  * AGAIN. */

@@ -195,6 +195,22 @@ def test_what_no_rule_can_allow(lab, lenient, kind):
         assert lenient.by_code(a.code)[-1]["perron"]["reason"] == "upstream-tls"
 
 
+def test_under_observe_a_connection_that_failed_stays_failed(lab, lenient):
+    """`observe` lifts what a rule blocks, but there is nothing here to be let through."""
+    usual = lenient.file.read_text()
+    try:
+        assert lenient.reload(allowing(lab, "block certificate weak-tls for agents") + "observe from lan until 2099-01-01\n")[0] == 0
+        lab.pki.make(NAME, [NAME], "rsa")
+        with small_group_origin(lab, 512, []):
+            a = lab.curl("agent", URL, *LAX_CLIENT)
+            assert block_page(a) and a.status == 502, a
+            e = lenient.event(event_type="flow", perron__detail="wrong cipher returned")
+            assert (e["perron"]["reason"], e["perron"]["defect"]) == ("upstream-tls", "weak-tls"), e
+    finally:
+        lab.pki.make(NAME, [NAME], "ec")
+        lenient.reload(usual)
+
+
 def test_what_the_client_does_not_offer_is_not_offered(lab, lenient):
     """A client of ECDHE and AEAD alone does not get a weak origin by way of the gateway."""
     for kind, options in (("cbc", ["--ciphers", "ECDHE-RSA-AES128-GCM-SHA256"]), ("static-rsa", ["--tlsv1.3"]),

@@ -3,6 +3,7 @@
 
 unit: cmocka programs, two at a time (one of them runs tests/policy). tools: pytest on the workshop's own tools.
 replay: every fuzz corpus through its target, under sanitizers. net: pytest in network namespaces.
+clients: the same with large clients; not part of `make test`.
 Output of what passes is not shown; what fails is shown whole. On a terminal one line says where we are.
 The last line is always `N passed, N failed, N skipped`; exit status 1 when anything failed or nothing ran.
 """
@@ -215,6 +216,7 @@ SUITES = {
     "tools": lambda args: suite_pytest(args, ["tests/tools", "tests/lint"], UNIT_LIMIT_S),
     "replay": suite_replay,
     "net": suite_net,
+    "clients": lambda args: suite_pytest(args, ["tests/clients"], NET_LIMIT_S, as_root=True),
 }
 
 

@@ -90,11 +90,23 @@ static struct cert_verdict judge_row(const struct row *r)
     return v;
 }
 
+/* OpenSSL 3.5 signs no certificate of version 1 that has extensions: it makes it one of version 3. */
+static bool makes_version_1(void)
+{
+    const struct mk old = {.cn = "old", .version = 1, .exts = {"1.2.3.4=DER:0500"}};
+    struct made m = mk_cert(&old, NULL);
+    bool made = X509_get_version(m.cert) == X509_VERSION_1;
+    mk_free(&m);
+    return made;
+}
+
 static void check_rows(const struct row *rows, size_t n)
 {
     unsigned wrong = 0;
     char got[256], want[256];
     for (size_t i = 0; i < n; i++) {
+        if ((rows[i].leaf.version || rows[i].inter.version || rows[i].root.version) && !makes_version_1())
+            continue;
         struct cert_verdict v = judge_row(&rows[i]);
         if (v.defects == rows[i].want)
             continue;

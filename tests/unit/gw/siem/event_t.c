@@ -94,6 +94,7 @@ static struct event_flow flow_event(void)
         .issuer = SPAN("CN=Test CA"),
         .defect = "expired",
         .revocation = "good, good",
+        .ech = true,
         .origin_tls = "TLSv1.2 AES128-SHA",
         .client_tls = "TLSv1.2 ECDHE-RSA-AES128-GCM-SHA256",
         .exchanges = 3,

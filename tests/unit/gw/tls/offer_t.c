@@ -146,7 +146,8 @@ static void the_strong_offer_is_the_same_for_nearly_everybody(void **state)
     struct hello chrome = CLIENT(0x1301, 0x1302, 0x1303, 0xc02b, GCM_128, CBC, STATIC_RSA, 0x002f);
     struct hello a = strong_for(&chrome), b = strong_for(NULL);
     (void)state;
-    assert_int_equal(a.n_ciphers, 10); /* with the renegotiation signal */
+    assert_int_equal(a.n_ciphers - has(&a, 0x00ff),
+                     9); /* the signal of RFC 5746 is an extension in OpenSSL 3.5 */
     assert_string_equal(a.ja4, b.ja4);
     assert_false(has(&a, CBC) || has(&a, STATIC_RSA) || has(&a, DHE));
 }

@@ -687,6 +687,37 @@ static void what_waits_has_a_bound(void **state)
 
 /* ---- memory ---- */
 
+/* What an idle side holds: as in the gateway, or with OpenSSL left to itself. */
+static size_t held(int version, bool as_ours)
+{
+    struct rig r;
+    uint8_t b[8];
+    if (!as_ours)
+        SSL_CTX_clear_mode(server, SSL_MODE_RELEASE_BUFFERS);
+    begin_tls(&r, version);
+    SSL_CTX_set_mode(server, SSL_MODE_RELEASE_BUFFERS);
+    say(&r, "abc");
+    turn(&r);
+    expect(&r, "abc");
+    expect_rc(&r, RC_AGAIN);
+    assert_int_equal(stream_write(&r.s, SPAN("answer")), RC_OK);
+    assert_int_equal(hear(&r, b, 6), 6);
+    if (as_ours)
+        stream_trim(&r.s);
+    size_t n = live;
+    end(&r);
+    return n;
+}
+
+static void an_idle_stream_holds_no_buffers(void **state)
+{
+    (void)state;
+    for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+        size_t ours = held(version, true), left_alone = held(version, false);
+        assert_true(left_alone >= ours + 2 * 16384);
+    }
+}
+
 static void trim(int version)
 {
     struct rig r;
@@ -700,7 +731,8 @@ static void trim(int version)
     assert_int_equal(stream_write(&r.s, SPAN("answer")), RC_OK);
     size_t before = live;
     stream_trim(&r.s);
-    assert_true(before - live >= 2 * 16384);
+    if (OpenSSL_version_num() < 0x30200000L) /* since then it lets go of them in its own time alone */
+        assert_true(before - live >= 2 * 16384);
     say(&r, "def");
     turn(&r);
     expect(&r, "def");
@@ -760,6 +792,7 @@ int main(void)
         cmocka_unit_test(being_writable_wakes_a_read_that_must_write_first),
         cmocka_unit_test(what_a_slow_reader_cannot_take_waits_in_order),
         cmocka_unit_test(what_waits_has_a_bound),
+        cmocka_unit_test(an_idle_stream_holds_no_buffers),
         cmocka_unit_test(a_trimmed_stream_holds_no_buffers_and_works_on),
         cmocka_unit_test(trimming_loses_nothing_that_waits),
     };

@@ -103,12 +103,10 @@ int upstream_verify(X509_STORE_CTX *ctx, void *arg)
     SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct flow *f = SSL_get_app_data(ssl);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_untrusted(ctx);
-    bool asks = f->cert.asked_client_cert;
     if (chain && sk_X509_num(chain) > 0)
         judge_chain(f, chain);
     else
         f->cert.defects = DEFECT_BIT(MALFORMED);
-    f->cert.asked_client_cert = asks;
     if (f->cert.defects && f->via.placed)
         sessions_drop(f->e->sessions, f->via.place); /* good before, bad now */
     X509_STORE_CTX_set_error(ctx, X509_V_OK);

@@ -2,7 +2,6 @@
  * log. */
 #include "gw/flow/engine.h"
 
-#include "certs/untrusted.h"
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -68,7 +67,6 @@ void engine_fini(struct engine *e)
     source_detach(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
-    untrusted_free(e->untrusted);
     origins_fini(e);
     trust_free(e->trust);
     SSL_CTX_free(e->to_clients);
@@ -88,11 +86,6 @@ void engine_fini(struct engine *e)
     ring_unmap(e->ring);
     hits_unmap(e->hits);
     breaks_fini(e);
-}
-
-enum rc engine_second_ca(struct engine *e, span pem)
-{
-    return e->untrusted ? RC_BAD : untrusted_load(pem, LIM_UNTRUSTED_CACHED, &e->untrusted);
 }
 
 void engine_snapshot(struct engine *e, struct snapshot *s)

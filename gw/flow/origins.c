@@ -4,6 +4,7 @@
 #include "gw/flow/engine.h"
 
 #include "certs/chaincache.h"
+#include "certs/untrusted.h"
 #include "gw/flow/asking.h"
 #include "gw/flow/pool.h"
 #include "gw/flow/revoke.h"
@@ -34,8 +35,14 @@ void origins_fini(struct engine *e)
     revoke_fini(e);
     sessions_free(e->sessions);
     chaincache_free(e->chains);
+    untrusted_free(e->untrusted);
     SSL_CTX_free(e->to_origins);
     SSL_CTX_free(e->to_weak);
+}
+
+enum rc engine_second_ca(struct engine *e, span pem)
+{
+    return e->untrusted ? RC_BAD : untrusted_load(pem, LIM_UNTRUSTED_CACHED, &e->untrusted);
 }
 
 void origins_reloaded(struct engine *e)

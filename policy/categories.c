@@ -156,6 +156,8 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
     bool any = catdb_find(&s->lists, &q, &hits);
     if (s->exprs && q.path)
         each_expression(s, f, add_expression, &hits);
+    if (!any && !s->exprs && s->img.n_NAMECATS == 0 && !hits.may_used)
+        return;
     if (any || s->exprs)
         add_lists(&s->img, &cats, &hits);
     each_named(&s->img, f, add_named, &cats);

@@ -10,8 +10,9 @@
 
 struct table {
     const struct catc *c;
-    uint64_t n_slots, n_blocks, n_names;
-    uint64_t *slots, *bloom;
+    uint64_t n_words, n_lines, n_names;
+    uint64_t *filter;
+    struct catfmt_line *lines;
     struct catset sets;
 };
 
@@ -29,27 +30,37 @@ static uint16_t member_of(const struct catc *c, const struct catc_entry *e, bool
     return (uint16_t)(c->sources[r.file].report.list | flags);
 }
 
-/* Puts one entry; LIMIT when its run of full slots is too long. */
-static enum rc put(struct table *t, struct catfmt_key k, uint64_t base, uint16_t member)
+/* The slot in this line that has the tag, or else the first free one; CATFMT_SLOTS: neither. */
+static unsigned slot_for(const struct catfmt_line *l, uint64_t tag)
 {
-    uint64_t at = catfmt_place(k.at, t->n_slots), tag = k.tag >> 16;
-    for (int i = 0; i < CATFMT_PROBES; i++) {
-        uint64_t *slot = &t->slots[at];
-        uint16_t set = (uint16_t)(*slot & 0xffff);
-        if (*slot == 0 || *slot >> 16 == tag) {
-            t->n_names += *slot == 0;
-            TRY(catset_with(&t->sets, set, member, &set));
-            *slot = tag << 16 | set;
-            t->bloom[catfmt_word(base, k.tag, t->n_blocks)] |= catfmt_bloom(k.tag);
-            return RC_OK;
+    unsigned slot = 0;
+    while (slot < CATFMT_SLOTS && l->set[slot] != 0 &&
+           (l->low[slot] != (uint16_t)tag || l->high[slot] != (uint32_t)(tag >> 16)))
+        slot++;
+    return slot;
+}
+
+/* Puts one entry; LIMIT when its run of full lines is too long. */
+static enum rc put(struct table *t, uint64_t tag, uint64_t base, uint16_t member)
+{
+    uint64_t at = catfmt_place(base, t->n_lines);
+    t->filter[catfmt_place(base, t->n_words)] |= catfmt_filter(base);
+    for (int i = 0; i <= CATFMT_PROBES; i++) {
+        struct catfmt_line *l = &t->lines[at];
+        unsigned slot = slot_for(l, tag);
+        if (slot < CATFMT_SLOTS) {
+            t->n_names += l->set[slot] == 0;
+            l->low[slot] = (uint16_t)tag;
+            l->high[slot] = (uint32_t)(tag >> 16);
+            return catset_with(&t->sets, l->set[slot], member, &l->set[slot]);
         }
-        if (++at == t->n_slots)
-            at = 0;
+        l->passed |= catfmt_passed(tag);
+        at = i == 0 ? catfmt_place(tag, t->n_lines) : at + 1 == t->n_lines ? 0 : at + 1;
     }
     return RC_LIMIT;
 }
 
-enum { AHEAD = 12 }; /* entries whose slots are fetched before they are put */
+enum { AHEAD = 12 }; /* entries whose lines are fetched before they are put */
 
 static void fetch(const struct table *t, size_t i)
 {
@@ -57,8 +68,8 @@ static void fetch(const struct table *t, size_t i)
         return;
     const struct catc_entry *e = &t->c->entries[i];
     uint64_t base = catfmt_key(t->c->seed, e->base).at;
-    __builtin_prefetch(&t->slots[catfmt_place(catfmt_key(t->c->seed, e->hash).at, t->n_slots)], 1);
-    __builtin_prefetch(&t->bloom[catfmt_word(base, 0, t->n_blocks)], 1);
+    __builtin_prefetch(&t->lines[catfmt_place(base, t->n_lines)], 1);
+    __builtin_prefetch(&t->filter[catfmt_place(base, t->n_words)], 1);
 }
 
 static enum rc fill(struct table *t)
@@ -69,7 +80,7 @@ static enum rc fill(struct table *t)
         fetch(t, i + AHEAD);
         uint16_t member = member_of(t->c, e, &held);
         if (!held)
-            TRY(put(t, catfmt_key(t->c->seed, e->hash), catfmt_key(t->c->seed, e->base).at, member));
+            TRY(put(t, e->hash, catfmt_key(t->c->seed, e->base).at, member));
     }
     return RC_OK;
 }
@@ -122,15 +133,15 @@ static enum rc put_expressions(const struct catc *c, struct buf *out)
 /* Room for a head, the filter and the table, zeroed. */
 static enum rc room(struct table *t, struct buf *out, size_t start, uint64_t names)
 {
-    t->n_slots = names + names / 2 + 64; /* at most two thirds full: 12 bytes a name */
-    t->n_blocks = names / CATFMT_BLOCK_NAMES + 1;
+    t->n_lines = names * 2 / CATFMT_LINE_NAMES + 8;
+    t->n_words = (names / CATFMT_WORD_NAMES + 8) & ~UINT64_C(7);
     t->n_names = 0;
-    uint64_t bytes = (t->n_slots + t->n_blocks * CATFMT_WORDS) * 8;
+    uint64_t bytes = t->n_words * 8 + t->n_lines * sizeof *t->lines;
     out->w = start + sizeof(struct catfmt_head);
     TRY(buf_reserve(out, bytes));
     memset(out->p + out->w, 0, bytes);
-    t->bloom = (void *)(out->p + out->w);
-    t->slots = t->bloom + t->n_blocks * CATFMT_WORDS;
+    t->filter = (void *)(out->p + out->w);
+    t->lines = (void *)(t->filter + t->n_words);
     out->w += bytes;
     return RC_OK;
 }
@@ -154,8 +165,8 @@ static enum rc build(struct table *t, struct buf *out)
                                .n_lists = (uint32_t)c->n_lists,
                                .size = out->w - start,
                                .n_names = t->n_names,
-                               .n_slots = t->n_slots,
-                               .n_blocks = t->n_blocks,
+                               .n_words = t->n_words,
+                               .n_lines = t->n_lines,
                                .n_sets = t->sets.n_sets,
                                .n_members = catset_total(&t->sets),
                                .expr_bytes = out->w - expressions,

@@ -30,11 +30,11 @@ static bool sets_ok(const struct catdb *db)
 /* Bytes that an image with this header must have; 0 when the counts are absurd. */
 static uint64_t image_bytes(const struct catfmt_head *h)
 {
-    if (h->n_slots == 0 || h->n_slots > UINT64_C(1) << 32 || h->n_blocks == 0 ||
-        h->n_blocks > UINT64_C(1) << 28 || h->n_sets > CATFMT_SETS || h->n_members > UINT32_C(1) << 26 ||
+    if (h->n_lines == 0 || h->n_lines > UINT64_C(1) << 30 || h->n_words == 0 || h->n_words % 8 != 0 ||
+        h->n_words > UINT64_C(1) << 30 || h->n_sets > CATFMT_SETS || h->n_members > UINT32_C(1) << 26 ||
         h->n_lists > CATFMT_LISTS || h->expr_bytes > UINT32_MAX)
         return 0;
-    return sizeof *h + (h->n_blocks * CATFMT_WORDS + h->n_slots) * 8 +
+    return sizeof *h + h->n_words * 8 + h->n_lines * sizeof(struct catfmt_line) +
            catfmt_align(((uint64_t)h->n_sets + 2) * 4) + catfmt_align((uint64_t)h->n_members * 2) +
            catfmt_align(h->expr_bytes);
 }
@@ -42,7 +42,7 @@ static uint64_t image_bytes(const struct catfmt_head *h)
 enum rc catdb_open(span image, struct catdb *out)
 {
     struct catfmt_head *h = &out->head;
-    if (image.n < sizeof *h || (uintptr_t)image.p % 8 != 0)
+    if (image.n < sizeof *h || (uintptr_t)image.p % 16 != 0)
         return RC_BAD;
     memcpy(h, image.p, sizeof *h);
     uint64_t want = image_bytes(h);
@@ -50,10 +50,10 @@ enum rc catdb_open(span image, struct catdb *out)
         h->size != want)
         return RC_BAD;
     const uint8_t *at = image.p + sizeof *h;
-    out->bloom = (const void *)at;
-    at += h->n_blocks * CATFMT_WORDS * 8;
-    out->slots = (const void *)at;
-    at += h->n_slots * 8;
+    out->filter = (const void *)at;
+    at += h->n_words * 8;
+    out->lines = (const void *)at;
+    at += h->n_lines * sizeof *out->lines;
     out->set_at = (const void *)at;
     at += catfmt_align(((uint64_t)h->n_sets + 2) * 4);
     out->members = (const void *)at;
@@ -63,25 +63,56 @@ enum rc catdb_open(span image, struct catdb *out)
 
 /* ---- the table ---- */
 
-static uint32_t probe(const struct catdb *db, struct catfmt_key k)
+static bool in_line(const struct catfmt_line *l, uint64_t tag, uint32_t *set)
 {
-    uint64_t at = catfmt_place(k.at, db->head.n_slots), tag = k.tag >> 16;
+    for (uint64_t m = catfmt_match(l, tag); m; m &= m - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(m) / 2;
+        *set = l->set[slot];
+        if (l->high[slot] == (uint32_t)(tag >> 16) && *set)
+            return true;
+    }
+    return false;
+}
+
+/* The set of what found its first line full; 0: none. */
+static __attribute__((noinline)) uint32_t find_passed(const struct catdb *db, uint64_t tag)
+{
+    uint64_t at = catfmt_place(tag, db->head.n_lines);
+    uint32_t set;
     for (int i = 0; i < CATFMT_PROBES; i++) {
-        uint64_t slot = db->slots[at];
-        if (slot == 0)
+        const struct catfmt_line *l = &db->lines[at];
+        if (in_line(l, tag, &set))
+            return set;
+        if (!(l->passed & catfmt_passed(tag)))
             return 0;
-        if (slot >> 16 == tag)
-            return (uint32_t)(slot & 0xffff) <= db->head.n_sets ? (uint32_t)(slot & 0xffff) : 0;
-        if (++at == db->head.n_slots)
+        if (++at == db->head.n_lines)
             at = 0;
     }
     return 0;
 }
 
-static uint32_t find_key(const struct catdb *db, struct catfmt_key k, uint64_t base)
+static bool is_base_known(const struct catdb *db, uint64_t base)
 {
-    uint64_t bits = catfmt_bloom(k.tag);
-    return (db->bloom[catfmt_word(base, k.tag, db->head.n_blocks)] & bits) == bits ? probe(db, k) : 0;
+    uint64_t bits = catfmt_filter(base);
+    return (db->filter[catfmt_place(base, db->head.n_words)] & bits) == bits;
+}
+
+static const struct catfmt_line *first_line(const struct catdb *db, uint64_t base)
+{
+    return &db->lines[catfmt_place(base, db->head.n_lines)];
+}
+
+/* The set of a key that is its own base; 0: none. */
+static uint32_t find_own(const struct catdb *db, uint64_t tag)
+{
+    uint64_t base = catfmt_key(db->head.seed, tag).at;
+    uint32_t set = 0;
+    if (!is_base_known(db, base))
+        return 0;
+    const struct catfmt_line *l = first_line(db, base);
+    if (!in_line(l, tag, &set))
+        set = l->passed & catfmt_passed(tag) ? find_passed(db, tag) : 0;
+    return set <= db->head.n_sets ? set : 0;
 }
 
 struct finding {
@@ -97,6 +128,8 @@ static void take_set(const struct finding *f, uint32_t set, uint64_t h, bool who
 {
     const struct catdb *db = f->db;
     bool urls = false;
+    if (set > db->head.n_sets)
+        return;
     for (uint32_t i = db->set_at[set]; i < db->set_at[set + 1]; i++) {
         unsigned m = db->members[i];
         if (m & CATFMT_URLS && !f->q->path)
@@ -110,6 +143,28 @@ static void take_set(const struct finding *f, uint32_t set, uint64_t h, bool who
         urls_of(f, h);
 }
 
+enum { AT_ONCE = 4 }; /* keys: 64 bits of matches */
+
+/* Calls take_set() for each of the keys of one base, at most AT_ONCE, that is in the table; the last one is
+ * the whole of what was asked for, or a parent too. All are compared before anything is decided, as what
+ * stands in the line comes late. */
+static void find_keys(const struct finding *f, uint64_t base, const uint64_t *tags, size_t n, bool whole)
+{
+    const struct catfmt_line *l = first_line(f->db, base);
+    uint64_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        found |= catfmt_match(l, tags[i]) << (16 * i);
+    for (; found; found &= found - 1) {
+        unsigned bit = (unsigned)__builtin_ctzll(found), slot = bit % 16 / 2, i = bit / 16;
+        if (l->high[slot] == (uint32_t)(tags[i] >> 16))
+            take_set(f, l->set[slot], tags[i], whole && i + 1 == n);
+    }
+    for (size_t i = 0; l->passed && i < n; i++) {
+        if (l->passed & catfmt_passed(tags[i]))
+            take_set(f, find_passed(f->db, tags[i]), tags[i], whole && i + 1 == n);
+    }
+}
+
 /* All beginnings of the path behind a host (with hash h) that has URLs. */
 static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t h)
 {
@@ -119,8 +174,7 @@ static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t 
     size_t at = 0;
     for (unsigned i = 0; i < CATFMT_SEGMENTS && at < path.n; i++) {
         h = catkey_hash_segment(seed, h, path, &at);
-        struct catfmt_key k = catfmt_key(seed, h);
-        uint32_t set = find_key(f->db, k, k.at);
+        uint32_t set = find_own(f->db, h);
         for (uint32_t m = f->db->set_at[set]; m < f->db->set_at[set + 1]; m++) {
             unsigned member = f->db->members[m];
             if (!(member & CATFMT_URLS))
@@ -132,89 +186,109 @@ static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t 
 /* ---- names ---- */
 
 struct walk {
-    struct catfmt_key key[CATFMT_LABELS]; /* shortest first; the tag is the hash itself */
-    size_t n, base; /* labels; number of the first key that the filter's block is chosen by */
+    uint64_t tags[CATFMT_LABELS]; /* of the name and its parents, shortest first */
+    size_t n, based; /* labels; keys before the first of two or three labels, each of which is its own base */
+    uint64_t base[3]; /* of these, and of all that are longer */
 };
 
-/* A bit for each dot of at most 8 bytes. */
-static uint64_t dots_of(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, 8);
-    v ^= UINT64_C(0x2e2e2e2e2e2e2e2e);
-    v = ~(((v & UINT64_C(0x7f7f7f7f7f7f7f7f)) + UINT64_C(0x7f7f7f7f7f7f7f7f)) | v |
-          UINT64_C(0x7f7f7f7f7f7f7f7f));
-    return (v >> 7) * UINT64_C(0x0102040810204080) >> 56;
-}
-
-/* A name with room around it, and where its dots are. */
+/* A name and where its dots are. It is read where it stands, as what is written to be read again in other
+ * pieces has to wait; and without asking how long it is, as nobody can guess that. */
 struct scanned {
-    uint8_t room[16 + LIM_NAME_BYTES + 11];
-    uint64_t dots[(LIM_NAME_BYTES + 11) / 64 + 1];
-    size_t n;
+    const uint8_t *p; /* sixteen bytes at least, zeros behind a shorter name */
+    uint64_t dots[LIM_NAME_BYTES / 64 + 1];
+    uint8_t few[16];
 };
+
+/* Dots of at most 64 bytes at p + at: pieces that would end behind the name end with it instead. */
+static uint64_t dots_at(const uint8_t *p, size_t at, size_t n)
+{
+    uint64_t dots = 0, most = n < 16 ? 0 : n - 16;
+    for (size_t i = 0; i < 64; i += 16) {
+        size_t from = at + i < most ? at + i : most;
+        size_t again = at + i - from < 63 ? at + i - from : 63;
+        dots |= cat_dots(p + from) >> again << i;
+    }
+    return dots;
+}
 
 static bool scan(span name, struct scanned *s)
 {
-    if (name.n > LIM_NAME_BYTES)
+    if (name.n == 0 || name.n > LIM_NAME_BYTES)
         return false;
-    uint8_t *p = s->room + 16;
-    s->n = name.n;
-    memcpy(p, name.p, name.n);
-    memset(p + name.n, 0, 8);
-    for (size_t w = 0; w * 64 < name.n; w++) {
-        s->dots[w] = 0;
-        for (size_t i = w * 64; i < w * 64 + 64 && i < name.n; i += 8)
-            s->dots[w] |= dots_of(p + i) << (i % 64);
+    s->p = name.p;
+    if (name.n < 16) {
+        memset(s->few, 0, sizeof s->few);
+        s->p = memcpy(s->few, name.p, name.n);
     }
+    for (size_t w = 0; w <= name.n / 64; w++)
+        s->dots[w] = dots_at(s->p, w * 64, name.n);
     return true;
 }
 
-/* Where the label that ends at `end` begins; its dot is taken out. */
-static size_t label_start(struct scanned *s, size_t end)
+/* The sixteen bytes before `end`; zeros stand for those before the name. */
+static unsigned __int128 sixteen_before(const struct scanned *s, size_t end)
 {
-    for (size_t w = (end + 63) / 64; w-- > 0;) {
-        if (!s->dots[w])
-            continue;
-        unsigned bit = 63 - (unsigned)__builtin_clzll(s->dots[w]);
-        s->dots[w] ^= UINT64_C(1) << bit;
-        return w * 64 + bit + 1;
+    unsigned __int128 v;
+    size_t lack = end < 16 ? 16 - end : 0;
+    memcpy(&v, s->p + end + lack - 16, 16);
+    return v << (8 * lack);
+}
+
+/* As catfmt_label(). */
+static uint64_t hash_label(const uint64_t seed[4], uint64_t h, const struct scanned *s, size_t start,
+                           size_t end)
+{
+    uint64_t v[2];
+    unsigned __int128 last;
+    for (; end - start > 16; end -= 16) {
+        last = sixteen_before(s, end);
+        v[0] = (uint64_t)last;
+        v[1] = (uint64_t)(last >> 64);
+        h = catfmt_chunk(seed, h, v, 17);
     }
-    return 0;
+    size_t n = end - start, none = 8 * (16 - n);
+    last = sixteen_before(s, end) & ~(unsigned __int128)0 << none;
+    v[0] = (uint64_t)last;
+    v[1] = (uint64_t)(last >> 64);
+    return catfmt_chunk(seed, h, v, n);
 }
 
-/* What a key will need, while the next label is hashed. */
-static void fetch(const struct catdb *db, const struct walk *w, size_t i)
-{
-    if (i <= w->base)
-        __builtin_prefetch(&db->bloom[catfmt_place(w->key[i].at, db->head.n_blocks) * CATFMT_WORDS]);
-    if (i == w->base || i == w->base + 1) /* most of what is found is found here */
-        __builtin_prefetch(&db->slots[catfmt_place(w->key[i].at, db->head.n_slots)]);
-}
-
-/* Keys of the name and all its parents; false when it is no normalised name. */
+/* Keys of the name and all its parents; false when it is no normalised name. What the base will need is
+ * fetched while the labels before it are hashed. */
 static bool keys_of(const struct catdb *db, span name, struct walk *w)
 {
     struct scanned s;
     uint64_t h = db->head.seed[0];
-    size_t end = name.n, n = 0;
-    w->base = CATFMT_LABELS;
+    size_t end = name.n, n = 0, based = 0, word = name.n / 64;
     if (!scan(name, &s))
         return false;
-    for (;;) {
-        size_t start = label_start(&s, end);
+    for (uint64_t dots = s.dots[word];;) {
+        size_t start = 0;
+        if (dots) {
+            unsigned bit = 63 - (unsigned)__builtin_clzll(dots);
+            dots ^= UINT64_C(1) << bit;
+            start = word * 64 + bit + 1;
+        } else if (word > 0) {
+            dots = s.dots[--word];
+            continue;
+        }
         if (start >= end || n == CATFMT_LABELS)
             return false;
-        h = catfmt_label_padded(db->head.seed, h, s.room + 16 + start, end - start);
-        w->key[n] = catfmt_key(db->head.seed, h);
-        if (n < w->base && catfmt_is_base(n, end - start))
-            w->base = n;
-        fetch(db, w, n++);
+        h = hash_label(db->head.seed, h, &s, start, end);
+        w->tags[n] = h;
+        if (based == n) {
+            w->base[n] = catfmt_key(db->head.seed, h).at;
+            __builtin_prefetch(&db->filter[catfmt_place(w->base[n], db->head.n_words)]);
+            __builtin_prefetch(first_line(db, w->base[n]));
+            based += !catfmt_is_base(n, end - start);
+        }
+        n++;
         if (start == 0)
             break;
         end = start - 1;
     }
     w->n = n;
+    w->based = based;
     return true;
 }
 
@@ -223,10 +297,15 @@ static void find_name(const struct finding *f, span name)
     struct walk w;
     if (!keys_of(f->db, name, &w))
         return;
-    for (size_t i = 0; i < w.n; i++) {
-        uint32_t set = find_key(f->db, w.key[i], w.key[i < w.base ? i : w.base].at);
-        if (set)
-            take_set(f, set, w.key[i].tag, i + 1 == w.n);
+    for (size_t i = 0; i < w.based; i++) {
+        if (is_base_known(f->db, w.base[i]))
+            find_keys(f, w.base[i], w.tags + i, 1, i + 1 == w.n);
+    }
+    if (w.based == w.n || !is_base_known(f->db, w.base[w.based]))
+        return;
+    for (size_t i = w.based; i < w.n; i += AT_ONCE) {
+        size_t n = w.n - i < AT_ONCE ? w.n - i : AT_ONCE;
+        find_keys(f, w.base[w.based], w.tags + i, n, i + n == w.n);
     }
 }
 
@@ -252,8 +331,7 @@ static void find_net(void *arg, const struct prefix *net)
 {
     const struct finding *f = arg;
     uint64_t h = catkey_hash_net(f->db->head.seed, net);
-    struct catfmt_key k = catfmt_key(f->db->head.seed, h);
-    uint32_t set = find_key(f->db, k, k.at);
+    uint32_t set = find_own(f->db, h);
     if (set)
         take_set(f, set, h, net->bits == (net->a.family == 4 ? 32 : 128));
 }
@@ -262,7 +340,7 @@ bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hi
 {
     struct finding f = {db, q, hits};
     hits->used = hits->may_used = 0;
-    if (!db->slots)
+    if (!db->lines)
         return false; /* of a snapshot without its lists */
     if (q->name.n)
         find_name(&f, q->name);
@@ -284,7 +362,7 @@ size_t cat_hits_lists(const struct cat_hits *hits, uint16_t *out, size_t cap)
 
 void catdb_url_lists(const struct catdb *db, uint64_t lists[CATFMT_LISTS / 64])
 {
-    for (uint32_t i = 0; db->slots && i < db->head.n_members; i++) {
+    for (uint32_t i = 0; db->lines && i < db->head.n_members; i++) {
         unsigned list = db->members[i] & CATFMT_LIST;
         if (db->members[i] & CATFMT_URLS)
             lists[list / 64] |= UINT64_C(1) << (list % 64);

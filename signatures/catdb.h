@@ -1,11 +1,12 @@
 /* Host or address, and path -> lists: one compact table in mapped memory, built by signatures/catc.
  *
- * An open-addressing table of 8-byte slots (48-bit tag, 16-bit number of a set of lists) under a keyed hash
- * that is computed label by label from the right, so that all parent domains of a name cost one walk; before
- * it a filter of one word a name, so that what is in no list costs no look into the table. A name in a list
- * stands for itself and everything below it unless its list says otherwise; an exception takes it out of its
- * list again. A network is a key like a name, tried once for each length that occurs. A URL is its host's
- * hash continued by the path's segments, tried only for hosts that have one.
+ * A table of cache lines with seven slots each (48-bit tag, 16-bit number of a set of lists) under a keyed
+ * hash that is computed label by label from the right, so that all parent domains of a name cost one walk,
+ * and nearly always one line; before it a filter small enough to stay in the processor's cache, so that what
+ * is in no list costs no look into the table. A name in a list stands for itself and everything below it
+ * unless its list says otherwise; an exception takes it out of its list again. A network is a key like a
+ * name, tried once for each length that occurs. A URL is its host's hash continued by the path's segments,
+ * tried only for hosts that have one.
  *
  * The view borrows the bytes; a look-up allocates nothing, never reads outside the image whatever its bytes
  * are, and costs at most one bounded probe a label, network length and segment. Two names have the same tag
@@ -19,7 +20,8 @@
 /* An open image. */
 struct catdb {
     struct catfmt_head head;
-    const uint64_t *bloom, *slots;
+    const uint64_t *filter;
+    const struct catfmt_line *lines;
     const uint32_t *set_at; /* n_sets + 2 offsets into members */
     const uint16_t *members;
     span expressions; /* for catexpr_open; empty: there are none */
@@ -57,7 +59,7 @@ struct cat_query {
     const span *path; /* as in the request; NULL: not known */
 };
 
-/* Checks head, sizes and every set; BAD when anything is off. `image` must be 8-byte aligned. */
+/* Checks head, sizes and every set; BAD when anything is off. `image` must be 16-byte aligned. */
 enum rc catdb_open(span image, struct catdb *out) MUST_USE;
 /* False: in no list (hits->used is 0 then; `may` is filled in all the same). A zeroed db holds nothing. */
 bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hits *hits);

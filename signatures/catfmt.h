@@ -1,16 +1,17 @@
 /* Layout of the two list parts, shared by their readers (catdb, cattext) and their writer (catc). Little
  * endian, every section 8-byte aligned and placed by the counts in the head.
  *
- * `lists` (hot):  head, filter blocks, slots, set offsets, members, expressions.
+ * `lists` (hot):  head, filter, lines of the table, set offsets, members, expressions.
  * `lists-text`:   head, lists, files, bucket offsets, offsets of held records, records, texts. */
 #ifndef SIGNATURES_CATFMT_H
 #define SIGNATURES_CATFMT_H
 
 #include "gw/base/sha256.h"
+#include "signatures/catsimd.h"
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 3
+#define CATFMT_VERSION 4
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */
@@ -23,24 +24,25 @@ enum {
     CATFMT_SPARE = 0x0c00,      /* never set */
     CATFMT_LABELS = 128,        /* more labels than a 253-byte name can have */
     CATFMT_SEGMENTS = 64,       /* of a path; entries have no more, look-ups stop there */
-    CATFMT_PROBES = 512,        /* a table with a longer run of full slots is refused at build */
-    CATFMT_WORDS = 8,           /* a block of the filter: 64 bytes */
-    CATFMT_BLOCK_NAMES = 64,    /* a block for so many names: 16 bits each */
+    CATFMT_SLOTS = 7,           /* of a line */
+    CATFMT_PROBES = 64,         /* a table with a longer run of full lines is refused at build */
+    CATFMT_LINE_NAMES = 9,      /* two lines for so many names: 14.2 bytes each */
+    CATFMT_WORD_NAMES = 8,      /* a word of the filter for so many names: a byte each */
     CATFMT_BUCKET_NAMES = 4,    /* records in a bucket of the text part, on average */
 };
 
 struct catfmt_head {
     uint64_t magic;
     uint32_t version, n_lists;
-    uint64_t size;                       /* of the part */
-    uint64_t n_names, n_slots, n_blocks; /* a block is CATFMT_WORDS words of the filter */
-    uint32_t n_sets;                     /* sets 1..n_sets; set_at has n_sets + 2 entries, set 0 is empty */
+    uint64_t size;                      /* of the part */
+    uint64_t n_names, n_words, n_lines; /* n_words: of the filter, a multiple of 8 */
+    uint32_t n_sets;                    /* sets 1..n_sets; set_at has n_sets + 2 entries, set 0 is empty */
     uint32_t n_members;
     uint64_t seed[4];
     uint64_t v4_lengths, v6_lengths[3]; /* bit n: there is a network of n bits */
     uint8_t digest[SHA256_BYTES];       /* of everything that the parts were made from */
     uint64_t expr_bytes;                /* the last section: see catexpr.h */
-    uint64_t none[4];                   /* so that blocks begin with cache lines */
+    uint64_t none[4];                   /* so that lines begin with cache lines */
 };
 
 struct cattext_head {
@@ -127,21 +129,6 @@ static inline uint64_t catfmt_label(const uint64_t seed[4], uint64_t h, const ui
     return catfmt_chunk(seed, h, v, n);
 }
 
-/* The same for what has 16 readable bytes before it: no branch on the length. */
-static inline uint64_t catfmt_label_padded(const uint64_t seed[4], uint64_t h, const uint8_t *p, size_t n)
-{
-    uint64_t v[2];
-    for (; n > 16; n -= 16) {
-        memcpy(v, p + n - 16, 16);
-        h = catfmt_chunk(seed, h, v, 17);
-    }
-    memcpy(v, p + n - 16, 16);
-    size_t high = n < 8 ? n : 8, low = n - high;
-    v[1] &= high == 0 ? 0 : ~UINT64_C(0) << (64 - 8 * high);
-    v[0] &= low == 0 ? 0 : ~UINT64_C(0) << (64 - 8 * low);
-    return catfmt_chunk(seed, h, v, n);
-}
-
 static inline struct catfmt_key catfmt_key(const uint64_t seed[4], uint64_t h)
 {
     return (struct catfmt_key){catfmt_mum(h ^ seed[2], UINT64_C(0x9fb21c651e98df25)), h};
@@ -153,25 +140,42 @@ static inline uint64_t catfmt_place(uint64_t at, uint64_t n)
     return (uint64_t)(((unsigned __int128)at * n) >> 64);
 }
 
-/* The filter. A name and all below it have one block, chosen by the hash of its last labels (the base), so
- * that a look-up of a name and all its parents costs one cache line; the word in it and four bits are the
- * key's own. The base is two labels, or three where the second is as short as in co.uk; a shorter name is its
- * own. */
+/* The table is lines of one cache line each. A name and all below it have one first line, and one word of
+ * the filter before it, both chosen by the hash of its last labels (the base), so that a look-up of a name
+ * and all its parents costs one word and, where anything of that base is listed, one line. The base is two
+ * labels, or three where the second is as short as in co.uk; a shorter name is its own. What finds its first
+ * line full goes to a line of its own, and from there on to the next; each full line that it passed has a bit
+ * of it. */
+struct catfmt_line {
+    uint16_t low[CATFMT_SLOTS + 1]; /* the tag: bits 0-15, and ... The last one is not used */
+    uint32_t high[CATFMT_SLOTS];    /* bits 16-47 */
+    uint32_t passed;
+    uint16_t set[CATFMT_SLOTS]; /* 0: free */
+    uint16_t nothing;
+};
+_Static_assert(sizeof(struct catfmt_line) == 64, "a cache line");
+
 static inline bool catfmt_is_base(size_t level, size_t label_n)
 {
     return level == 2 || (level == 1 && label_n > 3);
 }
 
-static inline uint64_t catfmt_bloom(uint64_t tag)
+/* Bits of a base in its word of the filter. */
+static inline uint64_t catfmt_filter(uint64_t base)
 {
-    return UINT64_C(1) << (tag & 63) | UINT64_C(1) << (tag >> 6 & 63) | UINT64_C(1) << (tag >> 12 & 63) |
-           UINT64_C(1) << (tag >> 18 & 63);
+    return UINT64_C(1) << (base & 63) | UINT64_C(1) << (base >> 6 & 63) | UINT64_C(1) << (base >> 12 & 63) |
+           UINT64_C(1) << (base >> 18 & 63);
 }
 
-/* Word of the key in the block at `base`, of n_blocks. */
-static inline uint64_t catfmt_word(uint64_t base, uint64_t tag, uint64_t n_blocks)
+static inline uint32_t catfmt_passed(uint64_t tag)
 {
-    return catfmt_place(base, n_blocks) * CATFMT_WORDS + (tag >> 24 & (CATFMT_WORDS - 1));
+    return UINT32_C(1) << (tag >> 32 & 31);
+}
+
+/* Bit 2 * i for each slot i of the line that has the low part of this tag. The line is 16-byte aligned. */
+static inline uint64_t catfmt_match(const struct catfmt_line *l, uint64_t tag)
+{
+    return cat_same(l->low, (uint16_t)tag) & ((1u << (2 * CATFMT_SLOTS)) - 1);
 }
 
 #endif

@@ -234,6 +234,67 @@ static void label_boundaries_are_part_of_a_name(void **state)
     parts_fini(&p);
 }
 
+/* More names below one base than a line has slots, and other bases whose lines are full of them. */
+static void crowded_bases_are_found_wholly(void **state)
+{
+    enum { NAMES = 3000 };
+    static char text[NAMES * 24];
+    struct listed l[] = {{"a", LIST_PLAIN, text}, {"b", LIST_PLAIN, "n7.blog.test\nblog.test/x\n"}};
+    struct parts p;
+    char name[64];
+    unsigned passed = 0;
+    size_t at = 0;
+    (void)state;
+    for (unsigned i = 0; i < NAMES; i++)
+        at += (size_t)snprintf(text + at, sizeof text - at, i % 2 ? "n%u.blog.test\n" : "n%u.test\n", i);
+    parts_build(&p, l, N_ELEMS(l));
+    for (uint64_t i = 0; i < p.hot.head.n_lines; i++)
+        passed += p.hot.lines[i].passed != 0;
+    assert_in_range(passed, 2, p.hot.head.n_lines / 4); /* the one of blog.test, and some by chance */
+    assert_int_equal(p.hot.head.n_names, NAMES + 2);
+    for (unsigned i = 0; i < 2 * NAMES; i++) {
+        bool below = i % 2 == 1;
+        snprintf(name, sizeof name, below ? "www.n%u.blog.test" : "www.n%u.test", i);
+        assert_string_equal(found(&p.hot, name), i >= NAMES ? "" : i == 7 ? "0,1" : "0");
+        snprintf(name, sizeof name, below ? "n%u.test" : "n%u.blog.test", i);
+        assert_string_equal(found(&p.hot, name), "");
+        assert_string_equal(found_at(&p.hot, name, "/x"), below ? "" : "1");
+    }
+    parts_fini(&p);
+}
+
+/* Names of every length, as they are read in pieces of sixteen bytes; nothing beside a name is read. */
+static void names_of_every_length_are_found(void **state)
+{
+    static char text[256 * 260];
+    struct listed l[] = {{"a", LIST_PLAIN, text}};
+    struct parts p;
+    size_t at = 0;
+    (void)state;
+    for (unsigned n = 6; n <= LIM_NAME_BYTES; n++) {
+        for (unsigned i = 0; i < n; i++)
+            text[at++] = i % 29 == 28 && i + 7 < n ? '.' : (char)('a' + (i + n) % 26);
+        memcpy(text + at - 5, ".test\n", 6);
+        at++;
+    }
+    parts_build(&p, l, 1);
+    assert_int_equal(p.hot.head.n_names, LIM_NAME_BYTES - 5);
+    at = 0;
+    for (size_t n = 6; n <= LIM_NAME_BYTES; at += n + 1, n++) {
+        char *name = malloc(n), below[LIM_NAME_BYTES + 3];
+        struct cat_hits hits;
+        assert_non_null(name);
+        memcpy(name, text + at, n);
+        assert_true(catdb_find(&p.hot, &(struct cat_query){.name = span_of(name, n)}, &hits));
+        name[n / 3] = '-';
+        assert_false(catdb_find(&p.hot, &(struct cat_query){.name = span_of(name, n)}, &hits));
+        snprintf(below, sizeof below, "w.%.*s", (int)n, text + at);
+        assert_string_equal(found(&p.hot, below), n + 2 <= LIM_NAME_BYTES ? "0" : "");
+        free(name);
+    }
+    parts_fini(&p);
+}
+
 /* ---- many ---- */
 
 static uint64_t seed = 1;
@@ -383,6 +444,8 @@ int main(void)
         cmocka_unit_test(networks_match_by_every_length_that_occurs),
         cmocka_unit_test(the_longest_names_and_most_labels),
         cmocka_unit_test(label_boundaries_are_part_of_a_name),
+        cmocka_unit_test(crowded_bases_are_found_wholly),
+        cmocka_unit_test(names_of_every_length_are_found),
         cmocka_unit_test(a_plain_model_says_the_same),
         cmocka_unit_test(damaged_images_never_crash),
         cmocka_unit_test(seeds_of_the_fuzzers_are_of_this_layout),

@@ -201,8 +201,7 @@ static void sources_differ_by_key_name_address_and_kind(void **state)
     }
     mk_free(&a);
     mk_free(&b);
-    c.key = NULL;
-    X509_free(c.cert);
+    mk_free(&c);
 }
 
 static void a_verdict_follows_set_staple_and_clock(void **state)

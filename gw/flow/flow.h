@@ -130,7 +130,7 @@ void step_refuse(struct flow *f, enum reason why, span detail); /* answer every 
 /* reach.c: look-up, dial, splice */
 void step_resolve(struct flow *f, span name, const struct addr *wanted);
 
-/* handshake.c: origin, leaf, client */
+/* handshake.c, client.c: origin; leaf, client */
 /* What went wrong with TLS on a side: the peer's alert, or OpenSSL's reason, or `otherwise`. */
 span flow_tls_detail(struct flow *f, const struct stream *s, const char *otherwise);
 void step_origin(struct flow *f);    /* TLS on the dialled socket */
@@ -186,8 +186,7 @@ void again_forget(struct flow *f);
 /* answer.c: answers of our own; each ends the exchange and lingers */
 void answer_page(struct txn *t, enum reason why, span detail);
 void answer_bytes(struct txn *t, span type, span body);
-/* A whole HTTP/1.1 response of our own. */
-void answer_whole(struct txn *t, span bytes, enum reason why, span detail);
+void answer_whole(struct txn *t, span bytes, enum reason why, span detail); /* an HTTP/1.1 response */
 void answer_alert(struct flow *f, uint8_t alert); /* a record of TLS, where nothing was decrypted */
 
 /* record.c; the rest in record.h */

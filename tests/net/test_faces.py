@@ -15,7 +15,7 @@ STRONG = {0x1301, 0x1302, 0x1303, 0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9
 SIGNALS = {0x00ff}                        # secure renegotiation, in the form of a suite (RFC 5746)
 # server_name, groups, formats, signatures, ALPN, encrypt-then-mac, extended master secret, ticket, versions, PSK modes,
 # key share, renegotiation
-KNOWN = {0, 10, 11, 13, 16, 22, 23, 35, 43, 45, 51, 0xff01}
+KNOWN = {0, 5, 10, 11, 13, 16, 22, 23, 35, 43, 45, 51, 0xff01}
 
 
 def vec(body, width):
@@ -140,7 +140,7 @@ BAD_HELLOS = {
     "downgrade sentinel of TLS 1.1": (server_hello(b"\7" * 24 + b"DOWNGRD\0"), "inappropriate fallback"),
     "compression": (server_hello(compression=1), "compression"),
     "no secure renegotiation": (server_hello(exts=()), "unsafe legacy renegotiation"),
-    "an extension nobody asked for": (server_hello(exts=((0xff01, b"\0"), (5, b""))), "unsolicited extension"),
+    "an extension nobody asked for": (server_hello(exts=((0xff01, b"\0"), (1, b"\1"))), "unsolicited extension"),
     "a cipher nobody offered": (server_hello(cipher=0x0005), "unknown cipher"),
     "TLS 1.1": (server_hello(version=0x0302), "unsupported protocol"),
     "SSL 3.0": (server_hello(version=0x0300), "unsupported protocol"),

@@ -58,7 +58,8 @@ static void check_as_http1(const struct msg *m)
     struct msg *again = malloc(sizeof *again);
     gw_assert(again && relay_request(&out, m, &o) == RC_OK);
     h1_head_init(&reader);
-    if (buf_len(&out) <= LIM_HEAD_BYTES) {
+    /* with Host and what frames it, which HTTP/1 counts too */
+    if (buf_len(&out) <= LIM_HEAD_BYTES && m->n_fields + 3 <= LIM_HEAD_FIELDS) {
         gw_assert(h1_request(&reader, buf_span(&out), again, &used) == RC_OK && used == buf_len(&out));
         gw_assert(span_eq(again->path, m->path) && span_ieq(again->host, m->host) && again->body == m->body);
     }

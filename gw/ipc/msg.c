@@ -139,6 +139,32 @@ enum rc role_config_get(span in, struct role_config *c)
     return r.bad || rd_left(&r) ? RC_BAD : RC_OK;
 }
 
+static enum rc put_networks(struct buf *b, const struct prefix *p, uint8_t n)
+{
+    gw_assert(n <= LIM_FENCE_NETWORKS);
+    TRY(buf_put_u8(b, n));
+    for (unsigned i = 0; i < n; i++) {
+        TRY(put_addr(b, &p[i].a));
+        TRY(buf_put_u8(b, p[i].bits));
+    }
+    return RC_OK;
+}
+
+static bool get_networks(struct rd *r, struct prefix *p, uint8_t *n)
+{
+    *n = rd_u8(r);
+    if (r->bad || *n > LIM_FENCE_NETWORKS)
+        return false;
+    for (unsigned i = 0; i < *n; i++) {
+        if (!get_addr(r, &p[i].a))
+            return false;
+        p[i].bits = rd_u8(r);
+        if (p[i].bits > (p[i].a.family == 4 ? 32 : 128))
+            return false;
+    }
+    return true;
+}
+
 enum rc fetch_rules_put(struct buf *b, const struct fetch_rules *f)
 {
     gw_assert(f->n_resolvers <= FETCH_RESOLVERS);
@@ -146,7 +172,8 @@ enum rc fetch_rules_put(struct buf *b, const struct fetch_rules *f)
     TRY(buf_put_u8(b, f->n_resolvers));
     for (unsigned i = 0; i < f->n_resolvers; i++)
         TRY(put_addr(b, &f->resolver[i]));
-    return RC_OK;
+    TRY(put_networks(b, f->open, f->n_open));
+    return put_networks(b, f->management, f->n_management);
 }
 
 enum rc fetch_rules_get(span in, struct fetch_rules *f)
@@ -160,5 +187,7 @@ enum rc fetch_rules_get(span in, struct fetch_rules *f)
         if (!get_addr(&r, &f->resolver[i]))
             return RC_BAD;
     }
+    if (!get_networks(&r, f->open, &f->n_open) || !get_networks(&r, f->management, &f->n_management))
+        return RC_BAD;
     return r.bad || rd_left(&r) ? RC_BAD : RC_OK;
 }

@@ -3,6 +3,7 @@
 #define GW_IPC_MSG_H
 
 #include "gw/base/addr.h"
+#include "gw/base/limits.h"
 
 enum role {
 #define R(id, name, text) ROLE_##id,
@@ -48,8 +49,9 @@ enum rc role_config_get(span in, struct role_config *c) MUST_USE;
 enum { FETCH_RESOLVERS = 8 };
 struct fetch_rules {
     bool private_block;
-    uint8_t n_resolvers;
+    uint8_t n_resolvers, n_open, n_management;
     struct addr resolver[FETCH_RESOLVERS];
+    struct prefix open[LIM_FENCE_NETWORKS], management[LIM_FENCE_NETWORKS]; /* as the fence has them */
 };
 enum rc fetch_rules_put(struct buf *b, const struct fetch_rules *f) MUST_USE;
 enum rc fetch_rules_get(span in, struct fetch_rules *f) MUST_USE;

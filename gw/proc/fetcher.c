@@ -95,13 +95,17 @@ static enum rc take_worker(struct fetcher *f, span payload, int *fd)
 
 static enum rc take_rules(struct fetcher *f, span payload)
 {
-    struct fetch_rules rules;
-    TRY(fetch_rules_get(payload, &rules));
-    f->env.private_block = rules.private_block;
+    TRY(fetch_rules_get(payload, &f->rules));
+    const struct fetch_rules *rules = &f->rules;
+    f->env.fence = (struct fence_rules){.private_block = rules->private_block,
+                                        .open = rules->open,
+                                        .n_open = rules->n_open,
+                                        .management = rules->management,
+                                        .n_management = rules->n_management};
     if (!f->env.resolver)
-        TRY(resolver_new(f->env.ev, rules.resolver, rules.n_resolvers, &f->env.resolver));
+        TRY(resolver_new(f->env.ev, rules->resolver, rules->n_resolvers, &f->env.resolver));
     else
-        TRY(resolver_servers(f->env.resolver, rules.resolver, rules.n_resolvers));
+        TRY(resolver_servers(f->env.resolver, rules->resolver, rules->n_resolvers));
     f->have_rules = true;
     if (!f->ready) {
         f->ready = true;
@@ -143,7 +147,7 @@ static enum rc start(struct role_ctx *ctx)
         return RC_NOMEM;
     ctx->state = f;
     f->ctx = ctx;
-    f->env = (struct get_env){.ev = ctx->ev, .private_block = true, .held_most = HELD_MOST};
+    f->env = (struct get_env){.ev = ctx->ev, .fence = {.private_block = true}, .held_most = HELD_MOST};
     lists_init(f);
     issuers_init(f);
     return RC_OK;

@@ -17,6 +17,7 @@ struct fetch_worker {
 struct fetcher {
     struct role_ctx *ctx;
     struct get_env env;
+    struct fetch_rules rules; /* in force; the fence looks into them */
     bool have_rules, ready;
     struct fetch_worker workers[LIM_WORKERS];
 

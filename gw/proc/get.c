@@ -7,7 +7,6 @@
 #include "gw/base/obj.h"
 #include "gw/http/h1.h"
 #include "gw/net/dial.h"
-#include "gw/net/own.h"
 #include "gw/tls/stream.h"
 
 enum { HTTP_PORT = 80, HTTP_PORT_ALSO = 8080, URL_BYTES = 2048, CONNECT_MS = 5000 };
@@ -313,18 +312,12 @@ static void on_dialled(struct dial *d, int fd, const struct addr *to, int err)
         end(s, GET_CONNECT);
 }
 
-/* Never the gateway itself, loopback or a link's own addresses; private networks where policy allows it. */
-static bool is_forbidden(const struct get_env *env, const struct addr *a)
-{
-    return addr_is_local(a) || own_addr(a) || (env->private_block && addr_is_private(a));
-}
-
 static void dial_allowed(struct get_state *s, const struct addr *in, size_t n)
 {
     struct addr ok[DIAL_MAX];
     struct dial_to to = {.addrs = ok, .port = s->port, .given = -1, .timeout_ms = CONNECT_MS};
     for (size_t i = 0; i < n && to.n < DIAL_MAX; i++) {
-        if (!is_forbidden(s->env, &in[i]))
+        if (fence_dial(&s->env->fence, &in[i]) == FENCE_OK)
             ok[to.n++] = in[i];
     }
     if (to.n == 0) {

@@ -4,6 +4,7 @@
 #ifndef GW_PROC_GET_H
 #define GW_PROC_GET_H
 
+#include "gw/net/fence.h"
 #include "gw/net/resolve.h"
 
 enum get_why {
@@ -18,7 +19,7 @@ const char *get_why_name(enum get_why why);
 struct get_env {
     struct ev *ev;
     struct resolver *resolver;
-    bool private_block;     /* addresses of private networks are forbidden */
+    struct fence_rules fence; /* its networks are the owner's */
     size_t held, held_most; /* bytes of all answers that are under way */
 };
 

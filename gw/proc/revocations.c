@@ -105,6 +105,10 @@ void feed_fetch_rules(struct master *m)
     const struct addr *resolver = named ? s->resolver : m->config.resolver;
     size_t n = named ? s->n_resolvers : m->config.n_resolvers;
     rules.private_block = s->private_block;
+    rules.n_open = (uint8_t)s->n_open;
+    rules.n_management = (uint8_t)s->n_management;
+    memcpy(rules.open, s->open, s->n_open * sizeof *s->open);
+    memcpy(rules.management, s->management, s->n_management * sizeof *s->management);
     rules.n_resolvers = (uint8_t)(n < FETCH_RESOLVERS ? n : FETCH_RESOLVERS);
     memcpy(rules.resolver, resolver, rules.n_resolvers * sizeof *resolver);
     if (fetch_rules_put(&b, &rules) == RC_OK)

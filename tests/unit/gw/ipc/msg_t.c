@@ -150,13 +150,17 @@ static void a_configuration_comes_back_as_it_was(void **state)
 static void rules_of_the_fetcher_come_back_whole_or_not_at_all(void **state)
 {
     (void)state;
-    struct fetch_rules f = {.private_block = true, .n_resolvers = 2}, got;
+    struct fetch_rules f = {.private_block = true, .n_resolvers = 2, .n_open = 1, .n_management = 1}, got;
     struct buf b = {0};
     assert_true(addr_parse(SPAN("192.0.2.53"), &f.resolver[0]) &&
-                addr_parse(SPAN("2001:db8::53"), &f.resolver[1]));
+                addr_parse(SPAN("2001:db8::53"), &f.resolver[1]) &&
+                prefix_parse(SPAN("10.1.0.0/16"), &f.open[0]) &&
+                prefix_parse(SPAN("192.0.2.0/24"), &f.management[0]));
     assert_int_equal(fetch_rules_put(&b, &f), RC_OK);
     assert_int_equal(fetch_rules_get(buf_span(&b), &got), RC_OK);
     assert_true(got.private_block && got.n_resolvers == 2 && addr_eq(&got.resolver[1], &f.resolver[1]));
+    assert_true(got.n_open == 1 && got.open[0].bits == 16 && got.n_management == 1 &&
+                addr_eq(&got.management[0].a, &f.management[0].a));
     for (size_t n = 0; n < buf_len(&b); n++)
         assert_int_equal(fetch_rules_get(span_cut(buf_span(&b), 0, n), &got), RC_BAD);
     b.p[1] = FETCH_RESOLVERS + 1;

@@ -9,6 +9,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/asking.h"
 
 enum { ROUNDS = 16, RECORDS = 64, TRIM_MS = 1000 };
 
@@ -202,6 +203,11 @@ static size_t read_origin(struct flow *f)
                      : stream_read(&f->origin, f->e->io, sizeof f->e->io, &got);
     if (rc == RC_AGAIN)
         return 0;
+    if (rc == RC_DENIED) { /* RFC 9113 section 9.2.3 forbids it; the next connection follows the rule */
+        asking_late(f);
+        h2flow_origin_over(f, REASON_ASKS_LATE, SPAN("asks-late"));
+        return 1;
+    }
     if (rc != RC_OK) {
         h2flow_origin_over(f, f->h2->n > 0 ? REASON_ORIGIN_CLOSED : REASON_DONE,
                            f->h2->n > 0 ? SPAN("no-answer") : SPAN("origin-idle"));

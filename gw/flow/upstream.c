@@ -237,7 +237,8 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
 {
     struct flow *f = SSL_get_app_data(ssl);
     struct origin_facts facts;
-    if (f && SSL_in_init(ssl)) /* TLS 1.2: the session comes before the staple has been judged */
+    /* With TLS 1.2 the session comes before the staple has been judged; a resumed connection has none. */
+    if (f && SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl))
         upstream_staple(f);
     if (!f || !f->via.placed || f->cert.defects)
         return 0;

@@ -259,7 +259,7 @@ bench:  ## compare with HAProxy in namespaces (needs root)
 	$(Q)sh tests/tools/as-root.sh $(O)/perron-bench all
 
 .PHONY: demo
-demo:  ## six stories on three network namespaces (needs root; says what it downloads)
+demo:  ## seven stories on three network namespaces (needs root; says what it downloads)
 	$(Q)sh tests/tools/deps.sh --say build demo
 	+$(Q)$(MAKE) --no-print-directory all
 	$(Q)sh tests/tools/as-root.sh $(PY) tests/demo/demo.py --build $(O)

@@ -330,8 +330,8 @@ def test_show_processes_as_table_and_as_json(own_gateway):
     gw = own_gateway()
     table = gw.ctl("show", "processes").splitlines()
     assert table[0].split() == ["process", "pid", "uid", "state", "up", "restarts"]
-    assert [line.split()[0] for line in table[1:]] == ["master", "signer", "logger", "keeper", "worker", "worker"]
-    assert {r["process"]["role"] for r in gw.show("processes")} == {"master", "signer", "logger", "keeper", "worker"}
+    assert [line.split()[0] for line in table[1:]] == ["master", "signer", "logger", "keeper", "fetcher", "worker", "worker"]
+    assert {r["process"]["role"] for r in gw.show("processes")} == {"master", "signer", "logger", "keeper", "fetcher", "worker"}
 
 
 def test_show_flows_and_one_flow(own_gateway, lab):

@@ -121,7 +121,8 @@ static bool fits_mode(struct flow *f)
     bool exempt = f->verdict.does == ACT_EXEMPT;
     if ((f->mode == MODE_EXEMPT) == exempt || (f->mode != MODE_EXEMPT && f->mode != MODE_INSPECTED))
         return true;
-    if (f->state == ST_RESOLVE || f->state == ST_DIAL) {
+    /* Not once the client has our TLS: its requests are decrypted, and may wait for another connection. */
+    if (!f->client.ssl && (f->state == ST_RESOLVE || f->state == ST_DIAL)) {
         f->mode = exempt ? MODE_EXEMPT : MODE_INSPECTED;
         f->e->n.exempt += exempt ? 1 : -1;
         f->e->n.inspected += exempt ? -1 : 1;

@@ -168,7 +168,7 @@ static void start_client(struct flow *f, X509 *leaf)
     if (rc == RC_OK && !f->refused && f->cert.defects & DEFECT_BIT(WEAK_TLS))
         SSL_set_max_proto_version(ssl, TLS1_2_VERSION); /* no more than the origin has (row 44) */
     /* A client that took a bad origin's leaf all the same is to be asked again each time. */
-    if (rc == RC_OK && !(trusted && e->tickets.k[0].have))
+    if (rc == RC_OK && !(trusted && e->tickets.k[0].have && f->zone != ZONE_NONE))
         ticket_none(ssl);
     if (rc == RC_OK)
         rc = stream_tls(&f->client, ssl);

@@ -24,7 +24,10 @@ static bool ticket_belongs(SSL *ssl, uint8_t to[TICKET_BELONGS])
 {
     const struct flow *f = SSL_get_app_data(ssl);
     uint16_t generation = minter_generation(f->e->minter);
-    span zone = snapshot_zone(f->snap, f->zone)->name; /* its number changes with a reload */
+    const struct set_zone *z = snapshot_zone(f->snap, f->zone);
+    if (!z)
+        return false;
+    span zone = z->name; /* its number changes with a reload */
     const uint8_t head[] = {(uint8_t)(generation >> 8), (uint8_t)generation, (uint8_t)(zone.n >> 8),
                             (uint8_t)zone.n, f->name.n > 0 ? 0 : f->dst.family};
     span whom = f->name.n > 0 ? f->name : span_of(f->dst.b, f->dst.family == 4 ? 4 : 16);

@@ -62,7 +62,11 @@ X509 *fetch_known(struct engine *e, X509 *child)
     if (!item)
         return NULL;
     lru_used(&c->known, item);
-    return CONTAINER_OF(item, struct known, item)->cert;
+    X509 *issuer = CONTAINER_OF(item, struct known, item)->cert;
+    EVP_PKEY *signer = X509_get0_pubkey(issuer); /* another may bear its name and key identifier */
+    bool signed_it = signer && X509_verify(child, signer) == 1;
+    ERR_clear_error();
+    return signed_it ? issuer : NULL; /* then it is fetched anew and takes the place */
 }
 
 static bool remember_as(struct fetch_channel *c, X509 *x, const ASN1_OCTET_STRING *id)

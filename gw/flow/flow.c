@@ -239,7 +239,7 @@ static void on_deadline(struct ev_timer *t)
         step_refuse(f, REASON_CONNECT, SPAN("ETIMEDOUT"));
         break;
     case ST_UPSTREAM: step_refuse(f, REASON_UPSTREAM_TLS, SPAN("timeout")); break;
-    case ST_FETCH: step_certified(f); break; /* with what is known */
+    case ST_FETCH: revoke_waited(f); break;
     case ST_MINT:
         minter_cancel(f->e->minter, &f->mint);
         if (minter_attached(f->e->minter))

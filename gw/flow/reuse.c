@@ -7,6 +7,7 @@
  * however often it is made and of whose answer not a byte has come, the origin is dialled and asked anew. */
 #include "gw/flow/reuse.h"
 
+#include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
 #include "gw/flow/pool.h"
@@ -18,6 +19,8 @@
 static enum rc key_of(const struct flow *f, const uint8_t place[PLACE_KEY], uint8_t key[PLACE_KEY])
 {
     const struct set_zone *zone = snapshot_zone(f->snap, f->zone);
+    if (!zone)
+        return RC_DENIED; /* a reload took its zone: nobody's */
     bool shared = snapshot_settings(f->snap)->pool == POOL_SHARED;
     bool by_user = !shared && f->user.n > 0;
     bool by_address = zone->source_keep || !(shared || by_user);
@@ -83,6 +86,12 @@ bool reuse_take(struct flow *f, const struct addr *addrs, size_t n)
                      pool_take(f->e->pool, key, &f->origin, &facts);
         if (!found)
             continue;
+        if (f->tls && !facts_hold(&facts, clock_wall_s())) { /* what was verified holds no longer */
+            facts_free(&facts);
+            stream_fini(&f->origin);
+            stream_renew(&f->origin);
+            continue;
+        }
         f->via.placed = f->via.pooled = true;
         f->dst = addrs[i];
         f->e->n.pool_hits++;

@@ -8,6 +8,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/flow/sessions.h"
 #include "gw/flow/upstream.h"
 
 enum { ISSUERS_FETCHED = 3, STAPLES_CACHED = 10000 };
@@ -72,8 +73,17 @@ static void on_issuer(struct fetch_wait *w, bool found)
         upstream_again(f);
         step_chain(f);
     } else {
-        step_certified(f);
+        f->chain.n_fetched = ISSUERS_FETCHED; /* no more; the rest is judged all the same */
+        step_chain(f);
     }
+}
+
+void revoke_waited(struct flow *f)
+{
+    fetch_cancel(&f->chain.fetch);
+    f->chain.n_fetched = ISSUERS_FETCHED;
+    f->chain.waited_list = true;
+    step_chain(f);
 }
 
 /* Is the chain incomplete and its next issuer on its way? Only a chain that may end well is completed. */
@@ -102,6 +112,12 @@ static void wait_here(struct flow *f)
         flow_goto(f, ST_FETCH); /* its deadline bounds all that is fetched for this flow */
 }
 
+/* A weak agreement that policy allows makes nothing of the chain less due. */
+static bool good_but_weak(const struct flow *f)
+{
+    return !(f->cert.defects & ~(uint32_t)DEFECT_BIT(WEAK_TLS));
+}
+
 void step_chain(struct flow *f)
 {
     bool full = !SSL_session_reused(f->origin.ssl);
@@ -112,9 +128,10 @@ void step_chain(struct flow *f)
     if (full)
         upstream_staple(f);
     verify_revocation(f->e->revoked, &f->cert, clock_wall_s());
+    if (f->cert.defects && f->via.placed)
+        sessions_drop(f->e->sessions, f->via.place); /* good before, bad now */
     bool wanted = !f->cert.revocation_known && want_lists(f) > 0;
-    if (wanted && f->cert.defects == 0 && !f->chain.waited_list && fetch_attached(f->e) &&
-        blocks_unknown(f)) {
+    if (wanted && good_but_weak(f) && !f->chain.waited_list && fetch_attached(f->e) && blocks_unknown(f)) {
         f->chain.waited_list = true;
         wait_here(f);
         return;
@@ -127,7 +144,7 @@ bool revoke_unknown(struct flow *f)
     if (f->cert.revocation_known)
         return false;
     f->e->n.revocation_unknown++;
-    return f->cert.defects == 0 && blocks_unknown(f);
+    return good_but_weak(f) && blocks_unknown(f);
 }
 
 /* ---- a new set */

@@ -10,6 +10,8 @@ void revoke_fini(struct engine *e);
 
 /* The handshake is over: staple, revocation, issuers to be fetched; then step_certified(). */
 void step_chain(struct flow *f);
+/* The deadline of FETCH: what has not come is not waited for, the rest is judged. */
+void revoke_waited(struct flow *f);
 /* Is it unknown whether the certificate has been revoked, and does policy refuse that? */
 bool revoke_unknown(struct flow *f);
 /* Looks it up again; true: it is revoked and was not before. */

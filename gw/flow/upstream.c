@@ -184,7 +184,9 @@ static bool staple_known(struct flow *f, const uint8_t key[32], int64_t now)
 static void remember_staple(struct flow *f, const uint8_t key[32], int64_t now)
 {
     struct cert_verdict v = {.staple = f->cert.staple, .staple_until_s = f->cert.staple_until_s};
-    if (v.staple == STAPLE_GOOD && chaincache_put(f->e->staples, key, now, v.staple_until_s, &v) != RC_OK)
+    /* Only beneath a path that is good: else its issuer is whoever a stranger says. */
+    if (v.staple == STAPLE_GOOD && f->cert.defects == 0 &&
+        chaincache_put(f->e->staples, key, now, v.staple_until_s, &v) != RC_OK)
         f->e->n.chains_uncached++;
 }
 
@@ -238,7 +240,7 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
     struct flow *f = SSL_get_app_data(ssl);
     struct origin_facts facts;
     /* With TLS 1.2 the session comes before the staple has been judged; a resumed connection has none. */
-    if (f && SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl))
+    if (f && f->cert.defects == 0 && SSL_version(ssl) < TLS1_3_VERSION && !SSL_session_reused(ssl))
         upstream_staple(f);
     if (!f || !f->via.placed || f->cert.defects)
         return 0;

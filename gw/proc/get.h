@@ -20,7 +20,7 @@ struct get_env {
     struct ev *ev;
     struct resolver *resolver;
     struct fence_rules fence; /* its networks are the owner's */
-    size_t held, held_most; /* bytes of all answers that are under way */
+    size_t held, held_most;   /* bytes of all answers that are under way */
 };
 
 struct get {

@@ -84,7 +84,8 @@ static void what_is_forbidden_is_told_later_and_once(void **state)
     };
     struct prefix admin;
     assert_true(prefix_parse(SPAN("192.0.2.0/24"), &admin));
-    struct get_env env = {.fence = {.private_block = true, .management = &admin, .n_management = 1}, .held_most = 1000};
+    struct get_env env = {.fence = {.private_block = true, .management = &admin, .n_management = 1},
+                          .held_most = 1000};
     assert_int_equal(ev_new(&env.ev), RC_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct get g = {.env = &env, .most = 100, .timeout_ms = 1000, .done = on_done};

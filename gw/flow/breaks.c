@@ -11,6 +11,7 @@
 #include "gw/base/lru.h"
 #include "gw/base/obj.h"
 #include "gw/flow/flow.h"
+#include "gw/flow/h2.h"
 #include "gw/ipc/broken.h"
 #include "gw/siem/event.h"
 
@@ -303,7 +304,8 @@ static bool closed_at_once(const struct flow *f, enum reason why)
 {
     bool closed = why == REASON_DONE || why == REASON_CLIENT_CLOSED || why == REASON_CLIENT_TLS;
     return closed && f->client.ssl && !f->client.handshaking && f->n_tx == 0 && buf_len(&f->in) == 0 &&
-           f->state == ST_HTTP && clock_mono_us() - f->stamp_us < AT_ONCE_MS * 1000LL;
+           !(f->h2 && f->h2->spoke) && f->state == ST_HTTP &&
+           clock_mono_us() - f->stamp_us < AT_ONCE_MS * 1000LL;
 }
 
 static bool hello_was_cut(const struct flow *f, enum reason why)

@@ -187,6 +187,7 @@ static size_t read_client(struct flow *f)
         return 0;
     }
     f->trimmed = false;
+    f->h2->spoke = true;
     rc = h2_feed(f->h2->client, span_of(f->e->io, got), ev_now_ms(f->e->ev));
     if (rc != RC_OK && !f->ended)
         client_is_bad(f);

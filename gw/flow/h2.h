@@ -30,6 +30,7 @@ struct h2flow {
     int64_t due_ms;      /* no exchange is due before; INT64_MAX: none is */
     bool last;           /* the client has been told that no new stream is taken, or takes none itself */
     bool origin_over;    /* its connection is */
+    bool spoke;          /* the client has sent something inside TLS: it took our leaf */
     bool connects;       /* WebSockets are offered to the client */
     uint32_t streams;    /* so many at a time have been offered to it */
     enum reason end_why; /* why the flow ends when its exchanges have */

@@ -194,7 +194,7 @@ enum rc exchange_send(struct txn *t, struct msg *m)
     }
     struct h2_head *h = x->req;
     x->req = NULL;
-    t->up = m->body == BODY_NONE ? WAY_DONE : WAY_BODY;
+    t->up = m->body == BODY_NONE || x->client.end_in ? WAY_DONE : WAY_BODY;
     if (h2_request(origin, &x->origin, h, m, &o) != RC_OK ||
         h2_write_head(origin, &x->origin, &f->origin.out) != RC_OK) {
         answer_page(t, REASON_LIMIT, SPAN("head"));

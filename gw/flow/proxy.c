@@ -1,6 +1,7 @@
 /* What is particular to the explicit way: CONNECT, absolute-form, the PAC file; and the one URL of our own,
  * the CRL that leaves point at, which is answered in every zone and on both ways. */
 #include "gw/flow/flow.h"
+#include "gw/flow/reuse.h"
 
 #include "gw/base/clock.h"
 #include "gw/portal/page.h"
@@ -55,6 +56,12 @@ static enum rc connect_request(struct txn *t, const struct msg *m)
         answer_page(t, REASON_LIMIT, SPAN("memory"));
         return RC_DENIED;
     }
+    reuse_give(f); /* of a plain request before, to somewhere else */
+    stream_fini(&f->origin);
+    stream_renew(&f->origin);
+    buf_fini(&f->in_origin);
+    f->origin_answers = 0;
+    f->via.placed = f->via.pooled = false;
     f->name = SPAN_NONE;
     f->dst = t->ip;
     f->dst_port = m->port;

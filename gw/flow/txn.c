@@ -249,6 +249,8 @@ enum rc txn_begin(struct txn *t, struct msg *m)
         f->dst = t->ip.family ? t->ip : *own;
     }
     TRY(judge(t, m));
+    if (f->h2) /* its origin never comes again: exchange_send() refuses, and the client asks elsewhere */
+        return send_request(t, m);
     if (!fits)
         TRY(proxy_signer(t));
     if (fits)
@@ -304,7 +306,7 @@ static enum rc bad_answer(struct txn *t, span detail)
 static enum rc switch_protocol(struct txn *t, const struct msg *m)
 {
     struct flow *f = t->f;
-    struct relay_opts o = {0};
+    struct relay_opts o = {.strip_alt_svc = true};
     enum h1_why why = h1_switch_fits(t->upgrade, m);
     if (why != H1_NONE)
         return bad_answer(t, span_str(h1_why_name(why)));
@@ -319,7 +321,7 @@ static enum rc switch_protocol(struct txn *t, const struct msg *m)
 
 static enum rc interim(struct txn *t, const struct msg *m)
 {
-    struct relay_opts o = {0};
+    struct relay_opts o = {.strip_alt_svc = true};
     if (++t->n_interim > LIM_INTERIM_RESPONSES)
         return bad_answer(t, SPAN("too-many-interim"));
     t->answer_since_ms = 0;

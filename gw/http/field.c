@@ -32,9 +32,12 @@ static const uint32_t hop_lengths = 0
     ;
 
 /* Families whose members all are END | HEAD; the last ones belong to `set` rules (tenant.tbl). */
-static const char *const families[] = {"accept",   "access-control-", "content-",         "if-",
-                                       "sec-",     "x-forwarded-",    "restrict-access-", "x-googapps-",
-                                       "x-slack-", "youtube-restrict"};
+static const char *const families[] = {
+    "accept",         "access-control-",     "content-",         "if-",
+    "sec-",           "x-forwarded-",        "restrict-access-", "x-googapps-",
+    "x-slack-",       "youtube-restrict",    "x-dropbox-",       "x-client-ip",
+    "true-client-ip", "client-ip",           "x-forwarded",      "x-originating-ip",
+    "x-remote-",      "x-cluster-client-ip", "x-proxyuser-ip"};
 
 static const struct row *row_of(span name, size_t n_rows)
 {
@@ -45,6 +48,16 @@ static const struct row *row_of(span name, size_t n_rows)
     return NULL;
 }
 
+/* Origins read `_` as `-` in names. */
+static bool begins_as(span name, span family)
+{
+    for (size_t i = 0; i < family.n; i++) {
+        if (i == name.n || (name.p[i] == '_' ? '-' : ascii_lower(name.p[i])) != family.p[i])
+            return false;
+    }
+    return true;
+}
+
 static unsigned flags_of(span name)
 {
     const struct row *row = row_of(name, N_ELEMS(rows));
@@ -52,7 +65,7 @@ static unsigned flags_of(span name)
         return row->flags;
     for (size_t i = 0; i < N_ELEMS(families); i++) {
         span family = span_str(families[i]);
-        if (name.n >= family.n && span_ieq(span_cut(name, 0, family.n), family))
+        if (begins_as(name, family))
             return END | HEAD;
     }
     return 0;

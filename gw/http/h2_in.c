@@ -254,6 +254,20 @@ static int on_unknown(nghttp2_session *ng, void **payload, const nghttp2_frame_h
     return idle_frame(arg) == 0 ? NGHTTP2_ERR_CANCEL : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
+/* What the library refuses by itself, streams beyond the limit above all, waits for a client that may never
+ * read. */
+static int on_invalid(nghttp2_session *ng, const nghttp2_frame *frame, int error, void *arg)
+{
+    struct h2 *s = arg;
+    (void)ng;
+    (void)frame;
+    (void)error;
+    if (!s->server || h2_flood_take(&s->flood, H2B_RESETS, s->now_ms) == H2_NONE)
+        return 0;
+    h2_fail(s, H2_RESETS, NGHTTP2_ENHANCE_YOUR_CALM);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
 void h2_in_callbacks(nghttp2_session_callbacks *c)
 {
     nghttp2_session_callbacks_set_on_begin_frame_callback(c, on_begin_frame);
@@ -264,4 +278,5 @@ void h2_in_callbacks(nghttp2_session_callbacks *c)
     nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(c, on_unknown_part);
     nghttp2_session_callbacks_set_unpack_extension_callback(c, on_unknown);
     nghttp2_session_callbacks_set_on_stream_close_callback(c, on_stream_close);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(c, on_invalid);
 }

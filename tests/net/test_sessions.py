@@ -412,3 +412,22 @@ def test_plain_client_that_changes_hosts_comes_back_to_its_connection(lab, own_g
     assert bodies == [(200, "connection 0\n"), (200, "hello from plain.example\n")] * 2
     assert len(o.conns) == 1 and grown(gw, {"pool_hits": 0}, "pool_hits") == (2,)
     sock.close()
+
+
+def test_connect_behind_a_plain_request_on_one_connection(lab, own_gateway):
+    """The origin of the plain request is let go before another is dialled; no worker dies of it."""
+    gw = own_gateway(policy(lab, pool=None))
+    workers = gw.pids("worker")
+    sock = lab.connect("agent", "10.32.0.1", 3128)
+    sock.sendall(b"GET http://plain.example/hello HTTP/1.1\r\nHost: plain.example\r\n\r\n")
+    assert read_response(sock.makefile("rb", buffering=0))[0] == 200
+    sock.sendall(b"CONNECT cdn.example:443 HTTP/1.1\r\nHost: cdn.example:443\r\n\r\n")
+    got = b""
+    while not got.endswith(b"\r\n\r\n"):
+        got += sock.recv(1)
+    assert got.startswith(b"HTTP/1.1 200 ")
+    tls = lab.tls("agent", sock, "cdn.example")
+    tls.sendall(b"GET /hello HTTP/1.1\r\nHost: cdn.example\r\n\r\n")
+    assert read_response(tls.makefile("rb"))[0] == 200
+    tls.close()
+    assert gw.pids("worker") == workers

@@ -134,6 +134,7 @@ def test_a_port_that_is_taken_is_refused(idle):
     with gw.lab.gateway_space:
         taken = socket.socket()
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)    # as servers do: old connections may still linger
         taken.bind(("10.32.0.1", 3128))
         taken.listen()
     with taken:

@@ -3,6 +3,7 @@
  */
 #include "gw/flow/breaks.h"
 
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/sslerr.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@ enum {
     CLIENTS = 8, /* named in a row */
     NAMES = 3,   /* refused by a device before it is told */
     DETAIL = 64,
-    AT_ONCE_MS = 2000, /* a client that closes so soon after the handshake did not like what it saw */
+    ALERT_MS = 2000, /* an alert so soon after the handshake tells of it */
+    AT_ONCE_MS =
+        100, /* a program that looks at the key by itself closes so soon, and the way there and back */
     LARGE_HELLO = 1300 /* more than one segment carries */
 };
 
@@ -172,13 +175,28 @@ static span device_key(const struct flow *f)
     return span_of(f->src.b, f->src.family == 4 ? 4 : 16);
 }
 
-static void accepted(struct flow *f, uint64_t device)
+static void accepted(struct flow *f)
 {
     struct lru_item *item = f->e->breaks ? lru_find(&f->e->breaks->devices, device_key(f)) : NULL;
     if (f->e->broken)
-        broken_accepts(f->e->broken, device, clock_wall_s());
+        broken_accepts(f->e->broken, broken_device(f->e->broken, &f->src), clock_wall_s());
     if (item)
         lru_drop(&f->e->breaks->devices, item);
+}
+
+void breaks_works(struct flow *f)
+{
+    struct broken *b = f->e->broken;
+    if (!f->tls || !f->client.ssl)
+        return;
+    if (!f->took_leaf)
+        accepted(f);
+    f->took_leaf = true;
+    if (!b || !broken_counts(b) || f->name.n == 0 || f->ja4[0] == '\0')
+        return;
+    if (f->place == 0)
+        f->place = broken_place(b, f->name, span_str(f->ja4));
+    broken_works(b, f->place);
 }
 
 static struct device *device_of(struct breaks *b, const struct flow *f)
@@ -298,14 +316,33 @@ static void client_broke(struct flow *f, const char *after)
         exempt(f, device, r);
 }
 
-/* Closed at once after the handshake, without a request: so do programs that look at the key by themselves.
- */
+/* There and back; 0 where the kernel does not say. */
+static int64_t round_trip_us(const struct flow *f)
+{
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    bool known = getsockopt(f->client.io.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0;
+    return known ? info.tcpi_rtt : 0;
+}
+
+/* Was the leaf shown in this handshake? With TLS 1.2 a client keeps the session of a handshake that it did
+ * not like afterwards; with TLS 1.3 a ticket is read by those only who go on. */
+static bool saw_leaf(const struct flow *f)
+{
+    return !SSL_session_reused(f->client.ssl) || SSL_version(f->client.ssl) < TLS1_3_VERSION;
+}
+
+/* After the handshake, without a request: an alert, or closed at once, as programs do that look at the key by
+ * themselves. A browser's spare connection is closed unused too, but later. */
 static bool closed_at_once(const struct flow *f, enum reason why)
 {
+    bool alert = why == REASON_CLIENT_TLS && f->client.alert_in >= 0;
     bool closed = why == REASON_DONE || why == REASON_CLIENT_CLOSED || why == REASON_CLIENT_TLS;
-    return closed && f->client.ssl && !f->client.handshaking && f->n_tx == 0 && buf_len(&f->in) == 0 &&
-           !(f->h2 && f->h2->spoke) && f->state == ST_HTTP &&
-           clock_mono_us() - f->stamp_us < AT_ONCE_MS * 1000LL;
+    bool spoke = f->took_leaf || f->tx.open || buf_len(&f->in) > 0 || (f->h2 && f->h2->spoke);
+    if (!closed || spoke || f->state != ST_HTTP || !f->client.ssl || f->client.handshaking || !saw_leaf(f))
+        return false;
+    int64_t most_us = alert ? ALERT_MS * 1000LL : AT_ONCE_MS * 1000LL + round_trip_us(f);
+    return clock_mono_us() - f->stamp_us < most_us;
 }
 
 static bool hello_was_cut(const struct flow *f, enum reason why)
@@ -333,8 +370,6 @@ void breaks_end(struct flow *f, enum reason why)
         note(f, BREAK_CLIENT_CERT, false, "its request for a certificate", SPAN_NONE);
     if (hello_was_cut(f, why))
         note(f, BREAK_HELLO_CUT, f->state == ST_HELLO, "a part of the hello", SPAN_NONE);
-    else if (f->tls && f->client.ssl && f->n_tx > 0)
-        accepted(f, f->e->broken ? broken_device(f->e->broken, &f->src) : 0);
     else if (f->state == ST_CLIENT && (why == REASON_CLIENT_TLS || why == REASON_CLIENT_CLOSED) &&
              !span_eq(f->detail, SPAN("timeout")))
         client_broke(f, "our certificate");

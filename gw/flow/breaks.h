@@ -23,7 +23,10 @@ enum break_kind {
 
 /* The origin's side failed; called once, when the flow is refused for it. */
 void breaks_origin(struct flow *f, enum reason why, span detail);
-/* The flow ends: was our CA accepted, or did the client break it off? Called once, before it lets go. */
+/* An exchange is over: inside TLS it shows that the device accepts our CA, and that its kind of client takes
+ * our leaf at this name, which ends what was counted there. */
+void breaks_works(struct flow *f);
+/* The flow ends: did the client break it off? Called once, before it lets go. */
 void breaks_end(struct flow *f, enum reason why);
 /* Is this flow's name exempt for its kind of client? The line of policy that says so, and until when. */
 bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s);

@@ -48,6 +48,7 @@ struct flow {
     bool hello_seen, ech;
     bool dialled_twice; /* exempt only after the origin had asked for a certificate */
     bool weak;          /* second attempt, with the weak offer (gw/tls/offer.h) */
+    bool took_leaf;     /* the client has had an exchange inside TLS */
     bool client_quiet;  /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
@@ -66,6 +67,7 @@ struct flow {
     struct hello_reader *reader; /* until the client's handshake is over */
     struct hello *hello;
     char ja4[JA4_BYTES + 1];
+    uint64_t place; /* of name and ja4 in gw/ipc/broken.h; 0: not asked for yet */
     char alpn[16];
 
     struct resolve_query query;
@@ -165,7 +167,6 @@ enum rc proxy_signer(struct txn *t) MUST_USE;
 void proxy_signer_poll(struct flow *f); /* in SIGNER: is it back? */
 /* Is this a request for our CRL? Then it is answered (DENIED), else OK. */
 enum rc proxy_own_urls(struct txn *t, const struct msg *m) MUST_USE;
-
 /* Lets the client have what is pending, then ends the flow. */
 void pump_finish(struct flow *f, enum reason why, span detail);
 
@@ -177,8 +178,7 @@ void warn_offer(struct txn *t, struct page *p);         /* the button of a warni
 /* Is this the click, or else a path of ours? Then it is answered (DENIED), else OK. */
 enum rc warn_own_path(struct txn *t, const struct msg *m) MUST_USE;
 
-/* again.c: what was decided is decided again */
-/* Another snapshot in force takes over a flow; false: no memory, the flow has ended. */
+/* again.c. Another snapshot in force takes over a flow; false: no memory, the flow has ended. */
 bool again_adopt(struct flow *f);
 /* The flow leaves the worker's list. */
 void again_forget(struct flow *f);

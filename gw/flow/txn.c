@@ -5,6 +5,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/breaks.h"
 #include "gw/flow/change.h"
 #include "gw/flow/h2.h"
 #include "gw/flow/record.h"
@@ -387,6 +388,7 @@ void txn_end(struct txn *t, enum reason why, span detail)
     if (!t->open)
         return;
     t->open = false;
+    breaks_works(t->f);
     event_of_txn(t, why, detail);
     txn_fini(t);
 }

@@ -36,7 +36,7 @@ struct place {
 struct broken {
     uint64_t magic;
     uint8_t secret[SECRET];
-    _Atomic uint64_t n_exempt;
+    _Atomic uint64_t n_exempt, n_fails;
     struct device device[LIM_BROKEN_DEVICES];
     struct place place[LIM_BROKEN_PLACES];
 };
@@ -187,6 +187,7 @@ unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t
     if (atomic_load(&p->since_s) <= now_s - LIM_BROKEN_WINDOW_S)
         begin_window(p, now_s);
     atomic_store(&p->seen_s, now_s);
+    atomic_fetch_add(&b->n_fails, 1);
     for (unsigned i = 0; i < BROKEN_DEVICES; i++) {
         uint64_t free_slot = 0;
         if (!known)
@@ -196,6 +197,18 @@ unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t
         n += there != 0;
     }
     return n;
+}
+
+bool broken_counts(const struct broken *b)
+{
+    return atomic_load_explicit(&b->n_fails, memory_order_relaxed) > 0;
+}
+
+void broken_works(struct broken *b, uint64_t place)
+{
+    struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, false);
+    if (p && atomic_load(&p->device[0]) != 0)
+        begin_window(p, 0);
 }
 
 void broken_exempt(struct broken *b, uint64_t place, int64_t until_s, int64_t now_s)

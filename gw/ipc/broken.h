@@ -28,6 +28,10 @@ bool broken_trusts(const struct broken *b, uint64_t device, int64_t now_s);
  * most BROKEN_DEVICES. */
 enum { BROKEN_DEVICES = 3 };
 unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t now_s);
+/* Was a failure ever counted? Then broken_works() may have something to clear. */
+bool broken_counts(const struct broken *b);
+/* A client took our leaf at this place: what failed there before counts no longer. An exemption stays. */
+void broken_works(struct broken *b, uint64_t place);
 /* Exempt until then (UTC seconds). */
 void broken_exempt(struct broken *b, uint64_t place, int64_t until_s, int64_t now_s);
 /* Was anything ever exempt? Then broken_until() is worth a look. */

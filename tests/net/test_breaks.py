@@ -3,12 +3,14 @@
 Devices are addresses of the clients' namespace; a device "accepts our CA" once curl with our root got an answer there.
 The pinning program is curl with --pinnedpubkey and TLS 1.2 only, so that its JA4 is not that of the same device's browser.
 """
+import socket
+import ssl
 import subprocess
 import time
 
 import pytest
 
-from client import PEOPLE
+from client import PEOPLE, read_response
 from gateway import policy
 from sites import SITES
 from space import end, wait_for
@@ -177,6 +179,70 @@ def test_three_devices_that_accept_us_exempt_a_pinned_name(lab, own_gateway, dev
     # without the line nothing is exempt, at once
     assert gw.reload(policy(lab))[0] == 0
     assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
+
+
+def handshake(lab, device, host, pause_s, version=ssl.TLSVersion.TLSv1_2, session=None):
+    """A whole handshake of a client that knows our CA, closed without a request; its session."""
+    context = ssl.create_default_context(cafile=str(lab.clients.store("agent")))
+    context.maximum_version = version
+    with lab.clients_space:
+        sock = socket.socket()
+    sock.settimeout(10)
+    sock.bind((device, 0))
+    sock.connect((SITES[host].v4, 443))
+    with context.wrap_socket(sock, server_hostname=host, session=session) as tls:
+        time.sleep(pause_s)
+        return tls.session
+
+
+def test_spare_connections_of_a_browser_are_no_pinning(lab, own_gateway, devices):
+    """Opened, not needed, closed: the leaf was taken. Only who closes at once did not like it."""
+    gw = own_gateway(policy(lab, settings=BROKEN))
+    for device in devices:
+        accept(lab, device)
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        for device in devices:
+            handshake(lab, device, "script.example", 0.4, version)
+    assert gw.show("breaks") == []
+    handshake(lab, devices[0], "script.example", 0)
+    row = the_break(gw, kind="pinned", name="script.example")
+    assert row["count"] == 1 and row["after"] == "the handshake"
+
+
+def test_a_success_ends_what_was_counted(lab, own_gateway, devices):
+    """An exemption needs failures now: the same kind of client got through in between."""
+    gw = own_gateway(policy(lab, settings=BROKEN))
+    for device in devices:
+        accept(lab, device)
+
+    def fails(device):
+        assert curl(lab, device, "https://script.example/", *PIN)[0] == 90
+
+    fails(devices[0])
+    fails(devices[1])
+    assert curl(lab, devices[0], "https://script.example/", "--tls-max", "1.2")[0] == 0
+    fails(devices[2])
+    fails(devices[1])
+    time.sleep(0.3)
+    assert not gw.events(perron__reason="broken-exempt")
+    fails(devices[3])
+    assert gw.event(perron__reason="broken-exempt")["perron"]["detail"] == "script.example"
+
+
+def test_a_plain_request_before_connect_accepts_no_ca(lab, own_gateway):
+    gw = own_gateway()
+    sock = lab.connect("agent", "10.32.0.1", 3128)
+    stream = sock.makefile("rb")
+    sock.sendall(b"GET http://plain.example/hello HTTP/1.1\r\nHost: plain.example\r\n\r\n")
+    assert read_response(stream)[0] == 200
+    sock.sendall(b"CONNECT script.example:443 HTTP/1.1\r\nHost: script.example:443\r\n\r\n")
+    assert stream.readline().startswith(b"HTTP/1.1 200") and stream.readline() == b"\r\n"
+    context = ssl.create_default_context(cafile=str(lab.pki.roots))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        context.wrap_socket(sock, server_hostname="script.example")
+    sock.close()
+    row = the_break(gw, name="script.example")
+    assert row["kind"] == "ca-refused" and "unknown CA" in row["detail"]
 
 
 @pytest.mark.parametrize("why", ["no line", "no list", "devices do not accept us", "blocked", "two devices",

@@ -109,6 +109,26 @@ static void failures_of_another_day_do_not_count(void **state)
     assert_int_equal(broken_fails(b, p, device(3), NOW + LIM_BROKEN_WINDOW_S), 1);
 }
 
+static void a_success_ends_what_was_counted(void **state)
+{
+    uint64_t p = place("app.example", "t12d"), q = place("app.example", "t13d");
+    (void)state;
+    assert_false(broken_counts(b));
+    broken_works(b, p); /* where nothing failed: no row is made */
+    broken_works(b, 0);
+    assert_int_equal(broken_fails(b, p, device(1), NOW), 1);
+    assert_int_equal(broken_fails(b, q, device(1), NOW), 1);
+    assert_int_equal(broken_fails(b, p, device(2), NOW), 2);
+    assert_true(broken_counts(other));
+    broken_works(other, p);
+    assert_int_equal(broken_fails(b, p, device(3), NOW + 1), 1);
+    assert_int_equal(broken_fails(b, p, device(1), NOW + 1), 2);
+    assert_int_equal(broken_fails(b, q, device(2), NOW + 1), 2); /* another kind of client */
+    broken_exempt(b, p, NOW + 60, NOW);
+    broken_works(b, p);
+    assert_int_equal(broken_until(b, p, NOW + 59), NOW + 60);
+}
+
 static void an_exemption_is_of_one_place_and_ends(void **state)
 {
     uint64_t p = place("app.example", "t12d");
@@ -156,13 +176,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
     const struct CMUnitTest tests[] = {
-        T(what_is_no_table_is_refused),
-        T(nothing_is_known_at_first),
-        T(trust_is_each_devices_own_and_ends),
-        T(three_different_devices_count),
-        T(failures_of_another_day_do_not_count),
-        T(an_exemption_is_of_one_place_and_ends),
-        T(names_and_fingerprints_do_not_run_together),
+        T(what_is_no_table_is_refused),           T(nothing_is_known_at_first),
+        T(trust_is_each_devices_own_and_ends),    T(three_different_devices_count),
+        T(failures_of_another_day_do_not_count),  T(a_success_ends_what_was_counted),
+        T(an_exemption_is_of_one_place_and_ends), T(names_and_fingerprints_do_not_run_together),
         T(a_full_table_forgets_the_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,6 +43,8 @@ enum rc engine_init(struct engine *e, struct ev *ev)
     list_init(&e->h2_spare);
     ev_timer_init(&e->hold_timer, on_hold_timer);
     again_init(e);
+    source_init(e);
+    fetch_init(e);
     buf_init(&e->line, LIM_EVENT_BYTES);
     buf_init(&e->page, 4 * LIM_PEND_BYTES);
     buf_init(&e->backlog, BACKLOG_BYTES);
@@ -68,6 +70,7 @@ void engine_fini(struct engine *e)
 {
     again_fini(e);
     source_detach(e);
+    fetch_fini(e);
     minter_free(e->minter);
     resolver_free(e->resolver);
     origins_fini(e);

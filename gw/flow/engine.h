@@ -9,10 +9,12 @@
 #include "certs/minter.h"
 #include "certs/verify.h"
 #include "gw/base/limits.h"
+#include "gw/base/lru.h"
 #include "gw/flow/click.h"
 #include "gw/flow/place.h"
 #include "gw/flow/share.h"
 #include "gw/http/h2_head.h"
+#include "gw/ipc/ask.h"
 #include "gw/ipc/hits.h"
 #include "gw/ipc/ring.h"
 #include "gw/net/resolve.h"
@@ -27,8 +29,6 @@ struct untrusted;
 struct asking;
 struct sessions;
 struct pool;
-struct source_channel;
-struct fetch_channel;
 struct flow;
 
 struct counters {
@@ -55,7 +55,8 @@ struct engine {
     struct trust *trust;
     struct chaincache *chains, *staples;
     struct revoked *revoked; /* NULL: no set has come yet */
-    struct fetch_channel *fetcher;
+    struct ask fetcher;
+    struct lru issuers; /* that it found */
     struct asking *asking;
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
@@ -80,8 +81,7 @@ struct engine {
 
     uint64_t code_next, code_end;
     void (*want_codes)(struct engine *e);
-    /* Asks for a socket bound to the client's own address; NULL: the gateway's address is used. */
-    struct source_channel *opener;
+    struct ask opener; /* for sockets bound to a client's own address */
 
     struct click_keys clicks;
     uint8_t pseudo_key[2][32]; /* today's and tomorrow's */

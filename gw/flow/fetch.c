@@ -4,22 +4,11 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "certs/pointers.h"
-#include "gw/base/lru.h"
 #include "gw/base/obj.h"
-#include "gw/ipc/peer.h"
 
 enum { ISSUER_KEY = 32 };
-
-struct fetch_channel {
-    struct engine *e;
-    struct peer *peer;
-    struct list waiting;
-    uint64_t next_id;
-    struct lru known;
-};
 
 struct known {
     struct lru_item item;
@@ -57,11 +46,10 @@ static bool child_key(X509 *child, uint8_t key[ISSUER_KEY])
 X509 *fetch_known(struct engine *e, X509 *child)
 {
     uint8_t key[ISSUER_KEY];
-    struct fetch_channel *c = e->fetcher;
-    struct lru_item *item = c && child_key(child, key) ? lru_find(&c->known, span_of(key, sizeof key)) : NULL;
+    struct lru_item *item = child_key(child, key) ? lru_find(&e->issuers, span_of(key, sizeof key)) : NULL;
     if (!item)
         return NULL;
-    lru_used(&c->known, item);
+    lru_used(&e->issuers, item);
     X509 *issuer = CONTAINER_OF(item, struct known, item)->cert;
     EVP_PKEY *signer = X509_get0_pubkey(issuer); /* another may bear its name and key identifier */
     bool signed_it = signer && X509_verify(child, signer) == 1;
@@ -69,7 +57,7 @@ X509 *fetch_known(struct engine *e, X509 *child)
     return signed_it ? issuer : NULL; /* then it is fetched anew and takes the place */
 }
 
-static bool remember_as(struct fetch_channel *c, X509 *x, const ASN1_OCTET_STRING *id)
+static bool remember_as(struct engine *e, X509 *x, const ASN1_OCTET_STRING *id)
 {
     uint8_t key[ISSUER_KEY];
     struct known *k = calloc(1, sizeof *k);
@@ -79,18 +67,18 @@ static bool remember_as(struct fetch_channel *c, X509 *x, const ASN1_OCTET_STRIN
     }
     k->cert = x;
     X509_up_ref(x);
-    if (lru_put(&c->known, span_of(key, sizeof key), &k->item) == RC_OK)
+    if (lru_put(&e->issuers, span_of(key, sizeof key), &k->item) == RC_OK)
         return true;
     gone(&k->item);
     return false;
 }
 
 /* Children with and without an authority key identifier find it. */
-static bool remember(struct fetch_channel *c, span der)
+static bool remember(struct engine *e, span der)
 {
     const uint8_t *p = der.p;
     X509 *x = der.n ? d2i_X509(NULL, &p, (long)der.n) : NULL;
-    bool ok = x && remember_as(c, x, NULL) && remember_as(c, x, X509_get0_subject_key_id(x));
+    bool ok = x && remember_as(e, x, NULL) && remember_as(e, x, X509_get0_subject_key_id(x));
     X509_free(x);
     ERR_clear_error();
     return ok;
@@ -98,80 +86,45 @@ static bool remember(struct fetch_channel *c, span der)
 
 /* ---- the channel */
 
-static void finish(struct fetch_wait *w, bool found)
+static void answered(struct ask *a, struct ask_wait *w, struct rd *r, int fd)
 {
-    list_drop(&w->link);
-    w->done(w, found);
-}
-
-static void on_msg(struct peer *p, enum msg_type t, span payload, int *fds, size_t n_fds)
-{
-    struct fetch_channel *c = peer_data(p);
-    struct rd r = rd_of(payload);
-    uint64_t id = rd_u64(&r);
-    (void)fds;
-    (void)n_fds; /* its row allows none */
-    if (t != MSG_ISSUER || r.bad)
-        return;
-    bool found = remember(c, rd_bytes(&r, rd_left(&r)));
-    for (struct list *l = c->waiting.next; l != &c->waiting; l = l->next) {
-        struct fetch_wait *w = CONTAINER_OF(l, struct fetch_wait, link);
-        if (w->id == id) {
-            finish(w, found);
-            return;
-        }
+    (void)fd; /* its row allows none */
+    bool found = remember(CONTAINER_OF(a, struct engine, fetcher), rd_bytes(r, rd_left(r)));
+    if (w) {
+        struct fetch_wait *f = CONTAINER_OF(w, struct fetch_wait, ask);
+        f->done(f, found);
     }
 }
 
-static void fail_all(struct fetch_channel *c)
+static void failed(struct ask_wait *w)
 {
-    while (!list_empty(&c->waiting))
-        finish(CONTAINER_OF(c->waiting.next, struct fetch_wait, link), false);
+    struct fetch_wait *f = CONTAINER_OF(w, struct fetch_wait, ask);
+    f->done(f, false);
 }
 
-static void on_end(struct peer *p, enum rc rc)
+static const struct ask_kind kind = {
+    .me = ROLE_WORKER, .them = ROLE_FETCHER, .answer = MSG_ISSUER, .answered = answered, .failed = failed};
+
+void fetch_init(struct engine *e)
 {
-    struct fetch_channel *c = peer_data(p);
-    (void)rc;
-    c->peer = NULL;
-    fail_all(c);
+    ask_init(&e->fetcher, &kind);
+    lru_init(&e->issuers, 2 * LIM_ISSUERS_KEPT, gone);
+}
+
+void fetch_fini(struct engine *e)
+{
+    ask_detach(&e->fetcher);
+    lru_fini(&e->issuers);
 }
 
 enum rc fetch_attach(struct engine *e, int fd)
 {
-    struct fetch_channel *c = e->fetcher;
-    if (!c) {
-        c = calloc(1, sizeof *c);
-        if (!c) {
-            close(fd);
-            return RC_NOMEM;
-        }
-        c->e = e;
-        list_init(&c->waiting);
-        lru_init(&c->known, 2 * LIM_ISSUERS_KEPT, gone);
-        e->fetcher = c;
-    }
-    peer_free(c->peer);
-    c->peer = NULL;
-    fail_all(c);
-    return peer_new(e->ev, fd, ROLE_WORKER, ROLE_FETCHER, on_msg, on_end, c, &c->peer);
-}
-
-void fetch_detach(struct engine *e)
-{
-    struct fetch_channel *c = e->fetcher;
-    if (!c)
-        return;
-    fail_all(c);
-    peer_free(c->peer);
-    lru_fini(&c->known);
-    free(c);
-    e->fetcher = NULL;
+    return ask_attach(&e->fetcher, e->ev, fd);
 }
 
 bool fetch_attached(const struct engine *e)
 {
-    return e->fetcher && e->fetcher->peer;
+    return e->fetcher.peer != NULL;
 }
 
 /* ---- questions */
@@ -206,14 +159,13 @@ void fetch_list(struct engine *e, X509 *cert, X509 *issuer)
     if (rc == RC_OK)
         rc = put_cert(&b, issuer);
     if (rc == RC_OK)
-        rc = peer_send(e->fetcher->peer, MSG_FETCH_LIST, buf_span(&b), NULL, 0);
+        rc = peer_send(e->fetcher.peer, MSG_FETCH_LIST, buf_span(&b), NULL, 0);
     e->n.lists_wanted += rc == RC_OK;
     buf_fini(&b);
 }
 
 enum rc fetch_issuer(struct engine *e, struct fetch_wait *w, X509 *child)
 {
-    struct fetch_channel *c = e->fetcher;
     struct pointer url;
     struct buf b = {0};
     if (!fetch_attached(e))
@@ -221,23 +173,17 @@ enum rc fetch_issuer(struct engine *e, struct fetch_wait *w, X509 *child)
     pointer_of_issuer(child, &url);
     if (url.n == 0)
         return RC_NOTFOUND;
-    w->id = ++c->next_id;
-    enum rc rc = buf_put_u64(&b, w->id);
-    if (rc == RC_OK)
-        rc = put_url(&b, &url);
+    enum rc rc = put_url(&b, &url);
     if (rc == RC_OK)
         rc = put_cert(&b, child);
     if (rc == RC_OK)
-        rc = peer_send(c->peer, MSG_FETCH_ISSUER, buf_span(&b), NULL, 0);
+        rc = ask_send(&e->fetcher, &w->ask, MSG_FETCH_ISSUER, buf_span(&b));
+    e->n.issuers_wanted += rc == RC_OK;
     buf_fini(&b);
-    if (rc == RC_OK) {
-        list_push(&c->waiting, &w->link);
-        e->n.issuers_wanted++;
-    }
     return rc;
 }
 
 void fetch_cancel(struct fetch_wait *w)
 {
-    list_drop(&w->link);
+    ask_drop(&w->ask);
 }

@@ -7,8 +7,7 @@
 #include "gw/flow/engine.h"
 
 struct fetch_wait {
-    struct list link; /* initialised by the owner */
-    uint64_t id;
+    struct ask_wait ask; /* its link initialised by the owner */
     /* Later, never from inside; what was found is remembered by then (fetch_known). */
     void (*done)(struct fetch_wait *w, bool found);
 };
@@ -21,9 +20,10 @@ struct chain_wait {
     bool waited_list;
 };
 
+void fetch_init(struct engine *e);
+void fetch_fini(struct engine *e);
 /* Takes the channel; replaces an old one. */
 enum rc fetch_attach(struct engine *e, int fd) MUST_USE;
-void fetch_detach(struct engine *e);
 bool fetch_attached(const struct engine *e);
 
 /* The list that `cert`, issued by `issuer`, points to shall be known. Nothing happens where it points to

@@ -104,8 +104,8 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     list_init(&f->hold.link);
     f->hold.again = on_hold_over;
     list_init(&f->query.link);
-    list_init(&f->source.link);
-    list_init(&f->chain.fetch.link);
+    list_init(&f->source.ask.link);
+    list_init(&f->chain.fetch.ask.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
     txn_init(&f->tx, f, &f->hold);

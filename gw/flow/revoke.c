@@ -20,7 +20,6 @@ enum rc revoke_init(struct engine *e)
 
 void revoke_fini(struct engine *e)
 {
-    fetch_detach(e);
     chaincache_free(e->staples);
     revoked_free(e->revoked);
 }
@@ -160,7 +159,7 @@ bool revoke_again(struct flow *f)
 
 void revoke_arrived(struct flow *f)
 {
-    if (f->state == ST_FETCH && f->chain.waited_list && list_empty(&f->chain.fetch.link)) {
+    if (f->state == ST_FETCH && f->chain.waited_list && list_empty(&f->chain.fetch.ask.link)) {
         verify_revocation(f->e->revoked, &f->cert, clock_wall_s());
         if (f->cert.revocation_known)
             step_certified(f);

@@ -7,11 +7,11 @@
 #include "gw/flow/engine.h"
 
 struct source_wait {
-    struct list link;
-    uint64_t id;
+    struct ask_wait ask;                                  /* its link initialised by the owner */
     void (*done)(struct source_wait *w, int fd, int err); /* fd: the callee's, -1 with err */
 };
 
+void source_init(struct engine *e);
 /* Takes the channel; replaces an old one. */
 enum rc source_attach(struct engine *e, int fd) MUST_USE;
 void source_detach(struct engine *e);

@@ -81,7 +81,7 @@ struct leaflog_walk {
 /* OK: every link holds. NOTFOUND: there is no register. BAD: broken, see above. IO. */
 enum rc leaflog_walk(struct leaflog_walk *w) MUST_USE;
 /* The number in a file's name; false: not one of ours. */
-bool leaflog_file_number(const char *name, uint32_t *number);
+bool leaflog_file_number(const char *name, uint64_t *number);
 enum { LEAFLOG_NAME = 16 };
 void leaflog_file_name(uint32_t number, char out[LEAFLOG_NAME]);
 

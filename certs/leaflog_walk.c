@@ -1,12 +1,11 @@
 /* Reading the register from its first file to its last, link by link; see leaflog.h. */
 #include "certs/leaflog.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gw/base/dir.h"
 #include "gw/base/obj.h"
 
 enum { FILES_MAX = 999999 };
@@ -16,15 +15,13 @@ void leaflog_file_name(uint32_t number, char out[LEAFLOG_NAME])
     snprintf(out, LEAFLOG_NAME, "%06u.jsonl", (unsigned)(number % (FILES_MAX + 1)));
 }
 
-bool leaflog_file_number(const char *name, uint32_t *number)
+bool leaflog_file_number(const char *name, uint64_t *number)
 {
-    uint64_t n;
     char again[LEAFLOG_NAME];
     span s = span_str(name);
-    if (s.n != 12 || !span_to_u64(span_cut(s, 0, 6), FILES_MAX, &n) || n == 0)
+    if (s.n != 12 || !span_to_u64(span_cut(s, 0, 6), FILES_MAX, number) || *number == 0)
         return false;
-    *number = (uint32_t)n;
-    leaflog_file_name(*number, again);
+    leaflog_file_name((uint32_t)*number, again);
     return strcmp(name, again) == 0;
 }
 
@@ -111,63 +108,29 @@ static enum rc walk_file(struct state *s, uint32_t number)
     return rc;
 }
 
-static int by_number(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* Numbers of the files, in order. */
-static enum rc find_files(int dir, struct buf *numbers)
-{
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    enum rc rc = RC_OK;
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return RC_IO;
-    }
-    for (struct dirent *e; rc == RC_OK && (e = readdir(d));) {
-        uint32_t n;
-        if (leaflog_file_number(e->d_name, &n))
-            rc = buf_put(numbers, span_of(&n, sizeof n));
-    }
-    closedir(d);
-    if (rc == RC_OK && buf_len(numbers))
-        qsort(numbers->p + numbers->r, buf_len(numbers) / sizeof(uint32_t), sizeof(uint32_t), by_number);
-    return rc;
-}
-
 /* A file that is missing between two others is a broken link already by its entries; one that holds none
  * would not be missed. */
-static enum rc walk_files(struct state *s, span numbers)
+static enum rc walk_files(struct state *s, const uint64_t *numbers, size_t n)
 {
-    uint32_t n, before = 0;
-    for (size_t at = 0; at < numbers.n; at += sizeof n) {
-        memcpy(&n, numbers.p + at, sizeof n);
-        if (before && n != before + 1)
-            return broken(s, before + 1, 0, "this file is missing");
-        TRY(walk_file(s, n));
-        before = n;
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && numbers[i] != numbers[i - 1] + 1)
+            return broken(s, (uint32_t)numbers[i - 1] + 1, 0, "this file is missing");
+        TRY(walk_file(s, (uint32_t)numbers[i]));
     }
     return RC_OK;
 }
 
 enum rc leaflog_walk(struct leaflog_walk *w)
 {
-    struct buf numbers;
+    AUTO_FREE uint64_t *numbers = NULL;
+    size_t n;
     struct state s = {.w = w};
-    buf_init(&numbers, (size_t)FILES_MAX * sizeof(uint32_t));
     w->n_entries = w->n_torn = w->first = 0;
     memset(w->head, 0, sizeof w->head);
-    enum rc rc = find_files(w->dir, &numbers);
-    if (rc == RC_OK && buf_len(&numbers) == 0)
-        rc = RC_NOTFOUND;
-    if (rc == RC_OK)
-        rc = walk_files(&s, buf_span(&numbers));
-    if (rc == RC_OK && s.torn_line)
-        w->n_torn++; /* nothing was made since */
-    buf_fini(&numbers);
-    return rc;
+    TRY(dir_numbers(w->dir, leaflog_file_number, &numbers, &n));
+    if (n == 0)
+        return RC_NOTFOUND;
+    TRY(walk_files(&s, numbers, n));
+    w->n_torn += s.torn_line != 0; /* nothing was made since */
+    return RC_OK;
 }

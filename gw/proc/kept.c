@@ -1,7 +1,6 @@
 /* Kept parts and snapshots; see kept.h. The JSON is ours and root's alone, but is read as if it were not. */
 #include "gw/proc/kept.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gw/base/dir.h"
 #include "gw/base/limits.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
@@ -181,21 +181,11 @@ static enum rc read_snapshot(const struct kept *k, const char *name, struct kept
     return memcmp(s->name, want, SNAP_HASH) == 0 ? RC_OK : RC_BAD;
 }
 
-/* A handle of its own, so that two walks do not share a position. */
-static DIR *walk(int dir)
-{
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d && fd >= 0)
-        close(fd);
-    return d;
-}
-
 unsigned kept_each(const struct kept *k, void (*each)(const struct kept_snapshot *s, void *arg), void *arg)
 {
     static struct kept_snapshot s;
     unsigned damaged = 0;
-    DIR *d = walk(k->snapshots);
+    DIR *d = dir_walk(k->snapshots);
     for (struct dirent *e; d && (e = readdir(d));) {
         if (e->d_name[0] == '.' || strlen(e->d_name) != MANIFEST_TEXT - 1)
             continue;
@@ -213,7 +203,7 @@ enum rc kept_find(const struct kept *k, span prefix, struct kept_snapshot *out, 
 {
     char name[MANIFEST_TEXT] = "";
     unsigned n = 0;
-    DIR *d = prefix.n ? walk(k->snapshots) : NULL;
+    DIR *d = prefix.n ? dir_walk(k->snapshots) : NULL;
     for (struct dirent *e; d && (e = readdir(d));) {
         if (strlen(e->d_name) == MANIFEST_TEXT - 1 && span_has_prefix(span_str(e->d_name), prefix)) {
             memcpy(name, e->d_name, sizeof name);
@@ -237,7 +227,7 @@ enum rc kept_latest(const struct kept *k, struct kept_snapshot *out)
 {
     char name[MANIFEST_TEXT] = "";
     struct timespec newest = {0};
-    DIR *d = walk(k->snapshots);
+    DIR *d = dir_walk(k->snapshots);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
         if (strlen(e->d_name) != MANIFEST_TEXT - 1 ||

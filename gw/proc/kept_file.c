@@ -2,7 +2,6 @@
  * is overwritten by the next attempt, or removed with what is old. */
 #include "gw/proc/kept_file.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gw/base/dir.h"
 #include "gw/base/obj.h"
 
 enum { NAME_MOST = 96, PIECE = 1 << 20 };
@@ -101,19 +101,10 @@ enum rc kept_file_read(int dir, const char *name, uint8_t *out, size_t cap, size
     return RC_LIMIT;
 }
 
-static DIR *walk(int dir)
-{
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d && fd >= 0)
-        close(fd);
-    return d;
-}
-
 unsigned kept_file_go(int dir, int64_t oldest_s, bool (*stays)(const char *name, void *arg), void *arg)
 {
     unsigned gone = 0;
-    DIR *d = walk(dir);
+    DIR *d = dir_walk(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
         if (e->d_name[0] == '.' || fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -131,7 +122,7 @@ static unsigned oldest(int dir, char name[NAME_MOST])
 {
     struct timespec when = {0};
     unsigned n = 0;
-    DIR *d = walk(dir);
+    DIR *d = dir_walk(dir);
     for (struct dirent *e; d && (e = readdir(d));) {
         struct stat st;
         if (e->d_name[0] == '.' || fstatat(dir, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||

@@ -1,13 +1,13 @@
 /* The register of leaves, seen from the master: opens its files for appending and hands them to the signer,
  * begins a new one when the newest is large enough, and remembers what the signer says of its work. The
  * master neither reads nor writes a line: their content came from strangers' names. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "certs/leaflog.h"
+#include "gw/base/dir.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/master_int.h"
@@ -24,20 +24,10 @@ static enum rc refuse(const struct master *m, struct buf *err)
 
 static enum rc find_newest(int dir, uint32_t *newest)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    *newest = 0;
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return RC_IO;
-    }
-    for (struct dirent *e; (e = readdir(d));) {
-        uint32_t n;
-        if (leaflog_file_number(e->d_name, &n) && n > *newest)
-            *newest = n;
-    }
-    closedir(d);
+    AUTO_FREE uint64_t *numbers = NULL;
+    size_t n;
+    TRY(dir_numbers(dir, leaflog_file_number, &numbers, &n));
+    *newest = n ? (uint32_t)numbers[n - 1] : 0;
     return RC_OK;
 }
 

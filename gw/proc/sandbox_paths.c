@@ -4,13 +4,13 @@
  * below and given by no rule is refused everywhere. */
 #include "gw/proc/sandbox_int.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include "gw/base/dir.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 
@@ -89,13 +89,9 @@ static bool is_relative(const char *name, const char *of)
  * takes away, so each neighbour is named. */
 static enum rc allow_siblings(int ruleset, int parent, const struct stat *hidden, bool family, uint64_t known)
 {
-    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            close(fd);
+    DIR *dir = dir_walk(parent);
+    if (!dir)
         return RC_IO;
-    }
     char name[256] = "";
     if (family)
         name_of(dir, parent, hidden, name);

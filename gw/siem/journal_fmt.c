@@ -1,11 +1,9 @@
 /* Heads, frames and names of the journal's files; see journal_fmt.h. Nothing that is read is trusted. */
 #include "gw/siem/journal_fmt.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 
+#include "gw/base/dir.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
 #include "gw/siem/code.h"
@@ -102,51 +100,15 @@ enum rc jnx_head_read(span bytes, struct jnx_head *out)
 
 /* ---- the directory ---- */
 
-static int by_number(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static bool segment_name(const char *name, uint64_t *out)
 {
     span s = span_str(name);
     return s.n == 16 && span_has_suffix(s, SPAN(".seg")) && span_to_u64(span_cut(s, 0, 12), UINT64_MAX, out);
 }
 
-static enum rc add_number(uint64_t **list, size_t *n, uint64_t v)
-{
-    if ((*n & (*n - 1)) == 0) { /* room for a power of two */
-        uint64_t *more = realloc(*list, (*n ? 2 * *n : 1) * sizeof v);
-        if (!more)
-            return RC_NOMEM;
-        *list = more;
-    }
-    (*list)[(*n)++] = v;
-    return RC_OK;
-}
-
 enum rc jnl_list(int dir, uint64_t **out, size_t *n)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    enum rc rc = RC_OK;
-    *out = NULL;
-    *n = 0;
-    if (!d) {
-        if (fd >= 0)
-            close(fd);
-        return RC_IO;
-    }
-    for (struct dirent *e; rc == RC_OK && (e = readdir(d));) {
-        uint64_t v;
-        if (segment_name(e->d_name, &v))
-            rc = add_number(out, n, v);
-    }
-    closedir(d);
-    if (*n)
-        qsort(*out, *n, sizeof **out, by_number);
-    return rc;
+    return dir_numbers(dir, segment_name, out, n);
 }
 
 enum rc jnl_pread(int fd, void *out, size_t n, uint64_t at)

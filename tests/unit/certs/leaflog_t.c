@@ -174,7 +174,7 @@ static void other_files_are_none_of_the_register(void **state)
 {
     static const char *const bad[] = {
         "", "1.jsonl", "000000.jsonl", "000001.json", "00001x.jsonl", "000001.jsonl~"};
-    uint32_t n;
+    uint64_t n;
     (void)state;
     for (size_t i = 0; i < N_ELEMS(bad); i++)
         assert_false(leaflog_file_number(bad[i], &n));

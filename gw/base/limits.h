@@ -130,7 +130,7 @@ enum limits {
     LIM_MINT_MS = 2000, /* waiting for the signer */
     LIM_CLIENT_TLS_MS = 10000,
     LIM_HEAD_MS = 30000,          /* a request head, once its first byte is there */
-    LIM_KEEPALIVE_MS = 120000,    /* between requests */
+    LIM_KEEPALIVE_MS = 600000,    /* between requests; browsers give up after 5 minutes at most */
     LIM_POOL_IDLE_MS = 30000,     /* an idle connection with an origin that nobody uses */
     LIM_ANSWER_MS = 120000,       /* from request to the head of its answer, or from a 1xx */
     LIM_BODY_STALL_MS = 60000,    /* no byte of a body moved in either direction */

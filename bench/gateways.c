@@ -3,6 +3,7 @@
  * connections, one thread, behind the same kind of TPROXY rule. Perron runs with one worker and sets its own
  * rules. "direct" is no gateway at all: it shows what client and origins can do on this machine. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -13,7 +14,7 @@
 
 static const char HAPROXY_CONF[] =
     "global\n"
-    "  nbthread 1\n"
+    "  nbthread %lu\n"
     "  maxconn %lu\n"
     "  ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384\n"
     "  ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384\n"
@@ -34,7 +35,7 @@ static const char PERRON_POLICY[] = "listen    transparent  port %d\n"
                                     "listen    explicit     %s:%d\n"
                                     "resolver  %s\n"
                                     "trust     \"%s/root.pem\"\n"
-                                    "workers   1\n"
+                                    "workers   %lu\n"
                                     "%s"
                                     "zone      lan       interface lan0  network %s\n"
                                     "zone      internet  interface wan0\n"
@@ -58,8 +59,9 @@ static enum rc haproxy_start(struct lab *lab, pid_t *pid)
     unsigned long conns = (unsigned long)sysconf(_SC_OPEN_MAX) / 2 - 100;
     bool h2 = lab->knobs->streams > 0; /* each request is a session to it: without reuse, a connection too */
     const char *alpn = h2 ? "h2" : "http/1.1", *tls_reuse = lab->knobs->resume ? "" : "no-ssl-reuse";
-    enum rc rc = buf_printf(&text, HAPROXY_CONF, conns, h2 ? "always" : "never", NET_TPROXY_PORT, lab->dir,
-                            alpn, lab->dir, tls_reuse, alpn);
+    enum rc rc =
+        buf_printf(&text, HAPROXY_CONF, (unsigned long)lab->knobs->workers, conns, h2 ? "always" : "never",
+                   NET_TPROXY_PORT, lab->dir, alpn, lab->dir, tls_reuse, alpn);
     if (rc == RC_OK)
         rc = write_file(lab, "haproxy.cfg", &text);
     buf_fini(&text);
@@ -90,14 +92,41 @@ static enum rc put_own_lines(const struct lab *lab, struct buf *text)
     return RC_OK;
 }
 
+/* Names that no request has, in 97 domains; made once for all turns. */
+static enum rc write_listed(struct lab *lab, const char *path)
+{
+    if (lab->listed_made)
+        return RC_OK;
+    FILE *f = fopen(path, "w");
+    if (!f)
+        return RC_IO;
+    for (uint64_t i = 0; i < lab->knobs->listed; i++)
+        fprintf(f, "www.n%07" PRIu64 ".listed%" PRIu64 ".example\n", i, i % 97);
+    lab->listed_made = fclose(f) == 0;
+    return lab->listed_made ? RC_OK : RC_IO;
+}
+
+static enum rc put_listed(struct lab *lab, struct buf *text)
+{
+    char path[LAB_PATH];
+    lab_path(lab, "listed.txt", path);
+    if (lab->knobs->listed == 0)
+        return RC_OK;
+    TRY(write_listed(lab, path));
+    return buf_printf(text, "category  listed  file \"%s\"\nweb {\n    block category listed\n}\n", path);
+}
+
 static enum rc perron_policy(struct lab *lab)
 {
     struct buf text;
     buf_init(&text, 0);
     enum rc rc = put_own_lines(lab, &text);
     if (rc == RC_OK)
+        rc = put_listed(lab, &text);
+    if (rc == RC_OK)
         rc = buf_printf(&text, PERRON_POLICY, NET_TPROXY_PORT, NET_GATEWAY_LAN, NET_EXPLICIT_PORT,
-                        NET_RESOLVER, lab->dir, lab->knobs->pool ? "" : "pool      none\n", NET_LAN);
+                        NET_RESOLVER, lab->dir, (unsigned long)lab->knobs->workers,
+                        lab->knobs->pool ? "" : "pool      none\n", NET_LAN);
     if (rc == RC_OK)
         rc = write_file(lab, "perron.policy", &text);
     buf_fini(&text);

@@ -90,7 +90,9 @@ int bench_h2(int argc, char **argv)
                       .names = 1,
                       .size_mib = 1,
                       .rate = 1,
-                      .minutes = 1};
+                      .minutes = 1,
+                      .listed = KNOBS_LISTED,
+                      .workers = 1};
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -10,7 +10,7 @@
 #include "bench/stop.h"
 #include "gw/base/obj.h"
 
-enum { OPENING_AT_ONCE = 100 };
+enum { OPENING_AT_ONCE = 100, CROWD_MAX = 16 };
 
 static enum rc weigh(const struct turn *t, struct proc_memory *out)
 {
@@ -18,28 +18,58 @@ static enum rc weigh(const struct turn *t, struct proc_memory *out)
     return t->pid > 0 ? procs_memory(t->pid, out) : RC_OK;
 }
 
-static enum rc turn(struct turn *t, struct lab *lab, double *values)
+/* One process has descriptors for a part of them only. */
+static enum rc open_all(struct turn *t, struct lab *lab, struct load crowd[CROWD_MAX])
+{
+    const struct knobs *k = lab->knobs;
+    struct load_plan plan = turn_plan(t, lab);
+    plan.hold = true;
+    for (uint64_t i = 0; i < k->workers; i++) {
+        plan.connections = k->parallel * (i + 1) / k->workers - k->parallel * i / k->workers;
+        plan.parallel = plan.connections < OPENING_AT_ONCE ? plan.connections : OPENING_AT_ONCE;
+        TRY(load_start(&crowd[i], &plan, &lab->net, lab->load_cpu));
+    }
+    for (uint64_t i = 0; i < k->workers; i++)
+        TRY(load_wait_held(&crowd[i], t->what));
+    return RC_OK;
+}
+
+static enum rc hold_all(struct turn *t, struct lab *lab, struct load crowd[CROWD_MAX], double *values)
 {
     const struct knobs *k = lab->knobs;
     struct proc_memory before, after;
-    struct load_plan plan = turn_plan(t, lab);
-    plan.hold = true;
-    plan.connections = k->parallel;
-    plan.parallel = k->parallel < OPENING_AT_ONCE ? k->parallel : OPENING_AT_ONCE;
+    uint64_t held = 0, answered = 0;
     TRY(weigh(t, &before));
-    TRY(turn_load(t, lab, &plan));
-    TRY(load_wait_held(&t->load, t->what));
+    TRY(open_all(t, lab, crowd));
     if (stop_sleep_ms((long)k->hold_s * 1000))
         return RC_CLOSED;
     TRY(weigh(t, &after));
-    double held = (double)t->load.shared->held_n;
-    load_go(&t->load);
-    TRY(load_wait_end(&t->load, t->what));
+    for (uint64_t i = 0; i < k->workers; i++) {
+        held += crowd[i].shared->held_n;
+        load_go(&crowd[i]);
+    }
+    for (uint64_t i = 0; i < k->workers; i++) {
+        TRY(load_wait_end(&crowd[i], t->what));
+        answered += crowd[i].shared->ok;
+    }
     bool known = t->pid > 0 && held > 0;
-    values[0] = known ? ((double)after.pss_kib - (double)before.pss_kib) / held : NAN;
-    values[1] = known ? ((double)after.rss_kib - (double)before.rss_kib) / held : NAN;
-    values[2] = (double)k->parallel - (double)t->load.shared->ok;
+    values[0] = known ? ((double)after.pss_kib - (double)before.pss_kib) / (double)held : NAN;
+    values[1] = known ? ((double)after.rss_kib - (double)before.rss_kib) / (double)held : NAN;
+    values[2] = (double)k->parallel - (double)answered;
     return RC_OK;
+}
+
+static enum rc turn(struct turn *t, struct lab *lab, double *values)
+{
+    struct load crowd[CROWD_MAX];
+    for (int i = 0; i < CROWD_MAX; i++)
+        crowd[i] = (struct load){.pid = -1};
+    enum rc rc = hold_all(t, lab, crowd, values);
+    for (int i = 0; i < CROWD_MAX; i++) {
+        measure_tell_errors(t->what, &crowd[i]);
+        load_free(&crowd[i]);
+    }
+    return rc;
 }
 
 int bench_idle(int argc, char **argv)
@@ -56,7 +86,9 @@ int bench_idle(int argc, char **argv)
                       .size_mib = 1,
                       .hold_s = 5,
                       .rate = 1,
-                      .minutes = 1};
+                      .minutes = 1,
+                      .listed = KNOBS_LISTED,
+                      .workers = 1};
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

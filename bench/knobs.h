@@ -5,6 +5,9 @@
 
 #include "gw/base/buf.h"
 
+/* A policy of full size, unless --listed says otherwise. */
+enum { KNOBS_LISTED = 1000000 };
+
 struct knobs {
 #define NUMBER(field, option, min, max, sentence) uint64_t field;
 #define FLAG(field, option, sentence)             bool field;

@@ -81,7 +81,7 @@ static enum rc choose_cpus(struct lab *lab)
     return RC_OK;
 }
 
-/* Two descriptors a connection in a gateway: as many as the machine allows. */
+/* Two descriptors a connection in a worker of the gateway: as many as the machine allows. */
 static enum rc raise_fds(const struct knobs *k)
 {
     enum { OTHERS = 200 };
@@ -89,9 +89,11 @@ static enum rc raise_fds(const struct knobs *k)
     getrlimit(RLIMIT_NOFILE, &lim);
     lim.rlim_cur = lim.rlim_max;
     setrlimit(RLIMIT_NOFILE, &lim);
-    if (2 * k->parallel + OTHERS > lim.rlim_max) {
-        say_error("%llu connections at a time need %llu descriptors, this machine allows %llu (ulimit -Hn)",
-                  (unsigned long long)k->parallel, (unsigned long long)(2 * k->parallel + OTHERS),
+    uint64_t fds = 2 * k->parallel / k->workers + OTHERS;
+    if (fds > lim.rlim_max) {
+        say_error("%llu connections at a time need %llu descriptors in each of %llu workers, this machine "
+                  "allows %llu (ulimit -Hn): more --workers, or fewer connections",
+                  (unsigned long long)k->parallel, (unsigned long long)fds, (unsigned long long)k->workers,
                   (unsigned long long)lim.rlim_max);
         return RC_CONFIG;
     }

@@ -34,7 +34,7 @@ struct lab {
     char perrond[LAB_PATH], perronctl[LAB_PATH];
     struct net net;
     pid_t nginx, dnsmasq;
-    bool nets, ca_made;
+    bool nets, ca_made, listed_made;
     unsigned gateway_cpu, load_cpu;
     struct report report;
 };

@@ -23,11 +23,11 @@ static void choose_sides(const struct knobs *k, struct side sides[SIDES])
     sides[1].gateway = k->only || k->explicit ? NULL : gateway_find("haproxy");
 }
 
-void measure_tell_errors(const struct turn *t)
+void measure_tell_errors(const char *what, const struct load *l)
 {
-    const struct load_shared *s = t->load.shared;
+    const struct load_shared *s = l->shared;
     if (s && load_errors(s) > 0)
-        say_error("%s: %llu connections failed; the first: %s", t->what, (unsigned long long)load_errors(s),
+        say_error("%s: %llu connections failed; the first: %s", what, (unsigned long long)load_errors(s),
                   s->first_error);
 }
 
@@ -38,7 +38,7 @@ static enum rc one_turn(const struct measure *m, struct lab *lab, struct side *s
     enum rc rc = turn_begin(&t, lab, side->gateway, run);
     if (rc == RC_OK)
         rc = m->turn(&t, lab, values);
-    measure_tell_errors(&t);
+    measure_tell_errors(t.what, &t.load);
     enum rc ended = turn_end(&t, lab);
     TRY(rc);
     for (size_t i = 0; i < m->n_rows; i++) {

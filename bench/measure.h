@@ -26,6 +26,6 @@ struct measure {
 /* Exit status: 0; 1 when something failed (said on standard error), failed connections included. */
 int measure_run(const struct measure *m, const struct knobs *knobs);
 /* Says which connections failed, if any. */
-void measure_tell_errors(const struct turn *t);
+void measure_tell_errors(const char *what, const struct load *l);
 
 #endif

@@ -14,7 +14,7 @@
 #include "gw/base/obj.h"
 
 static const char NGINX_HEAD[] =
-    "user root;\nworker_processes 1;\nworker_rlimit_nofile %lu;\ndaemon off;\npid %s/nginx.pid;\nerror_log "
+    "user root;\nworker_processes %lu;\nworker_rlimit_nofile %lu;\ndaemon off;\npid %s/nginx.pid;\nerror_log "
     "%s/nginx.err warn;\n"
     "events { worker_connections %lu; multi_accept on; }\n"
     "http {\n"
@@ -31,7 +31,7 @@ static enum rc put_server(const struct lab *lab, unsigned long i, struct buf *ou
     pki_name(i, name);
     TRY(buf_printf(out, "  server { listen %s:443 ssl%s%s; server_name %s; ssl_certificate %s/%s.pem;",
                    NET_ORIGIN, lab->knobs->streams ? " http2" : "",
-                   i == 0 ? " default_server backlog=16384" : "", name, lab->dir, name));
+                   i == 0 ? " default_server backlog=16384 reuseport" : "", name, lab->dir, name));
     if (i == 0) /* a body that takes its time */
         TRY(buf_printf(out, " location = /slow { alias %s/www/large; limit_rate 100k; }", lab->dir));
     return buf_put_str(out, " }\n");
@@ -40,8 +40,8 @@ static enum rc put_server(const struct lab *lab, unsigned long i, struct buf *ou
 static enum rc nginx_conf(const struct lab *lab, struct buf *out)
 {
     unsigned long fds = (unsigned long)sysconf(_SC_OPEN_MAX), names = (unsigned long)lab->knobs->names;
-    TRY(buf_printf(out, NGINX_HEAD, fds, lab->dir, lab->dir, fds - 100, lab->dir, lab->dir,
-                   lab->knobs->tickets || lab->knobs->resume ? "on" : "off"));
+    TRY(buf_printf(out, NGINX_HEAD, (unsigned long)lab->knobs->workers, fds, lab->dir, lab->dir, fds - 100,
+                   lab->dir, lab->dir, lab->knobs->tickets || lab->knobs->resume ? "on" : "off"));
     for (unsigned long i = 0; i <= (names > 1 ? names : 0); i++)
         TRY(put_server(lab, i, out));
     return buf_put_str(out, "}\n");

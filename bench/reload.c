@@ -44,7 +44,7 @@ struct bed {
     struct lab lab;
     struct turn turn; /* its load: steady connections */
     struct load slow; /* downloads that last for many reloads */
-    char policy[LAB_PATH], own[LAB_PATH], list[LAB_PATH];
+    char policy[LAB_PATH];
     struct samples reload_ms;
     uint64_t stale, refused;
     double quiet_p99_ms, busy_p99_ms;
@@ -52,26 +52,6 @@ struct bed {
 };
 
 /* ---- the policy ---- */
-
-static enum rc write_list(const struct bed *b, uint64_t names)
-{
-    FILE *f = fopen(b->list, "w");
-    if (!f)
-        return RC_IO;
-    for (uint64_t i = 0; i < names; i++)
-        fprintf(f, "www.n%07" PRIu64 ".listed%" PRIu64 ".example\n", i, i % 97);
-    return fclose(f) == 0 ? RC_OK : RC_IO;
-}
-
-/* The lines before the bench's own. */
-static enum rc write_own(struct bed *b)
-{
-    FILE *f = fopen(b->own, "w");
-    if (!f)
-        return RC_IO;
-    fprintf(f, "category  listed  file \"%s\"\nweb {\n    block category listed\n}\n", b->list);
-    return fclose(f) == 0 ? RC_OK : RC_IO;
-}
 
 /* As it stood when the gateway started, with or without the rule that the probe meets. */
 static enum rc write_policy(const struct bed *b, span base, bool blocked)
@@ -233,7 +213,7 @@ static enum rc measure(struct bed *b, span base)
     TRY(end_load(&b->turn.load));
     b->quiet_p99_ms = p99_ms(&b->turn.load);
     if (load_errors(b->turn.load.shared) > 0) {
-        measure_tell_errors(&b->turn);
+        measure_tell_errors(b->turn.what, &b->turn.load);
         return RC_IO; /* without reloads too: nothing could be said about them */
     }
     TRY(weigh(b, &b->before));
@@ -304,11 +284,6 @@ static enum rc run_bed(struct bed *b, struct knobs *k, bool *good)
     struct buf base = {0};
     TRY(lab_up(&b->lab, k));
     lab_path(&b->lab, "perron.policy", b->policy);
-    lab_path(&b->lab, "own.policy", b->own);
-    lab_path(&b->lab, "listed.txt", b->list);
-    k->policy = b->own;
-    TRY(write_list(b, k->listed));
-    TRY(write_own(b));
     TRY(turn_begin(&b->turn, &b->lab, gateway_find("perron"), 0));
     enum rc rc = read_policy(b, &base);
     if (rc == RC_OK)
@@ -316,7 +291,7 @@ static enum rc run_bed(struct bed *b, struct knobs *k, bool *good)
     if (rc == RC_OK)
         *good = judge(b);
     buf_fini(&base);
-    measure_tell_errors(&b->turn);
+    measure_tell_errors(b->turn.what, &b->turn.load);
     return rc;
 }
 
@@ -330,7 +305,8 @@ int bench_reload(int argc, char **argv)
                       .rate = 100,
                       .minutes = 1,
                       .reloads = 1000,
-                      .listed = 1000000,
+                      .listed = KNOBS_LISTED,
+                      .workers = 1,
                       .pause_ms = 250};
     bool good = false;
     enum rc rc = knobs_parse(&k, argc, argv);

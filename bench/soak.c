@@ -138,7 +138,7 @@ static int run(const struct knobs *k)
     if (rc == RC_OK) {
         rc = turn_begin(&t, &lab, gateway_find(k->only ? k->only : "perron"), 0);
         rc = rc == RC_OK ? soak(&lab, &t, series, &good) : rc;
-        measure_tell_errors(&t);
+        measure_tell_errors(t.what, &t.load);
         enum rc ended = turn_end(&t, &lab);
         rc = rc == RC_OK ? ended : rc;
     }
@@ -149,8 +149,15 @@ static int run(const struct knobs *k)
 
 int bench_soak(int argc, char **argv)
 {
-    struct knobs k = {
-        .runs = 1, .count = 1, .parallel = 1000, .names = 500, .size_mib = 1, .rate = 100, .minutes = 10};
+    struct knobs k = {.runs = 1,
+                      .count = 1,
+                      .parallel = 1000,
+                      .names = 500,
+                      .size_mib = 1,
+                      .rate = 100,
+                      .minutes = 10,
+                      .listed = KNOBS_LISTED,
+                      .workers = 1};
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -1,10 +1,14 @@
 """The reference of the policy language, gw/man/perron.policy.5: each example of it compiles without an error or a
 warning, each has a wrong variant in tests/policy/reference.wrong whose diagnostic is the expected one, and every word
-of the language stands in an example. So do the policies that are shipped: policy/examples and policy/starter.policy.
+of the language stands in an example and on a line of a wrong variant that is refused. Every value that a noun takes
+from a table has an expectation that holds and one that does not. The policies that are shipped compile too:
+policy/examples and policy/starter.policy.
 """
+import functools
 import os
 import re
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -75,7 +79,8 @@ def declared(text):
 def whole(text):
     own = declared(re.sub(r"^node .*?^}", "", text, flags=re.M | re.S))
     before = "".join(line + "\n" for line in BEFORE.splitlines() if not declared(line) & own)
-    return before + text + ("" if re.search(r"^web\b", text, re.M) else BEHIND)
+    lists = 'lists "ut1"\n' if "ut1 " in text and not re.search("^lists ", text, re.M) else ""
+    return lists + before + text + ("" if re.search(r"^web\b", text, re.M) else BEHIND)
 
 
 def check(folder, text):
@@ -90,8 +95,6 @@ def check(folder, text):
     (folder / "parts/a.policy").write_text("host printer 10.0.0.9\n")
     (folder / "schools/seraing.policy").write_text('web { block category streaming }\n')
     (folder / "schools/huy.policy").write_text('web { allow category streaming domain "a.media.example" }\n')
-    if "ut1 " in text and not re.search("^lists ", text, re.M):
-        text = 'lists "ut1"\n' + text
     (folder / "x.policy").write_text(text)
     done = subprocess.run([BUILD / "perrond", "-n", "-f", "x.policy", "--clock", NOW], cwd=folder,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30, check=False)
@@ -105,11 +108,20 @@ def test_example_is_right(name, tmp_path):
     assert said == [] and status == 0
 
 
+@functools.lru_cache(maxsize=None)
+def refused(text, sentence):
+    """(exit status, what was said, the lines that `sentence` is said about) of a wrong variant."""
+    with tempfile.TemporaryDirectory() as folder:
+        status, said = check(Path(folder), whole(text))
+    lines = whole(text).splitlines()
+    return status, said, [lines[int(n) - 1] for n, kind, what in said if kind == "error" and sentence in what]
+
+
 @pytest.mark.parametrize("name,text,sentence", WRONG, ids=[f"{n}-{i}" for i, (n, _, _) in enumerate(WRONG)])
-def test_wrong_variant_is_refused(name, text, sentence, tmp_path):
-    status, said = check(tmp_path, whole(text))
+def test_wrong_variant_is_refused(name, text, sentence):
+    status, said, lines = refused(text, sentence)
     assert status == 1
-    assert any(kind == "error" and sentence in what for _, kind, what in said), said
+    assert lines, said
 
 
 def test_every_example_has_a_wrong_variant():
@@ -120,31 +132,84 @@ def table_words(path, macro):
     return re.findall(rf'^{macro}\(\w+,\s*"([^"]+)"', (ROOT / path).read_text(), re.M)
 
 
-def test_every_word_stands_in_an_example():
-    text = " ".join(EXAMPLES.values())
+def values(path, macro):
+    return re.findall(rf'^{macro}\("([^"]+)"', (ROOT / path).read_text(), re.M)
+
+
+PAGE = (ROOT / "gw/man/perron.policy.5").read_text()
+TYPES, PATTERNS = values("policy/type.tbl", "T"), values("policy/pattern.tbl", "P")
+DEFECTS = table_words("certs/defect.tbl", "D")
+
+
+def page_words():
+    """Every word that the page marks as one of the language, or has as a title."""
+    marked = re.findall(r"^(?:\.It |\.Pq )?\.?Ic (.*)$", PAGE, re.M)
+    marked = [re.split(r"\b(?:Ar|Pq|Xr|Cm|No|Em)\b", m)[0] for m in marked]
+    titles = [t for t in re.findall(r"^\.Ss (.*)$", PAGE, re.M) if t[0].islower()]
+    return {w for m in marked + titles for w in re.findall(r"[a-z][a-z0-9-]*", m)}
+
+
+def language():
+    """The words of the tables, the statements of the parser, and those of the page, without the values of nouns."""
     words = table_words("policy/verb.tbl", "V") + table_words("policy/noun.tbl", "N") + \
         table_words("policy/event.tbl", "O") + table_words("policy/listkind.tbl", "L")
     statements = re.findall(r'^    \{"([a-z-]+)", p_\w+\},$', (ROOT / "policy/parse.c").read_text(), re.M)
-    assert len(words) > 30 and len(statements) > 20
-    others = ["except", "outside", "since", "until", "owner", "ticket", "reason", "name", "purpose", "quic refuse",
-              "safe-search", "youtube strict", "youtube moderate", "quota", "header", "ldap", "radius class", "stale",
-              "own", "popular", "seen", "accepted",
-              "shrink", "vpn site", "vpn remote", "ca none", "source keep", "unidentified", "user", "none"]
-    missing = [w for w in words + statements + others if not re.search(rf"(?<![\w-]){w}(?![\w-])", text)]
-    assert missing == []
+    assert len(words) > 30 and len(statements) > 20 and len(page_words()) > 100
+    return sorted((set(words + statements) | page_words()) - set(TYPES + PATTERNS + DEFECTS))
 
 
-@pytest.mark.parametrize("table,macro", [("policy/type.tbl", "T"), ("policy/pattern.tbl", "P")])
-def test_every_value_is_named(table, macro):
-    page = (ROOT / "gw/man/perron.policy.5").read_text()
-    words = re.findall(rf'^{macro}\("([^"]+)"', (ROOT / table).read_text(), re.M)
-    assert words and [w for w in words if w not in page] == []
+def stands(word, text):
+    days = re.sub(r"\b(mon|tue|wed|thu|fri|sat)-(?=[a-z])", r"\1 ", text)
+    return re.search(rf"(?<![\w-]){word}(?![\w-])", days)
 
 
-def test_every_defect_is_named():
-    page = (ROOT / "gw/man/perron.policy.5").read_text()
-    words = table_words("certs/defect.tbl", "D")
-    assert words and [w for w in words if w not in page] == []
+DEFAULTS = ["workers auto", "private-destinations block", "forwarded remove", "pool own"]
+
+
+@pytest.mark.parametrize("line", DEFAULTS)
+def test_a_default_may_be_written_out(line, tmp_path):
+    assert check(tmp_path, whole(line + "\n")) == (0, [])
+
+
+def test_every_word_stands_in_an_example():
+    text = " ".join([*EXAMPLES.values(), *DEFAULTS])
+    pairs = ["quic refuse", "youtube strict", "youtube moderate", "radius class", "vpn site", "vpn remote", "ca none",
+             "source keep"]
+    assert [w for w in language() + pairs if not stands(w, text)] == []
+
+
+def test_every_word_stands_where_a_wrong_variant_is_refused():
+    text = "\n".join(line for _, wrong, sentence in WRONG for line in refused(wrong, sentence)[2])
+    assert [w for w in language() if not stands(w, text)] == []
+
+
+@pytest.mark.parametrize("noun,value", [("type", v) for v in TYPES] + [("pattern", v) for v in PATTERNS])
+def test_every_value_of_content_decides(noun, value, tmp_path):
+    assert stands(value, PAGE)
+    other = next(v for v in (TYPES if noun == "type" else PATTERNS) if v != value)
+    policy = BEFORE + f"web {{ allow any }}\ncontent {{ block {noun} {value} }}\n"
+    right = f'expect block get "https://a.example/x" {noun} {value}\n' \
+            f'expect allow get "https://a.example/x" {noun} {other}\n'
+    assert check(tmp_path, policy + right)[0] == 0
+    status, said = check(tmp_path, policy + right.replace("expect block", "expect allow"))
+    assert status == 1 and any("this is not what happens" in what for _, _, what in said)
+
+
+@pytest.mark.parametrize("value", DEFECTS)
+def test_every_defect_decides_or_cannot_be_allowed(value, tmp_path):
+    assert stands(value, PAGE)
+    allowed = BEFORE + f"tls {{ allow certificate {value}\ninspect any }}\n" + BEHIND
+    status, said = check(tmp_path, allowed)
+    if any(f"`{value}` cannot be allowed" in what for _, _, what in said):
+        assert status == 1
+        return
+    right, wrong = "allow", "block"
+    if any(f"`{value}` is no defect: it can only be exempted" in what for _, _, what in said):
+        allowed, right, wrong = allowed.replace("tls { allow", "tls { exempt"), "exempt", "inspect"
+    expectation = f'certificate {value} get "https://a.example/"\n'
+    assert check(tmp_path, f"{allowed}expect {right} {expectation}")[0] == 0
+    status, said = check(tmp_path, f"{allowed}expect {wrong} {expectation}")
+    assert status == 1 and any("this is not what happens" in what for _, _, what in said)
 
 
 SHIPPED = sorted([*(ROOT / "policy/examples").glob("*.policy"), ROOT / "policy/starter.policy"])

@@ -14,8 +14,10 @@ enum limits {
     LIM_CHUNK_LINE_BYTES = 256,     /* chunk size line with its extension */
     LIM_INTERIM_RESPONSES = 16,     /* 1xx before the final answer */
     LIM_H2_STREAMS = 100,           /* HTTP/2: requests at a time on one connection */
-    LIM_H2_STREAM_BYTES = 262144,   /* ... content of one waiting for its reader, each way */
-    LIM_H2_SESSION_BYTES = 1048576, /* ... of all of one connection, each way */
+    LIM_H2_FIRST_BYTES = 65535,     /* ... content of one waiting for its reader, each way: of every one */
+    LIM_H2_STREAM_BYTES = 262144,   /* ... of a few that are long and read */
+    LIM_H2_SESSION_BYTES = 8388608, /* ... of all of one connection, each way */
+    LIM_H2_WASTED_BYTES = 1048576,  /* ... of a request that was answered before its end */
     LIM_H2_CONTINUATIONS = 8,       /* ... pieces of one head behind the first */
     LIM_H2_RESETS = 400,            /* ... requests taken back at once; an eighth of it a second after that */
     LIM_H2_PINGS = 400,             /* ... PINGs, likewise */

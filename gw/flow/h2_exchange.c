@@ -214,7 +214,7 @@ static void client_data(struct h2_leg *l, span data)
     if (!t->open || t->answered || x->origin.reset || (t->sent && !x->origin.s)) {
         h2_took(l->s, l, data.n);
         x->wasted += data.n;
-        if (is_answered(x) && x->wasted > LIM_H2_SESSION_BYTES)
+        if (is_answered(x) && x->wasted > LIM_H2_WASTED_BYTES)
             h2_reset(l, H2E_NO_ERROR);
         return;
     }

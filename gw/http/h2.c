@@ -10,6 +10,11 @@ enum {
     NO_RFC7540_PRIORITIES = 9, /* SETTINGS, RFC 9218 section 2.1 */
     FIRST_UNKNOWN = 10,        /* type of frame */
     SEND_HEAD_BYTES = 4 * LIM_HEAD_BYTES,
+    /* So many windows can be wide while all others are full, and the session's is not. */
+    WIDE_MOST = (LIM_H2_SESSION_BYTES - LIM_H2_STREAMS * LIM_H2_FIRST_BYTES) /
+                (LIM_H2_STREAM_BYTES - LIM_H2_FIRST_BYTES),
+    /* ... also while half of it has been read, which the library then tells the peer. */
+    SESSION_WINDOW = 2 * LIM_H2_SESSION_BYTES,
 };
 
 /* ---- legs ---- */
@@ -39,11 +44,28 @@ void h2_leg_fini(struct h2_leg *l, struct h2_pool *pool)
     h2_head_put(pool, l->trailers);
     l->trailers = NULL;
     buf_fini(&l->out);
+    if (l->widened)
+        l->widened->n_wide--;
+    l->widened = NULL;
 }
 
-void h2_took(struct h2 *s, const struct h2_leg *l, size_t n)
+/* A long message whose reader takes it: with more on the way it is faster over a distance. The leg keeps that
+ * until nothing of it can wait any more, also behind the end of its stream. */
+static bool widen(struct h2 *s, struct h2_leg *l, size_t n)
 {
-    if (n > 0 && l->id > 0 && nghttp2_session_consume(s->ng, l->id, n) != 0)
+    if (l->s != s || l->widened)
+        return true;
+    l->took += n;
+    if (l->took < LIM_H2_FIRST_BYTES / 2 || l->end_in || s->n_wide == WIDE_MOST)
+        return true;
+    l->widened = s;
+    s->n_wide++;
+    return nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, l->id, LIM_H2_STREAM_BYTES) == 0;
+}
+
+void h2_took(struct h2 *s, struct h2_leg *l, size_t n)
+{
+    if (n > 0 && l->id > 0 && (!widen(s, l, n) || nghttp2_session_consume(s->ng, l->id, n) != 0))
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -126,7 +148,7 @@ enum rc h2_begin(struct h2 *s, bool connect_protocol)
 {
     nghttp2_settings_entry set[8];
     size_t n = 0;
-    set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIM_H2_STREAM_BYTES};
+    set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, LIM_H2_FIRST_BYTES};
     set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, LIM_HEAD_BYTES};
     if (s->server) {
         set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, LIM_H2_STREAMS};
@@ -137,7 +159,7 @@ enum rc h2_begin(struct h2 *s, bool connect_protocol)
         set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     }
     if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, set, n) != 0 ||
-        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, LIM_H2_SESSION_BYTES) != 0)
+        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, SESSION_WINDOW) != 0)
         return RC_NOMEM;
     return RC_OK;
 }

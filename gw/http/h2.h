@@ -5,8 +5,9 @@
  *
  * A stream is a `struct h2_leg`, embedded in its owner. Content that comes on one waits in the `out` of the
  * one on the other side, and only when it has left there may the owner say h2_took(), which allows its sender
- * more (flow control end to end: at most LIM_H2_STREAM_BYTES wait for a stream, LIM_H2_SESSION_BYTES for a
- * session).
+ * more (flow control end to end). Each stream's window holds its own sender, never another's: all of
+ * LIM_H2_STREAMS may be full with LIM_H2_FIRST_BYTES each, some of them with LIM_H2_STREAM_BYTES, together at
+ * most LIM_H2_SESSION_BYTES, and the session's window is still open.
  *
  * Callbacks come from within h2_feed() and h2_write(). They may call everything here about another session,
  * and the functions about legs for their own; they never free a session. */
@@ -45,7 +46,9 @@ struct h2_leg {
     bool no_body;         /* the message can have no content */
     bool has_length, is_head;
     uint64_t length, got;
-    bool broken; /* told once that it breaks a rule: nothing more of it is told */
+    size_t took;        /* up to where its window is widened */
+    struct h2 *widened; /* the session that gave it a wide window */
+    bool broken;        /* told once that it breaks a rule: nothing more of it is told */
     /* what leaves */
     struct buf out;                         /* content that waits */
     bool out_end;                           /* nothing comes behind it but `trailers` */
@@ -111,7 +114,7 @@ void h2_finish(struct h2_leg *l, struct h2_head *trailers);
 void h2_reset(struct h2_leg *l, uint32_t code);
 /* Content that came on this leg of the session (it may be closed by now) has been dealt with: its sender may
  * send as much again. */
-void h2_took(struct h2 *s, const struct h2_leg *l, size_t n);
+void h2_took(struct h2 *s, struct h2_leg *l, size_t n);
 
 /* Codes of RFC 9113 section 7 that we say. */
 enum {

@@ -26,6 +26,7 @@ struct h2 {
     int64_t head_since_ms;
     unsigned n_continuations;
     uint32_t n_requests;        /* open, towards a server */
+    uint32_t n_wide;            /* legs with a wide window */
     size_t most;                /* ... until that holds so many bytes */
     struct buf *write;          /* where h2_write() puts content */
     const struct h2_leg *until; /* h2_write() ends when its head has left */

@@ -184,6 +184,7 @@ class Answer:
     def __init__(self, status, fields, body, trailers, code, ended, interim):
         self.status, self.fields, self.body, self.trailers = status, fields, body, trailers
         self.code, self.ended, self.interim = code, ended, interim
+        self.text = body.decode(errors="replace")
 
     def __repr__(self):
         return f"<{self.status} {self.fields} {self.body[:80]} reset {self.code} ended {self.ended}>"

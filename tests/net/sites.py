@@ -97,6 +97,7 @@ SERVER = """
         location = /teapot {{ return 418 "a teapot\\n"; }}
         location /slow/ {{ alias {dir}/www/; limit_rate 1m; }}
         location /upload {{ proxy_request_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:81; }}
+        location /unread {{ proxy_request_buffering off; proxy_http_version 1.1; proxy_pass http://127.0.0.1:82; }}
     }}
 """
 

@@ -202,11 +202,155 @@ static void test_window_is_the_readers(void **state)
         assert_int_equal(h2_content(&client.leg, span_of(block, sizeof block)), RC_OK);
     h2_finish(&client.leg, NULL);
     talk();
+    assert_int_equal(buf_len(&server.got), LIM_H2_FIRST_BYTES);
+    h2_took(server.s, &server.leg, 30000);
+    talk();
+    assert_int_equal(buf_len(&server.got), LIM_H2_FIRST_BYTES); /* too little to be told of */
+    h2_took(server.s, &server.leg, 10000);                      /* a reader: its window becomes wide */
+    talk();
     assert_int_equal(buf_len(&server.got), LIM_H2_STREAM_BYTES);
-    h2_took(server.s, &server.leg, 200000);
+    h2_took(server.s, &server.leg, 150000);
     talk();
     assert_int_equal(buf_len(&server.got), sizeof block * 6);
     assert_int_equal(server.n_ends, 1);
+}
+
+/* Requests at a time, each on legs of its own. */
+struct many {
+    struct h2_leg up[LIM_H2_STREAMS], down[LIM_H2_STREAMS];
+    size_t got[LIM_H2_STREAMS], all;
+    unsigned n;
+};
+static struct many many;
+
+static struct h2_leg *many_begin(void *owner)
+{
+    (void)owner;
+    h2_leg_init(&many.down[many.n]);
+    return &many.down[many.n++];
+}
+
+static void many_head(struct h2_leg *l, struct h2_head *h)
+{
+    (void)l;
+    h2_head_put(&pool, h);
+}
+
+static void many_data(struct h2_leg *l, span data)
+{
+    many.got[l - many.down] += data.n;
+    many.all += data.n;
+}
+
+static void many_none(struct h2_leg *l)
+{
+    (void)l;
+}
+
+static void many_closed(struct h2_leg *l, uint32_t code)
+{
+    (void)l;
+    (void)code;
+}
+
+static void many_bad(struct h2_leg *l, struct h2_fault f)
+{
+    (void)l;
+    fail_msg("%s", f.name);
+}
+
+static const struct h2_ops many_ops = {.begin = many_begin,
+                                       .head = many_head,
+                                       .bad = many_bad,
+                                       .data = many_data,
+                                       .end = many_none,
+                                       .closed = many_closed,
+                                       .goaway = on_goaway,
+                                       .sent = on_sent};
+
+static int many_set_up(void **state)
+{
+    (void)state;
+    memset(&many, 0, sizeof many);
+    memset(&server, 0, sizeof server);
+    memset(&client, 0, sizeof client);
+    assert_int_equal(h2_new(&server.s, true, &many_ops, &server, &pool), RC_OK);
+    assert_int_equal(h2_new(&client.s, false, &many_ops, &client, &pool), RC_OK);
+    assert_int_equal(h2_begin(server.s, false), RC_OK);
+    assert_int_equal(h2_begin(client.s, false), RC_OK);
+    talk();
+    return 0;
+}
+
+static int many_tear_down(void **state)
+{
+    for (unsigned i = 0; i < LIM_H2_STREAMS; i++) {
+        h2_leg_fini(&many.up[i], &pool);
+        h2_leg_fini(&many.down[i], &pool);
+    }
+    h2_leg_init(&server.leg);
+    h2_leg_init(&client.leg);
+    return tear_down(state);
+}
+
+static void many_ask(unsigned i, size_t n)
+{
+    static uint8_t block[LIM_H2_STREAM_BYTES + LIM_PEND_BYTES];
+    const struct relay_opts o = {0};
+    struct h2_head *h = request_head(true);
+    h2_leg_init(&many.up[i]);
+    assert_int_equal(h2_request(client.s, &many.up[i], h, &h->m, &o), RC_OK);
+    assert_int_equal(h2_content(&many.up[i], span_of(block, n)), RC_OK);
+    talk();
+}
+
+/* Nobody reads any of as many streams as there may be, after each was read for a while: the last one still
+ * gets its share, and all together stay below what is told of a session. */
+static void test_unread_streams_hold_no_other(void **state)
+{
+    (void)state;
+    unsigned wide = 0;
+    for (unsigned i = 0; i < LIM_H2_STREAMS; i++) {
+        many_ask(i, LIM_H2_STREAM_BYTES + LIM_PEND_BYTES);
+        assert_in_range(many.got[i], LIM_H2_FIRST_BYTES, LIM_H2_STREAM_BYTES);
+        h2_took(server.s, &many.down[i], 40000);
+        many.all -= 40000;
+        talk();
+        wide += many.got[i] == LIM_H2_STREAM_BYTES;
+    }
+    assert_in_range(wide, 4, 20);
+    assert_in_range(many.all, 1, LIM_H2_SESSION_BYTES);
+    for (unsigned i = 0; i < LIM_H2_STREAMS; i++) { /* ... and every one goes on by itself */
+        size_t before = many.got[i];
+        h2_took(server.s, &many.down[i], 40000);
+        talk();
+        assert_true(many.got[i] > before || before == LIM_H2_STREAM_BYTES);
+    }
+}
+
+/* A wide window is had again when what it was for is over. */
+static void test_wide_windows_are_given_back(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 3; round++) {
+        unsigned wide = 0;
+        for (unsigned i = 0; i < 20; i++) {
+            many.n = i;
+            many_ask(i, LIM_H2_STREAM_BYTES + LIM_PEND_BYTES);
+            h2_took(server.s, &many.down[i], 40000);
+            talk();
+            wide += many.got[i] == LIM_H2_STREAM_BYTES;
+            many.got[i] = 0;
+        }
+        assert_in_range(wide, 4, 20);
+        for (unsigned i = 0; i < 20; i++) {
+            h2_reset(&many.up[i], H2E_CANCEL);
+            h2_took(server.s, &many.down[i], LIM_H2_STREAM_BYTES);
+            talk();
+            h2_leg_fini(&many.down[i], &pool);
+            h2_leg_fini(&many.up[i], &pool);
+        }
+    }
 }
 
 /* However wide a window is, no more is written at a time than there is room for; what was put off comes
@@ -221,13 +365,17 @@ static void test_writes_as_much_as_told(void **state)
     answer("200", true);
     assert_int_equal(h2_content(&server.leg, span_of(block, sizeof block)), RC_OK);
     h2_finish(&server.leg, NULL);
-    for (unsigned rounds = 0; client.n_ends == 0 && rounds < 100; rounds++) {
+    for (size_t rounds = 0, before = 0; client.n_ends == 0 && rounds < 100; rounds++) {
         assert_int_equal(h2_write(server.s, &server.out, 20000), RC_OK);
         assert_true(buf_len(&server.out) < 20000 + 2 * LIM_IO_BYTES);
         assert_int_equal(h2_feed(client.s, buf_span(&server.out), 1), RC_OK);
         buf_clear(&server.out);
+        h2_took(client.s, &client.leg, buf_len(&client.got) - before);
+        before = buf_len(&client.got);
         /* the other session writes in between */
         assert_int_equal(h2_write(client.s, &client.out, SIZE_MAX), RC_OK);
+        assert_int_equal(h2_feed(server.s, buf_span(&client.out), 1), RC_OK);
+        buf_clear(&client.out);
     }
     assert_int_equal(client.n_ends, 1);
     assert_true(span_eq(buf_span(&client.got), span_of(block, sizeof block)));
@@ -323,6 +471,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_exchange),
         T(test_window_is_the_readers),
+        cmocka_unit_test_setup_teardown(test_unread_streams_hold_no_other, many_set_up, many_tear_down),
+        cmocka_unit_test_setup_teardown(test_wide_windows_are_given_back, many_set_up, many_tear_down),
         T(test_writes_as_much_as_told),
         T(test_reset),
         T(test_refused),

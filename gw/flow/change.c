@@ -44,6 +44,29 @@ static uint32_t applied(const struct judged *j, const struct modified *did)
     return bits;
 }
 
+static bool is_set(const struct judged *j, span name)
+{
+    for (unsigned i = 0; i < j->n_mods; i++) {
+        span set = span_cut(j->mods[i].value, 0, span_find(j->mods[i].value, ':', 0));
+        if (j->mods[i].kind == MOD_HEADER && modify_same_name(span_trim(set), name))
+            return true;
+    }
+    return false;
+}
+
+size_t change_trailers(const struct txn *t, struct field *fields, size_t n)
+{
+    const struct judged *j = &t->verdict;
+    size_t kept = 0;
+    if (j->observed)
+        return n;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_set(j, fields[i].name))
+            fields[kept++] = fields[i];
+    }
+    return kept;
+}
+
 enum rc change_request(struct txn *t, struct msg *m)
 {
     const struct judged *j = &t->verdict;

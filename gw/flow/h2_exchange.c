@@ -4,6 +4,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/change.h"
 
 struct exchange *exchange_of(struct txn *t)
 {
@@ -156,10 +157,16 @@ static bool is_grpc(const struct msg *m)
     return span_has_prefix(msg_field(m, SPAN("content-type")), SPAN("application/grpc"));
 }
 
+static void trim_trailers(const struct exchange *x, struct h2_head *h)
+{
+    h->m.n_fields = (uint16_t)change_trailers(&x->t, h->m.fields, h->m.n_fields);
+}
+
 static void client_head(struct h2_leg *l, struct h2_head *h)
 {
     struct exchange *x = of_client(l);
     if (h->kind == H2_TRAILERS) {
+        trim_trailers(x, h);
         if (x->origin.out_end || !x->t.open)
             h2_head_put(&x->t.f->e->h2_heads, h);
         else
@@ -194,6 +201,8 @@ enum rc exchange_send(struct txn *t, struct msg *m)
     }
     struct h2_head *h = x->req;
     x->req = NULL;
+    if (x->origin.trailers) /* came while it waited to be judged */
+        trim_trailers(x, x->origin.trailers);
     t->up = m->body == BODY_NONE || x->client.end_in ? WAY_DONE : WAY_BODY;
     if (h2_request(origin, &x->origin, h, m, &o) != RC_OK ||
         h2_write_head(origin, &x->origin, &f->origin.out) != RC_OK) {

@@ -10,6 +10,7 @@
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/asking.h"
+#include "gw/flow/change.h"
 #include "gw/flow/reuse.h"
 
 enum { ROUNDS = 16, TRIM_MS = 1000 };
@@ -93,11 +94,14 @@ static enum rc send_chunk(struct stream *to, span data)
     return stream_queue(to, SPAN("\r\n"));
 }
 
-static enum rc send_trailers(struct stream *to, const struct h1_body *b)
+static enum rc send_trailers(struct txn *t, bool up)
 {
     struct field fields[32];
-    size_t n = h1_body_trailers(b, fields, N_ELEMS(fields));
-    return relay_last_chunk(&to->out, fields, n);
+    struct flow *f = t->f;
+    size_t n = h1_body_trailers(up ? &t->body_up : &t->body_down, fields, N_ELEMS(fields));
+    if (up)
+        n = change_trailers(t, fields, n);
+    return relay_last_chunk(up ? &f->origin.out : &f->client.out, fields, n);
 }
 
 static void origin_takes_no_more(struct flow *f)
@@ -155,7 +159,7 @@ static size_t take_request_body(struct flow *f, span s)
     if (rc == RC_OK) {
         t->up = WAY_DONE;
         if (t->body_up.kind == BODY_CHUNKED && !t->up_dead && !t->answered &&
-            send_trailers(&f->origin, &t->body_up) != RC_OK)
+            send_trailers(t, true) != RC_OK)
             origin_takes_no_more(f);
     }
     return used;
@@ -303,7 +307,7 @@ static size_t take_answer_body(struct flow *f, span s)
     send_down(f, data);
     if (rc == RC_OK && !f->ended) {
         t->down = WAY_DONE;
-        if (t->chunk_down && send_trailers(&f->client, &t->body_down) != RC_OK)
+        if (t->chunk_down && send_trailers(t, false) != RC_OK)
             client_is_gone(f);
     }
     return used;

@@ -39,15 +39,6 @@ static const char *const families[] = {
     "true-client-ip", "client-ip",           "x-forwarded",      "x-originating-ip",
     "x-remote-",      "x-cluster-client-ip", "x-proxyuser-ip"};
 
-static const struct row *row_of(span name, size_t n_rows)
-{
-    for (size_t i = 0; i < n_rows; i++) {
-        if (rows[i].n == name.n && span_ieq(name, span_of(rows[i].name, rows[i].n)))
-            return &rows[i];
-    }
-    return NULL;
-}
-
 /* Origins read `_` as `-` in names. */
 static bool begins_as(span name, span family)
 {
@@ -60,9 +51,10 @@ static bool begins_as(span name, span family)
 
 static unsigned flags_of(span name)
 {
-    const struct row *row = row_of(name, N_ELEMS(rows));
-    if (row)
-        return row->flags;
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        if (rows[i].n == name.n && begins_as(name, span_of(rows[i].name, rows[i].n)))
+            return rows[i].flags;
+    }
     for (size_t i = 0; i < N_ELEMS(families); i++) {
         span family = span_str(families[i]);
         if (begins_as(name, family))
@@ -73,7 +65,13 @@ static unsigned flags_of(span name)
 
 bool field_is_hop(span name)
 {
-    return name.n < 32 && (hop_lengths >> name.n & 1) && row_of(name, n_hop);
+    if (name.n >= 32 || !(hop_lengths >> name.n & 1))
+        return false;
+    for (size_t i = 0; i < n_hop; i++) {
+        if (rows[i].n == name.n && span_ieq(name, span_of(rows[i].name, rows[i].n)))
+            return true;
+    }
+    return false;
 }
 
 bool field_is_end_to_end(span name)

@@ -170,8 +170,7 @@ static enum rc safe_search(struct msg *m, span host, struct arena *mem, struct m
 
 /* ---- fields ---- */
 
-/* Many programs behind an origin take `_` for `-`. */
-static bool is_same_name(span a, span b)
+bool modify_same_name(span a, span b)
 {
     if (a.n != b.n)
         return false;
@@ -187,7 +186,7 @@ static void take_out(struct msg *m, span name)
 {
     uint16_t kept = 0;
     for (size_t i = 0; i < m->n_fields; i++) {
-        if (!is_same_name(m->fields[i].name, name))
+        if (!modify_same_name(m->fields[i].name, name))
             m->fields[kept++] = m->fields[i];
     }
     m->n_fields = kept;
@@ -205,7 +204,7 @@ static enum rc put_in(struct msg *m, span name, span value)
 static bool concerns(span host, span name)
 {
     for (size_t i = 0; i < N_ELEMS(tenants); i++) {
-        if (is_same_name(name, span_str(tenants[i].name)))
+        if (modify_same_name(name, span_str(tenants[i].name)))
             return is_below_any(host, tenants[i].domains);
     }
     return true;
@@ -239,10 +238,10 @@ static bool tells_origin(span name)
                                         "client-ip",
                                         "x-forwarded"};
     static const char family[] = "x-forwarded-";
-    if (is_same_name(span_cut(name, 0, sizeof family - 1), span_str(family)))
+    if (modify_same_name(span_cut(name, 0, sizeof family - 1), span_str(family)))
         return true;
     for (size_t i = 0; i < N_ELEMS(names); i++) {
-        if (is_same_name(name, span_str(names[i])))
+        if (modify_same_name(name, span_str(names[i])))
             return true;
     }
     return false;

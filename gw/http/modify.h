@@ -36,6 +36,8 @@ struct modified {
  * in `mem`. NOMEM: the message is half changed and must not be relayed. */
 enum rc modify_request(struct msg *m, span host, const struct modify *how, struct arena *mem,
                        struct modified *did) MUST_USE;
+/* Is it the same name to an origin? In any case of letters, and many take `_` for `-`. */
+bool modify_same_name(span a, span b);
 /* Alt-Svc without what leads past TCP: HTTP/3 and QUIC alternatives (RFC 7838). Writes at most in.n bytes to
  * `out` (which may be in.p) and returns the length, 0 when nothing is left or the value is not understood. */
 size_t modify_alt_svc(span in, uint8_t *out);

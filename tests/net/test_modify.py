@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from client import PEOPLE
+from client import PEOPLE, read_response
 from gateway import policy
+from h2_peer import HEADERS, H2Origin, h2_client, plain_answer
+from sites import SITES
 
 PROXY = "http://10.32.0.1:3128"
 RULES = """
@@ -92,6 +94,38 @@ def test_tenants_field_is_ours_and_tells_nobody_else(lab, changing):
     _, fields, _ = arrived(lab, "agent", "https://search.example/")
     assert values(fields, "restrict-access-to-tenants") == [] and values(fields, "x-house") == ["7"]
     assert "province.example" not in json.dumps(changing.events(http__hostname="login.microsoftonline.com"))
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_no_trailer_carries_what_is_set(lab, changing, scheme):
+    """An origin that merges trailers into the head would have the client's value too."""
+    before = lab.script_bytes()
+    sock = lab.connect("agent", SITES["script.example"].v4, 443 if scheme == "https" else 80)
+    sock = lab.tls("agent", sock, "search.example") if scheme == "https" else sock
+    sock.sendall(b"POST / HTTP/1.1\r\nHost: search.example\r\nTransfer-Encoding: chunked\r\n\r\n"
+                 b"2\r\nup\r\n0\r\nX-Sum: 1\r\nX-House: 8\r\nx_house: 9\r\nX-Housed: 10\r\n\r\n")
+    assert read_response(sock.makefile("rb"))[0] == 200
+    sock.close()
+    head, _, body = news(lab, before).partition(b"\r\n\r\n")
+    assert head.count(b"X-House: 7") == 1
+    assert body == b"2\r\nup\r\n0\r\nX-Sum: 1\r\nX-Housed: 10\r\n\r\n"
+
+
+def test_no_http2_trailer_carries_what_is_set(lab, changing):
+    seen = []
+
+    def script(peer):
+        f = peer.until(lambda f: f.kind == HEADERS)
+        seen.append((f.field("x-house"), peer.until(lambda f: f.end).fields))
+        plain_answer(peer, f.stream, dict(f.fields))
+        peer.next()
+    with H2Origin(lab, script):
+        c = h2_client(lab)
+        s = c.request("/t", method="POST", end=False)
+        c.data(s, b"up")
+        c.headers(s, [("x-sum", "1"), ("x-house", "8"), ("x_house", "9"), ("x-housed", "10")], end=True)
+        assert c.answer(s).status == 200
+    assert seen == [("7", [("x-sum", "1"), ("x-housed", "10")])]
 
 
 def test_fields_for_the_next_hop_end_here(lab, changing):

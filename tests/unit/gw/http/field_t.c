@@ -72,6 +72,8 @@ static void test_families(void **state)
                                             "X-Dropbox-Allowed-Team-Ids",
                                             "True_Client-IP",
                                             "client-ip",
+                                            "x_real_ip",
+                                            "User_Agent",
                                             "X-Originating-IP"};
     for (size_t i = 0; i < sizeof taken_out / sizeof taken_out[0]; i++)
         assert_false(field_may_trail(span_str(taken_out[i])));

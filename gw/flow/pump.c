@@ -158,8 +158,7 @@ static size_t take_request_body(struct flow *f, span s)
     send_up(f, data);
     if (rc == RC_OK) {
         t->up = WAY_DONE;
-        if (t->body_up.kind == BODY_CHUNKED && !t->up_dead && !t->answered &&
-            send_trailers(t, true) != RC_OK)
+        if (t->body_up.kind == BODY_CHUNKED && !t->up_dead && !t->answered && send_trailers(t, true) != RC_OK)
             origin_takes_no_more(f);
     }
     return used;

@@ -158,6 +158,7 @@ static enum rc send_request(struct txn *t, struct msg *m)
         answer_page(t, REASON_LIMIT, SPAN("head"));
         return RC_DENIED;
     }
+    t->origin_close |= o.close; /* whatever it answers, nobody asks it again */
     reuse_remember(t->f, m);
     h1_body_init(&t->body_up, m);
     t->up = m->body == BODY_NONE ? WAY_DONE : WAY_BODY;

@@ -167,12 +167,19 @@ static bool strong_or_offered(const struct suite *s, const struct hello *client)
     return !s->weak || offers(client, s->id);
 }
 
+static bool only_http2(const struct hello *client)
+{
+    return client->alpn_h2 && !client->alpn_http11;
+}
+
 enum rc offer_weaker(SSL *ssl, const struct hello *client)
 {
     char list[LIST_BYTES];
     if (!offer_has_weaker(client))
         return RC_DENIED;
     list_of(strong_or_offered, client, list);
+    if (!only_http2(client) && SSL_set_alpn_protos(ssl, (const uint8_t *)"\x08http/1.1", 9) != 0)
+        return RC_NOMEM;
     return SSL_set_cipher_list(ssl, list) == 1 &&
                    SSL_set1_sigalgs_list(ssl, client->sha1_signatures ? SIGALGS ":ECDSA+SHA1:RSA+SHA1"
                                                                       : SIGALGS) == 1

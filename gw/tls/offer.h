@@ -19,8 +19,9 @@ bool offer_lacks_128(const struct hello *client);
 
 /* Widens what ctx_client_new() made, so that its connections are fit for offer_weaker(). */
 enum rc offer_weak_client(SSL_CTX *ctx) MUST_USE;
-/* The weak offer, as far as the client's goes. DENIED: its hello holds nothing weaker than the strong offer,
- * or only TLS 1.3; a second attempt could not end differently. */
+/* The weak offer, as far as the client's goes; of HTTP/1.1 alone where the client has that, for HTTP/2
+ * refuses such ciphers (RFC 9113 section 9.2.2). DENIED: its hello holds nothing weaker than the strong
+ * offer, or only TLS 1.3; a second attempt could not end differently. */
 enum rc offer_weaker(SSL *ssl, const struct hello *client) MUST_USE;
 /* Would offer_weaker() add anything? */
 bool offer_has_weaker(const struct hello *client);

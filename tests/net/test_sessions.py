@@ -355,6 +355,15 @@ def test_answer_that_says_close_or_is_not_read_whole_leaves_nothing(lab, own_gat
     assert grown(gw, {"pooled": 0}, "pooled")[0] <= 1
 
 
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_connection_that_we_said_close_on_is_used_by_nobody(lab, own_gateway, origin, scheme):
+    """This origin keeps it open all the same, and would answer on it; another may close at any moment."""
+    gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin(tls=scheme == "https")
+    for n in range(2):
+        assert ask(lab, "agent", "-H", "Connection: close", scheme=scheme)[1] == f"connection {n}\n"
+    assert grown(gw, {"pooled": 0}, "pooled") == (0,) and len(o.conns) == 2
+
+
 def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
     gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     assert ask(lab)[1] == "connection 0\n"

@@ -129,6 +129,26 @@ static void the_weak_offer_holds_what_the_client_offers_and_no_more(void **state
     assert_false(has(&h, CBC) || has(&h, TRIPLE_DES) || has(&h, RC4)); /* row 38 */
 }
 
+/* HTTP/2 refuses such ciphers (RFC 9113 section 9.2.2). */
+static void the_weak_offer_is_of_http_1_where_the_client_has_it(void **state)
+{
+    struct hello h, both = CLIENT(GCM_128, CBC), only_h2 = both, none = both;
+    (void)state;
+    both.alpn[0] = only_h2.alpn[0] = SPAN("h2");
+    both.alpn[1] = SPAN("http/1.1");
+    both.n_alpn = 2;
+    only_h2.n_alpn = 1;
+    both.alpn_h2 = both.alpn_http11 = only_h2.alpn_h2 = true;
+    h = strong_for(&both);
+    assert_true(h.alpn_h2 && h.alpn_http11);
+    h = weak_for(&both);
+    assert_true(!h.alpn_h2 && h.alpn_http11);
+    h = weak_for(&only_h2);
+    assert_true(h.alpn_h2 && !h.alpn_http11);
+    h = weak_for(&none);
+    assert_true(!h.alpn_h2 && h.alpn_http11);
+}
+
 static void signatures_with_sha_1_only_where_the_client_takes_them(void **state)
 {
     struct hello without = CLIENT(GCM_128, CBC), with = CLIENT(GCM_128);
@@ -196,6 +216,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_offers_nothing_weak_gets_no_second_attempt),
         cmocka_unit_test(the_weak_offer_holds_what_the_client_offers_and_no_more),
+        cmocka_unit_test(the_weak_offer_is_of_http_1_where_the_client_has_it),
         cmocka_unit_test(signatures_with_sha_1_only_where_the_client_takes_them),
         cmocka_unit_test(the_strong_offer_is_the_same_for_nearly_everybody),
         cmocka_unit_test(a_client_of_256_bits_alone_is_given_no_128),

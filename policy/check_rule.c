@@ -112,10 +112,10 @@ static void check_broken(struct diag *d, const struct rule *r)
                    "what breaks is exempt only where a category says what it is");
     for (const struct value *v = category ? category->vals : NULL; v; v = v->next) {
         if (v->kind == VALUE_NONE)
-            diag_error(d, r->pos, NULL, "a name in no list is never exempt for being broken");
+            diag_error(d, v->w.pos, NULL, "a name in no list is never exempt for being broken");
     }
     if (r->exempt_s > LIM_BROKEN_EXEMPT_S)
-        diag_error(d, r->pos, NULL, "an exemption of more than %d days is a rule of `tls`",
+        diag_error(d, r->exempt_pos, NULL, "an exemption of more than %d days is a rule of `tls`",
                    LIM_BROKEN_EXEMPT_S / 86400);
 }
 

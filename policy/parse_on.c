@@ -52,6 +52,7 @@ static bool one_answer(struct parser *p, struct rule *r)
     if (r->answer == ANSWER_EXEMPT) {
         if (!p_take(p, "for"))
             return p_expected(p, "`for` and how long, such as `for 12h`");
+        r->exempt_pos = p->lx.word.pos;
         if (!p_duration(p, &r->exempt_s))
             return false;
     }

@@ -77,6 +77,7 @@ struct rule {
     enum on_event event;                  /* `on` rules */
     enum on_answer answer;                /* `on` rules */
     uint32_t exempt_s;                    /* for how long: with ANSWER_EXEMPT */
+    struct pos exempt_pos;                /* where that is said */
     struct rule *next;
 };
 

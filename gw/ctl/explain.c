@@ -16,10 +16,10 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
+#include "gw/ctl/record.h"
 #include "gw/proc/kept.h"
-#include "gw/siem/code.h"
-#include "policy/url.h"
 #include "policy/diag.h"
+#include "policy/url.h"
 #include "policy/words.h"
 
 /* ---- the snapshot to ask ---- */
@@ -144,8 +144,9 @@ static bool time_parse(const char *text, int64_t *out)
         const char *end = strptime(text, forms[i], &tm);
         if (!end || (*end && strcmp(end, "Z") != 0))
             continue;
+        int day = tm.tm_mday;
         *out = *end ? timegm(&tm) : mktime(&tm);
-        return true;
+        return tm.tm_mday == day; /* there is no 30 February */
     }
     return false;
 }
@@ -174,6 +175,9 @@ static int describe(const struct words *a, const struct snapshot *s, struct fact
         return ctl_fail("explain: %s is neither a decision code nor a URL", a->target);
     if (a->certificate && !find_defect(a->certificate, &defect))
         return ctl_fail("explain: there is no defect %s of a certificate", a->certificate);
+    if (strspn(a->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-") != strlen(a->method) || !*a->method)
+        return ctl_fail("explain: --method %s is no method; they are words in capitals, such as GET",
+                        a->method);
     if (person(a, s, f) != 0 || set_time(a, s, f) != 0)
         return 1;
     f->tls = u.tls;
@@ -267,6 +271,8 @@ static int explain_described(const struct ctl *ctl, const struct words *a)
         json_t *chain = json_array();
         s.snap = snap;
         snapshot_categories(snap, &f);
+        if (!a->from)
+            chain_say(chain, "from", "not said: an address of the first zone with networks is taken");
         chain_facts(chain, &s);
         walk(chain, &s, &f, &v);
         say_end(chain, &s);
@@ -324,8 +330,9 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     }
     if (!a.target)
         return ctl_fail("explain: which URL, or which decision code?");
-    if (code_parse(span_str(a.target), &node, &number) == RC_OK)
-        return explain_code(ctl, &a, node, number);
+    if (record_code_like(a.target))
+        return record_code_read("explain: ", a.target, &node, &number) ? explain_code(ctl, &a, node, number)
+                                                                       : 1;
     return explain_described(ctl, &a);
 }
 

@@ -158,7 +158,7 @@ static int confirm(const struct wish *w)
 
 /* ---- grant ---- */
 
-/* "A7K-2Q9F-XM4", also where a character is mistyped. */
+/* "A7K-2Q9F-XMH", also where a character is mistyped; never a category, which may have ten letters too. */
 static bool is_code(const char *what)
 {
     if (strlen(what) != CODE_TEXT - 1)

@@ -33,6 +33,20 @@ int journal_open_dir(const struct ctl *ctl, const char *dir)
     return fd;
 }
 
+int journal_broken(const struct journal_walk *w)
+{
+    return w->broken ? ctl_fail("segment %012" PRIu64 ", byte %" PRIu64 ": %s; what can be read is read",
+                                w->segment, w->at, w->broken)
+                     : 0;
+}
+
+json_t *journal_broken_json(const struct journal_walk *w)
+{
+    return w->broken ? json_pack("{s:I, s:I, s:s}", "segment", (json_int_t)w->segment, "offset",
+                                 (json_int_t)w->at, "why", w->broken)
+                     : json_null();
+}
+
 static int no_journal(enum rc rc)
 {
     return rc == RC_NOTFOUND ? ctl_fail("there is no journal in that directory")
@@ -68,9 +82,10 @@ static int find(const struct ctl *ctl, const struct words *w)
     struct buf bytes = {0};
     unsigned node, n_more;
     uint64_t number;
-    if (!w->code || code_parse(span_str(w->code), &node, &number) != RC_OK)
-        return ctl_fail("journal find: %s is no decision code; one looks like A7K-2Q9F-XM4",
-                        w->code ? w->code : "nothing");
+    if (!w->code)
+        return ctl_fail("journal find: which code?");
+    if (!record_code_read("journal find: ", w->code, &node, &number))
+        return 1;
     AUTO_CLOSE int dir = journal_open_dir(ctl, w->journal);
     if (dir < 0)
         return 1;
@@ -137,7 +152,7 @@ static int show(const struct ctl *ctl, const struct words *w)
         return no_journal(rc);
     if (s.unreadable)
         return ctl_fail("%" PRIu64 " records are none that this version can read", s.unreadable);
-    return 0;
+    return journal_broken(&walk);
 }
 
 /* ---- verify ---- */
@@ -158,9 +173,7 @@ static int report(const struct ctl *ctl, const struct journal_walk *w, uint64_t 
                       (json_int_t)w->n_segments, "records", (json_int_t)w->n_records, "bytes",
                       (json_int_t)w->n_bytes, "open_end", w->open_end, "unreadable", (json_int_t)unreadable);
         if (o && w->broken)
-            json_object_set_new(o, "broken",
-                                json_pack("{s:I, s:I, s:s}", "segment", (json_int_t)w->segment, "offset",
-                                          (json_int_t)w->at, "why", w->broken));
+            json_object_set_new(o, "broken", journal_broken_json(w));
         ctl_print_json(o);
         json_decref(o);
         return w->broken ? 1 : 0;

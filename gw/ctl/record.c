@@ -34,6 +34,31 @@ const char *record_step(enum step s)
     return WORD(steps, s);
 }
 
+bool record_code_like(const char *word)
+{
+    size_t n = 0;
+    for (; *word; word++) {
+        bool letter = (*word >= 'A' && *word <= 'Z') || (*word >= 'a' && *word <= 'z');
+        bool digit = *word >= '0' && *word <= '9';
+        if (!letter && !digit && *word != '-' && *word != ' ')
+            return false;
+        n += letter || digit;
+    }
+    return n == 10;
+}
+
+bool record_code_read(const char *command, const char *word, unsigned *node, uint64_t *number)
+{
+    if (code_parse(span_str(word), node, number) == RC_OK)
+        return true;
+    if (record_code_like(word))
+        ctl_fail("%s%s is mistyped: the characters of a code check each other, and these do not fit", command,
+                 word);
+    else
+        ctl_fail("%s%s is no decision code; one looks like A7K-2Q9F-XMH", command, word);
+    return false;
+}
+
 void record_code(const struct record *r, char out[16])
 {
     code_format(r->node, r->number, out);

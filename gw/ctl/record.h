@@ -7,8 +7,13 @@
 #include "gw/siem/journal.h"
 #include "policy/record.h"
 
-/* "A7K-2Q9F-XM4" of a record; out: CODE_TEXT bytes. */
+/* "A7K-2Q9F-XMH" of a record; out: CODE_TEXT bytes. */
 void record_code(const struct record *r, char out[16]);
+/* Ten characters of codes as on a page, with their hyphens or without, small or capital; one may be mistyped.
+ */
+bool record_code_like(const char *word);
+/* Its node and number; or one line on standard error, behind `command`, that says what is wrong with it. */
+bool record_code_read(const char *command, const char *word, unsigned *node, uint64_t *number);
 /* Everything in it, and where it stands (f may be NULL). Never NULL but without memory. */
 json_t *record_json(const struct record *r, const struct journal_frame *f);
 /* The same, a line a step of the decision. */
@@ -25,5 +30,9 @@ const char *record_time(int64_t wall_us, char out[40]);
 /* The directory of --journal DIR, or "journal" in the state directory; -1 after one line on standard error.
  */
 int journal_open_dir(const struct ctl *ctl, const char *dir);
+/* Where the walk found the journal broken: one line on standard error and 1; else 0. */
+int journal_broken(const struct journal_walk *w);
+/* The same for programs, or null. */
+json_t *journal_broken_json(const struct journal_walk *w);
 
 #endif

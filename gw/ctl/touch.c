@@ -118,8 +118,9 @@ bool touch_find(int dir, const char *code, struct buf *bytes, struct record *out
     struct journal_frame f;
     unsigned node, n_more;
     uint64_t number;
-    if (code_parse(span_str(code), &node, &number) != RC_OK ||
-        journal_find(dir, journal_code(node, number), bytes, &f, &n_more) != RC_OK) {
+    if (!record_code_read("", code, &node, &number))
+        return false;
+    if (journal_find(dir, journal_code(node, number), bytes, &f, &n_more) != RC_OK) {
         ctl_fail("the journal has no decision %s", code);
         return false;
     }

@@ -98,7 +98,7 @@ static json_t *json_rows(const struct whatif_row *row, size_t n)
     return list;
 }
 
-static void print_json(struct whatif *w)
+static void print_json(struct whatif *w, const struct journal_walk *walk)
 {
     const struct whatif_counts *c = whatif_counts(w);
     json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)c->records, "same",
@@ -110,6 +110,7 @@ static void print_json(struct whatif *w)
         const struct whatif_row *row = whatif_rows(w, tables[i].table, &n);
         json_object_set_new(o, tables[i].key, json_rows(row, n));
     }
+    json_object_set_new(o, "broken", journal_broken_json(walk));
     ctl_print_json(o);
     json_decref(o);
 }
@@ -132,14 +133,11 @@ static int walk(const struct ctl *ctl, struct whatif *w, int dir)
     enum rc rc = journal_walk(&walk);
     if (rc != RC_OK)
         return ctl_fail("%s", rc == RC_NOTFOUND ? "there is no journal in that directory" : rc_text(rc));
-    if (walk.broken)
-        fprintf(stderr, "perronctl: segment %012" PRIu64 ", byte %" PRIu64 ": %s; what can be read is read\n",
-                walk.segment, walk.at, walk.broken);
     if (ctl->json)
-        print_json(w);
+        print_json(w, &walk);
     else
         print_text(w);
-    return 0;
+    return journal_broken(&walk);
 }
 
 static int run(const struct ctl *ctl, int argc, char **argv)

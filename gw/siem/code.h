@@ -1,4 +1,4 @@
-/* Decision codes: "A7K-2Q9F-XM4". Nine characters of 5 bits (Crockford's alphabet without I, L, O, U) and a
+/* Decision codes: "A7K-2Q9F-XMH". Nine characters of 5 bits (Crockford's alphabet without I, L, O, U) and a
  * check character. The first is the node, the other eight are the decision's number (40 bits: at 2,000
  * decisions a second every day and night 17 years), stirred by a fixed bijection so that neighbours do not
  * look alike; uniqueness comes from the number, which the master hands out in ranges that it writes down
@@ -12,7 +12,7 @@
 
 enum { CODE_TEXT = 13, CODE_NUMBER_BITS = 40 };
 
-/* "A7K-2Q9F-XM4" and a NUL. Bits of `node` above the fifth and of `number` above the fortieth are ignored. */
+/* "A7K-2Q9F-XMH" and a NUL. Bits of `node` above the fifth and of `number` above the fortieth are ignored. */
 void code_format(unsigned node, uint64_t number, char out[CODE_TEXT]);
 /* Accepts any case, with or without hyphens and spaces; O, I, L read as 0, 1, 1. BAD: wrong shape or check
  * character. */

@@ -123,7 +123,7 @@ def test_what_is_wrong_is_said(own_gateway):
     gateway = own_gateway()
     for words, says in ((("explain",), "which URL"),
                         (("explain", "000-0000-000"), "no record has the code"),
-                        (("explain", "A7K-2Q9F-XM5"), "neither a decision code nor a URL"),
+                        (("explain", "A7K-2Q9F-XM5"), "is mistyped"),
                         (("explain", "ftp://x.test/"), "neither a decision code nor a URL"),
                         (("explain", "https://"), "neither a decision code nor a URL"),
                         (("explain", "--at", "soon", "https://x.test/"), "is no time"),

@@ -127,7 +127,7 @@ def test_a_code_and_whom_it_would_touch(lab, own_gateway):
     assert "would have let nothing through" in out, out
     casino = lab.curl("agent", CASINO).code
     gw.by_code(casino)
-    for what, said in ((casino, "which no grant lifts"), ("A7K-2Q9F-XM4", "no decision")):
+    for what, said in ((casino, "which no grant lifts"), ("A7K-2Q9F-XMH", "no decision"), ("A7K-2Q9F-XM4", "mistyped")):
         status, _, err = gw.ctl_run("grant", what, "--for", "me", "--until", "1h", *WHO, "--yes")
         assert status == 1 and said in err and err.count("\n") == 1, err
     status, _, err = gw.ctl_run("grant", "streaming", "--for", "me", "--until", "1h", *WHO, "--yes")

@@ -263,7 +263,7 @@ static void answer_json(const struct words *w, const struct check *c, bool good,
 
 static void answer_text(const struct words *w, const struct check *c, bool good, const char *reason)
 {
-    char text[SHOWN_CERT], at[20];
+    char text[SHOWN_CERT], at[MOMENT_TEXT];
     moment_text(w->at_s, at);
     printf("%s: %s for %s at %s\n", good ? "good" : "bad", reason, w->host, at);
     for (enum defect d = 0; d < DEFECT_N; d++) {

@@ -35,21 +35,37 @@ static const char *text_of(json_t *o, const char *key)
 
 /* ---- answers ---- */
 
+/* Who took it back, and why. */
+static void print_end(json_t *g, bool ended)
+{
+    char at[MOMENT_TEXT];
+    json_t *revoked = json_object_get(g, "revoked");
+    if (revoked) {
+        moment_text(json_integer_value(revoked), at);
+        printf("  (revoked %s by ", at);
+        ctl_print(stdout, span_str(text_of(g, "revoked_by")), false);
+        printf(": ");
+        ctl_print(stdout, span_str(text_of(g, "revoked_reason")), false);
+        putchar(')');
+    } else if (ended) {
+        printf("  (ended)");
+    }
+}
+
 static void print_grant(json_t *g)
 {
-    char until[20], whom[80];
+    char until[MOMENT_TEXT], whom[80];
     bool ended = json_is_true(json_object_get(g, "ended"));
     const char *who = text_of(g, "who");
     snprintf(whom, sizeof whom, "%s%s%s", text_of(g, "scope"), *who ? " " : "", who);
     if (json_integer_value(json_object_get(g, "id")))
         printf("%6d  ", (int)json_integer_value(json_object_get(g, "id")));
     moment_text(json_integer_value(json_object_get(g, "until")), until);
-    printf("%-8s  %-30s  %-24s  until %s%s  by %s: ", text_of(g, "kind"), text_of(g, "target"), whom, until,
-           json_object_get(g, "revoked") ? " (revoked)"
-           : ended                       ? " (ended)"
-                                         : "",
-           text_of(g, "by"));
+    printf("%-8s  %-30s  %-24s  until %s  by ", text_of(g, "kind"), text_of(g, "target"), whom, until);
+    ctl_print(stdout, span_str(text_of(g, "by")), false);
+    printf(": ");
     ctl_print(stdout, span_str(text_of(g, "reason")), false);
+    print_end(g, ended);
     putchar('\n');
 }
 

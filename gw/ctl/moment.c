@@ -53,11 +53,11 @@ bool moment_parse(const char *text, int64_t now_s, int64_t *out)
     return true;
 }
 
-void moment_text(int64_t s, char out[20])
+void moment_text(int64_t s, char out[MOMENT_TEXT])
 {
     time_t at = (time_t)s;
     struct tm tm;
-    snprintf(out, 20, "?");
+    snprintf(out, MOMENT_TEXT, "?");
     if (localtime_r(&at, &tm))
-        strftime(out, 20, "%F %H:%M", &tm);
+        strftime(out, MOMENT_TEXT, "%F %H:%M %Z", &tm);
 }

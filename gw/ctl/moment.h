@@ -7,9 +7,10 @@
 
 #define MOMENT_FORMS "a time is 2h, 30m or 5d from now, 2026-12-31 (its end), or \"2026-12-31 18:00\""
 
-/* Local time; a date alone is the end of that day. */
+/* Local time of this machine; a date alone is the end of that day. */
 bool moment_parse(const char *text, int64_t now_s, int64_t *out);
-/* "2026-12-31 18:00", local time. */
-void moment_text(int64_t s, char out[20]);
+enum { MOMENT_TEXT = 40 };
+/* "2026-12-31 18:00 CET", local time of this machine. */
+void moment_text(int64_t s, char out[MOMENT_TEXT]);
 
 #endif

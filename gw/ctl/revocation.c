@@ -16,7 +16,7 @@
 
 static void show_text(const struct revoked_source *s, int64_t now_s)
 {
-    char from[20], to[20];
+    char from[MOMENT_TEXT], to[MOMENT_TEXT];
     moment_text(s->this_s, from);
     moment_text(s->next_s, to);
     printf("%8zu  %s  %s%s  %s  ", s->serials.n / CRL_SERIAL, from, to, now_s < s->next_s ? "  " : " !",

@@ -83,8 +83,9 @@ static void tell(struct touch *t, const struct grant *g)
         fprintf(stderr, "In the journal (%llu decisions) it would have let nothing through.\n",
                 (unsigned long long)t->seen);
     else
-        fprintf(stderr, "Since %s it would have let through %llu decisions of %zu people. The latest:\n",
-                record_time(t->since_us, since), (unsigned long long)t->n, t->people.n);
+        fprintf(stderr, "Since %s it would have let through %llu decision%s of %zu %s. The latest:\n",
+                record_time(t->since_us, since), (unsigned long long)t->n, t->n == 1 ? "" : "s", t->people.n,
+                t->people.n == 1 ? "person" : "people");
     show_examples(t);
 }
 

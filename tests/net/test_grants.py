@@ -3,6 +3,7 @@ until they are taken back. And the emergency lever: a zone in which nothing is i
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -88,6 +89,8 @@ def test_live_within_a_second_and_named(lab, own_gateway):
     assert gw.ctl_run("revoke", str(one["id"]), *WHO)[0] == 0
     assert lab.curl("pupil", VIDEO).status == 403
     assert granted(gw) == [] and granted(gw, "--all")[0]["revoked_by"] == "Mme Renard"
+    listed = gw.ctl("grants", "--all")
+    assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d \w+  by .*  \(revoked .* by Mme Renard: ", listed), listed
     assert gw.ctl_run("reload", "--to", first[:16])[0] == 0
     assert lab.curl("pupil", VIDEO).status == 403, "going back gives no revoked grant new life"
 
@@ -111,7 +114,7 @@ def test_a_code_and_whom_it_would_touch(lab, own_gateway):
     words = ("grant", codes[0], "--for", "me", "--until", "1h", *WHO)
     status, out = at_terminal(gw, b"n\n", *words)
     assert status == 1 and "nothing was changed" in out, out
-    assert "of 1 people" in out and "video.example" in out and "10.32.1.10" in out, out
+    assert "of 1 person" in out and "video.example" in out and "10.32.1.10" in out, out
     assert granted(gw, "--all") == [] and lab.curl("pupil", VIDEO).status == 403
     status, out = at_terminal(gw, b"y\n", *words)
     assert status == 0, out

@@ -344,15 +344,22 @@ static void say_empty(struct job *j, const struct cattext *t, const struct categ
 }
 
 /* What only shows when everything was read. */
-static enum rc say_whole(struct job *j, span text)
+static enum rc say_whole(struct job *j, int fd)
 {
     struct cattext t;
-    if (cattext_open(text, &t) != RC_OK)
-        return RC_BUG;
-    say_held(j, &t);
-    for (const struct category_decl *c = j->d->tree->categories.first; c; c = c->next)
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return RC_IO;
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p == MAP_FAILED)
+        return RC_NOMEM;
+    bool whole = cattext_open(span_of(p, (size_t)st.st_size), &t) == RC_OK;
+    if (whole)
+        say_held(j, &t);
+    for (const struct category_decl *c = j->d->tree->categories.first; whole && c; c = c->next)
         say_empty(j, &t, c);
-    return RC_OK;
+    munmap(p, (size_t)st.st_size);
+    return whole ? RC_OK : RC_BUG;
 }
 
 /* ---- the part in force ---- */
@@ -380,29 +387,44 @@ static enum rc hand_on(struct job *j, int *hot, int *text)
 
 /* ---- all of it ---- */
 
+static enum rc write_text(void *arg, span bytes)
+{
+    return part_write(*(const int *)arg, bytes);
+}
+
+static enum rc finish(struct job *j, struct buf *hot, int text)
+{
+    enum rc rc = catc_finish(j->c, hot, (struct catc_sink){write_text, &text});
+    if (rc != RC_LIMIT)
+        return rc;
+    diag_error(j->d, j->sorted[0]->by->w.pos, "name fewer lists",
+               "these lists overlap in more than %d ways, or hold too much", CATFMT_SETS);
+    return RC_CONFIG;
+}
+
 static enum rc make(struct job *j, int *hot, int *text)
 {
-    struct buf h = {0}, t = {0};
+    struct buf h = {0};
+    AUTO_CLOSE int t = -1;
+    TRY(part_begin("perron-lists-text", &t));
     enum rc rc = catc_read(j->c);
     if (rc == RC_OK && (j->bad || j->d->errors))
         rc = RC_CONFIG; /* what the files have to say is said too */
     if (rc == RC_OK)
-        rc = catc_finish(j->c, &h, &t);
+        rc = finish(j, &h, t);
     if (rc == RC_OK || rc == RC_CONFIG)
         say_files(j);
-    if (rc == RC_LIMIT) {
-        diag_error(j->d, j->sorted[0]->by->w.pos, "name fewer lists",
-                   "these lists overlap in more than %d ways, or hold too much", CATFMT_SETS);
-        rc = RC_CONFIG;
-    }
     if (rc == RC_OK)
-        rc = say_whole(j, buf_span(&t));
+        rc = say_whole(j, t);
+    if (rc == RC_OK)
+        rc = part_end(t);
     if (rc == RC_OK)
         rc = part_seal_table("perron-lists", buf_span(&h), hot);
-    if (rc == RC_OK)
-        rc = part_seal("perron-lists-text", buf_span(&t), text);
     buf_fini(&h);
-    buf_fini(&t);
+    if (rc == RC_OK) {
+        *text = t;
+        t = -1;
+    }
     return rc;
 }
 

@@ -123,33 +123,56 @@ void *part_map(int fd, size_t n)
     return p;
 }
 
-/* Without large pages small ones do. */
+/* Makes an empty memfd n bytes long, with large pages as far as they are whole ones; without them small ones
+ * do. The kernel makes a large page of small ones, and of none only where there is one. */
 static void make_large(int fd, size_t n)
 {
-    void *p = n < LARGE_PAGE ? MAP_FAILED : part_map(fd, n);
+    if (n < LARGE_PAGE || ftruncate(fd, (off_t)n) != 0)
+        return;
+    for (size_t at = 0; at < n; at += LARGE_PAGE) {
+        if (pwrite(fd, "", 1, (off_t)at) != 1)
+            return;
+    }
+    void *p = part_map(fd, n);
     if (p == MAP_FAILED)
         return;
     (void)madvise(p, n, MADV_COLLAPSE);
     munmap(p, n);
 }
 
-static enum rc seal(const char *name, span bytes, bool large, int *fd)
+enum rc part_begin(const char *name, int *fd)
 {
-    AUTO_CLOSE int mem = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (mem < 0)
-        return RC_IO;
+    *fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return *fd >= 0 ? RC_OK : RC_IO;
+}
+
+enum rc part_write(int fd, span bytes)
+{
     for (size_t at = 0; at < bytes.n;) {
-        ssize_t n = write(mem, bytes.p + at, bytes.n - at);
+        ssize_t n = write(fd, bytes.p + at, bytes.n - at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return RC_IO;
         at += (size_t)n;
     }
+    return RC_OK;
+}
+
+enum rc part_end(int fd)
+{
+    int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+    return fcntl(fd, F_ADD_SEALS, seals) == 0 ? RC_OK : RC_IO;
+}
+
+static enum rc seal(const char *name, span bytes, bool large, int *fd)
+{
+    AUTO_CLOSE int mem = -1;
+    TRY(part_begin(name, &mem));
     if (large)
-        make_large(mem, bytes.n);
-    if (fcntl(mem, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-        return RC_IO;
+        make_large(mem, bytes.n); /* before there is anything to copy */
+    TRY(part_write(mem, bytes));
+    TRY(part_end(mem));
     *fd = mem;
     mem = -1;
     return RC_OK;

@@ -23,6 +23,10 @@ uint32_t part_count(const struct part *p, enum section s);
 size_t part_record(enum section s);
 /* Head and sections, 8-byte aligned, appended to `out`. */
 enum rc part_emit(struct part *p, struct buf *out) MUST_USE;
+/* A memfd that is written piece by piece, and put under all seals at the end. */
+enum rc part_begin(const char *name, int *fd) MUST_USE;
+enum rc part_write(int fd, span bytes) MUST_USE;
+enum rc part_end(int fd) MUST_USE;
 /* A memfd with these bytes under all seals. */
 enum rc part_seal(const char *name, span bytes, int *fd) MUST_USE;
 /* The same with large pages (2 MiB) where the kernel gives them, for a table that is read all over: finding

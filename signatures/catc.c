@@ -14,7 +14,6 @@ enum rc catc_new(struct catc **out)
     if (!*out)
         return RC_NOMEM;
     guard_init(&(*out)->guard);
-    buf_init(&(*out)->records, 0);
     return RC_OK;
 }
 
@@ -30,8 +29,10 @@ void catc_free(struct catc *c)
         free(c->lists[i].name);
     free(c->lists);
     free(c->sources);
-    free(c->entries);
-    buf_fini(&c->records);
+    catbins_fini(&c->entries);
+    catbins_fini(&c->records);
+    buf_fini(&c->expr_items);
+    buf_fini(&c->expr_texts);
     guard_fini(&c->guard);
     free(c);
 }
@@ -252,16 +253,26 @@ static enum rc draw_seed(struct catc *c)
     return rc;
 }
 
-enum rc catc_finish(struct catc *c, struct buf *hot, struct buf *text)
+static enum rc append(void *arg, span bytes)
 {
-    if (hot->w % 8 != 0 || text->w % 8 != 0)
+    return buf_put(arg, bytes);
+}
+
+struct catc_sink catc_to(struct buf *out)
+{
+    return (struct catc_sink){append, out};
+}
+
+enum rc catc_finish(struct catc *c, struct buf *hot, struct catc_sink text)
+{
+    if (hot->w % 8 != 0)
         return RC_BUG;
     TRY(guard_digest(&c->guard, c->options));
     TRY(draw_seed(c));
     TRY(guard_prepare(&c->guard, c->seed));
     TRY(catc_entries(c));
     TRY(catc_emit_hot(c, hot));
-    return catc_emit_text(c, text);
+    return catc_emit_text(c, &text);
 }
 
 /* ---- reports ---- */

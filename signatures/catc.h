@@ -48,8 +48,16 @@ enum rc catc_unchanged(struct catc *c, bool *same) MUST_USE;
 void catc_progress(struct catc *c, void (*fn)(const char *what, unsigned long done, unsigned long total));
 /* Reads all files. CONFIG when one cannot be used and nothing stands in for it: see the reports. */
 enum rc catc_read(struct catc *c) MUST_USE;
-/* Appends the parts. LIMIT when there are more different sets of lists than a slot can number. */
-enum rc catc_finish(struct catc *c, struct buf *hot, struct buf *text) MUST_USE;
+/* Takes the text part piece by piece, which is large and written from one end to the other. */
+struct catc_sink {
+    enum rc (*put)(void *arg, span bytes);
+    void *arg;
+};
+/* One that appends to a buffer. */
+struct catc_sink catc_to(struct buf *out);
+/* Appends the hot part to `hot`, and hands out the text part. LIMIT when there are more different sets of
+ * lists than a slot can number. */
+enum rc catc_finish(struct catc *c, struct buf *hot, struct catc_sink text) MUST_USE;
 size_t catc_n_files(const struct catc *c);
 const struct catc_report *catc_file_report(const struct catc *c, size_t i);
 uint64_t catc_n_names(const struct catc *c);

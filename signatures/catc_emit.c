@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/pages.h"
 #include "signatures/catc_int.h"
 #include "signatures/catexpr.h"
 #include "signatures/catset.h"
@@ -14,21 +15,8 @@ struct table {
     uint64_t *filter;
     struct catfmt_line *lines;
     struct catset sets;
+    struct buf passed; /* entries that found their first line full */
 };
-
-static uint16_t member_of(const struct catc *c, const struct catc_entry *e, bool *held)
-{
-    struct cattext_record r;
-    *held = false;
-    if (e->at >= CATC_AT_URLS)
-        return (uint16_t)(CATFMT_URLS | (e->at - CATC_AT_URLS));
-    memcpy(&r, c->records.p + e->at, sizeof r);
-    *held = r.held != 0 || (r.kind & CATTEXT_KIND) == CATKEY_N; /* expressions are no keys */
-    unsigned flags = (r.kind & CATTEXT_OUT ? (unsigned)CATFMT_MEMBER_OUT : 0) |
-                     (r.kind & CATTEXT_EXACT ? (unsigned)CATFMT_EXACT : 0) |
-                     (r.kind & CATTEXT_BELOW ? (unsigned)CATFMT_BELOW : 0);
-    return (uint16_t)(c->sources[r.file].report.list | flags);
-}
 
 /* The slot in this line that has the tag, or else the first free one; CATFMT_SLOTS: neither. */
 static unsigned slot_for(const struct catfmt_line *l, uint64_t tag)
@@ -40,48 +28,67 @@ static unsigned slot_for(const struct catfmt_line *l, uint64_t tag)
     return slot;
 }
 
-/* Puts one entry; LIMIT when its run of full lines is too long. */
-static enum rc put(struct table *t, uint64_t tag, uint64_t base, uint16_t member)
+/* Puts an entry into this line, where there is room for it. */
+static enum rc put_into(struct table *t, struct catfmt_line *l, const struct catc_entry *e, bool *full)
 {
-    uint64_t at = catfmt_place(base, t->n_lines);
+    unsigned slot = slot_for(l, e->hash);
+    *full = slot == CATFMT_SLOTS;
+    if (*full) {
+        l->passed |= catfmt_passed(e->hash);
+        return RC_OK;
+    }
+    t->n_names += l->set[slot] == 0;
+    l->low[slot] = (uint16_t)e->hash;
+    l->high[slot] = (uint32_t)(e->hash >> 16);
+    return catset_with(&t->sets, l->set[slot], (uint16_t)e->place_member, &l->set[slot]);
+}
+
+static enum rc put_first(struct table *t, const struct catc_entry *e, bool *full)
+{
+    uint64_t base = e->place_member & ~UINT64_C(0xffff);
     t->filter[catfmt_place(base, t->n_words)] |= catfmt_filter(base);
-    for (int i = 0; i <= CATFMT_PROBES; i++) {
-        struct catfmt_line *l = &t->lines[at];
-        unsigned slot = slot_for(l, tag);
-        if (slot < CATFMT_SLOTS) {
-            t->n_names += l->set[slot] == 0;
-            l->low[slot] = (uint16_t)tag;
-            l->high[slot] = (uint32_t)(tag >> 16);
-            return catset_with(&t->sets, l->set[slot], member, &l->set[slot]);
-        }
-        l->passed |= catfmt_passed(tag);
-        at = i == 0 ? catfmt_place(tag, t->n_lines) : at + 1 == t->n_lines ? 0 : at + 1;
+    return put_into(t, &t->lines[catfmt_place(base, t->n_lines)], e, full);
+}
+
+/* Puts an entry that found its first line full; LIMIT when its run of full lines is too long. */
+static enum rc put_passed(struct table *t, const struct catc_entry *e)
+{
+    uint64_t at = catfmt_place(e->hash, t->n_lines);
+    for (int i = 0; i < CATFMT_PROBES; i++) {
+        bool full;
+        TRY(put_into(t, &t->lines[at], e, &full));
+        if (!full)
+            return RC_OK;
+        at = at + 1 == t->n_lines ? 0 : at + 1;
     }
     return RC_LIMIT;
 }
 
-enum { AHEAD = 12 }; /* entries whose lines are fetched before they are put */
-
-static void fetch(const struct table *t, size_t i)
+/* Entries of one bin, in order: they share a part of the lines that the processor's cache has room for. What
+ * finds its line full is left for later, so that no other's first line fills up with it. */
+static enum rc fill_bin(struct table *t, unsigned bin)
 {
-    if (i >= t->c->n_entries)
-        return;
-    const struct catc_entry *e = &t->c->entries[i];
-    uint64_t base = catfmt_key(t->c->seed, e->base).at;
-    __builtin_prefetch(&t->lines[catfmt_place(base, t->n_lines)], 1);
-    __builtin_prefetch(&t->filter[catfmt_place(base, t->n_words)], 1);
+    struct catbins_walk walk = {0};
+    for (span run; catbins_next(&t->c->entries, bin, &walk, &run);) {
+        const struct catc_entry *e = (const void *)run.p, *end = e + run.n / sizeof *e;
+        for (; e < end; e++) {
+            bool full;
+            TRY(put_first(t, e, &full));
+            if (full)
+                TRY(buf_put(&t->passed, span_of(e, sizeof *e)));
+        }
+    }
+    return RC_OK;
 }
 
 static enum rc fill(struct table *t)
 {
-    for (size_t i = 0; i < t->c->n_entries; i++) {
-        const struct catc_entry *e = &t->c->entries[i];
-        bool held;
-        fetch(t, i + AHEAD);
-        uint16_t member = member_of(t->c, e, &held);
-        if (!held)
-            TRY(put(t, e->hash, catfmt_key(t->c->seed, e->base).at, member));
-    }
+    t->passed.r = t->passed.w = 0;
+    for (unsigned bin = 0; bin < CATBINS; bin++)
+        TRY(fill_bin(t, bin));
+    const struct catc_entry *e = (const void *)t->passed.p;
+    for (size_t n = buf_len(&t->passed) / sizeof *e; n > 0; n--, e++)
+        TRY(put_passed(t, e));
     return RC_OK;
 }
 
@@ -102,34 +109,6 @@ static enum rc put_sets(const struct catset *sets, struct buf *out)
     return buf_put(out, span_of(zeros, catfmt_align(out->w - start) - (out->w - start)));
 }
 
-static enum rc add_expression(const struct catc *c, uint64_t at, struct buf *items, struct buf *texts)
-{
-    struct cattext_record r;
-    memcpy(&r, c->records.p + at, sizeof r);
-    if ((r.kind & CATTEXT_KIND) != CATKEY_N)
-        return RC_OK;
-    struct catexpr_item e = {(uint32_t)buf_len(texts), r.key_n, r.line,
-                             (uint16_t)c->sources[r.file].report.list, r.file};
-    TRY(buf_put(texts, span_of(c->records.p + at + sizeof r, r.key_n)));
-    return buf_put(items, span_of(&e, sizeof e));
-}
-
-static enum rc put_expressions(const struct catc *c, struct buf *out)
-{
-    struct buf items = {0}, texts = {0};
-    enum rc rc = RC_OK;
-    for (size_t i = 0; i < c->n_entries && rc == RC_OK; i++) {
-        if (c->entries[i].at < CATC_AT_URLS)
-            rc = add_expression(c, c->entries[i].at, &items, &texts);
-    }
-    if (rc == RC_OK)
-        rc = catexpr_build((const void *)items.p, (uint32_t)(buf_len(&items) / sizeof(struct catexpr_item)),
-                           buf_span(&texts), out);
-    buf_fini(&items);
-    buf_fini(&texts);
-    return rc;
-}
-
 /* Room for a head, the filter and the table, zeroed. */
 static enum rc room(struct table *t, struct buf *out, size_t start, uint64_t names)
 {
@@ -139,6 +118,7 @@ static enum rc room(struct table *t, struct buf *out, size_t start, uint64_t nam
     uint64_t bytes = t->n_words * 8 + t->n_lines * sizeof *t->lines;
     out->w = start + sizeof(struct catfmt_head);
     TRY(buf_reserve(out, bytes));
+    pages_large(out->p, out->cap);
     memset(out->p + out->w, 0, bytes);
     t->filter = (void *)(out->p + out->w);
     t->lines = (void *)(t->filter + t->n_words);
@@ -159,7 +139,9 @@ static enum rc build(struct table *t, struct buf *out)
     }
     TRY(put_sets(&t->sets, out));
     size_t expressions = out->w;
-    TRY(put_expressions(c, out));
+    TRY(catexpr_build((const void *)c->expr_items.p,
+                      (uint32_t)(buf_len(&c->expr_items) / sizeof(struct catexpr_item)),
+                      buf_span(&c->expr_texts), out));
     struct catfmt_head head = {.magic = CATFMT_MAGIC,
                                .version = CATFMT_VERSION,
                                .n_lists = (uint32_t)c->n_lists,
@@ -185,10 +167,20 @@ enum rc catc_emit_hot(struct catc *c, struct buf *out)
     enum rc rc = build(&t, out);
     c->n_names = t.n_names;
     catset_fini(&t.sets);
+    buf_fini(&t.passed);
     return rc;
 }
 
 /* ---- the text part ---- */
+
+enum { BIN_RECORDS = CATBINS * CATFMT_BUCKET_NAMES };
+
+/* Bytes of the part; p NULL: fewer than eight zeros. */
+static enum rc put_bytes(const struct catc_sink *out, const void *p, size_t n)
+{
+    static const uint8_t zeros[8];
+    return n ? out->put(out->arg, span_of(p ? p : zeros, n)) : RC_OK;
+}
 
 static enum rc put_text(struct buf *texts, const void *p, size_t n, struct cattext_run *out)
 {
@@ -216,20 +208,6 @@ static enum rc put_tables(const struct catc *c, struct buf *out, struct buf *tex
     return RC_OK;
 }
 
-static size_t record_size(const struct catc *c, uint64_t at)
-{
-    struct cattext_record r;
-    memcpy(&r, c->records.p + at, sizeof r);
-    return sizeof r + r.key_n + r.raw_n;
-}
-
-static bool is_held(const struct catc *c, uint64_t at)
-{
-    struct cattext_record r;
-    memcpy(&r, c->records.p + at, sizeof r);
-    return r.held != 0;
-}
-
 static uint64_t n_held(const struct catc *c)
 {
     uint64_t n = 0;
@@ -238,70 +216,145 @@ static uint64_t n_held(const struct catc *c)
     return n;
 }
 
-/* Records by bucket: count, add up, put. */
-static void sort_records(const struct catc *c, uint64_t *buckets, uint32_t n_buckets, uint64_t *held)
+/* An entry that is held back, and where its record went. */
+struct held {
+    uint32_t file, line;
+    uint64_t at;
+};
+
+/* The records of the part being written. */
+struct texts {
+    const struct catc *c;
+    const struct catc_sink *out;
+    uint64_t *buckets; /* n_buckets + 1 */
+    uint32_t n_buckets;
+    uint64_t written;
+    struct buf bin; /* records of the one that is being sorted */
+    struct held *held;
+    size_t n_held;
+};
+
+/* The next record of a run of them; NULL at its end. */
+static const struct catc_record *next_record(span *run)
 {
-    uint8_t *to = (uint8_t *)(held + n_held(c));
-    memset(buckets, 0, ((size_t)n_buckets + 1) * 8);
-    for (size_t i = 0; i < c->n_entries; i++) {
-        const struct catc_entry *e = &c->entries[i];
-        if (e->at < CATC_AT_URLS)
-            buckets[catfmt_place(catfmt_key(c->seed, e->hash).at, n_buckets) + 1] += record_size(c, e->at);
-    }
-    for (uint32_t b = 0; b < n_buckets; b++)
-        buckets[b + 1] += buckets[b];
-    for (size_t i = 0; i < c->n_entries; i++) { /* each bucket's start moves on to its end */
-        const struct catc_entry *e = &c->entries[i];
-        if (e->at >= CATC_AT_URLS)
-            continue;
-        uint64_t *at = &buckets[catfmt_place(catfmt_key(c->seed, e->hash).at, n_buckets)];
-        size_t n = record_size(c, e->at);
-        memcpy(to + *at, c->records.p + e->at, n);
-        if (is_held(c, e->at))
-            *held++ = *at;
-        *at += n;
-    }
-    memmove(buckets + 1, buckets, (size_t)n_buckets * 8);
-    buckets[0] = 0;
+    const struct catc_record *e = (const void *)run->p;
+    if (run->n == 0)
+        return NULL;
+    size_t n = (offsetof(struct catc_record, r) + catc_record_bytes(&e->r) + 7) & ~(size_t)7;
+    *run = span_of(run->p + n, run->n - n);
+    return e;
 }
 
-static enum rc emit_text(struct catc *c, struct buf *out, struct buf *texts)
+static uint64_t *end_of_bucket(struct texts *t, const struct catc_record *e)
 {
-    size_t start = out->w;
-    uint64_t record_bytes = buf_len(&c->records);
+    return &t->buckets[catfmt_place(e->place, t->n_buckets) + 1];
+}
+
+static void put_in_bucket(struct texts *t, const struct catc_record *e)
+{
+    uint64_t *at = end_of_bucket(t, e);
+    size_t n = catc_record_bytes(&e->r);
+    memcpy(t->bin.p + (*at - t->written), &e->r, n);
+    if (e->r.held)
+        t->held[t->n_held++] = (struct held){e->r.file, e->r.line, *at};
+    *at += n;
+}
+
+/* Records of one bin by bucket: count, add up, put; each bucket's start moves on to its end. A bin has its
+ * buckets to itself, as their number is a multiple of that of the bins. */
+static enum rc put_bin(struct texts *t, unsigned bin)
+{
+    struct catbins_walk count = {0}, put = {0};
+    const struct catc_record *e;
+    uint32_t n = t->n_buckets / CATBINS;
+    uint64_t end = t->written;
+    for (span run; catbins_next(&t->c->records, bin, &count, &run);) {
+        while ((e = next_record(&run)))
+            *end_of_bucket(t, e) += catc_record_bytes(&e->r);
+    }
+    for (uint32_t b = bin * n; b < (bin + 1) * n; b++) {
+        uint64_t size = t->buckets[b + 1];
+        t->buckets[b + 1] = end;
+        end += size;
+    }
+    t->bin.r = t->bin.w = 0;
+    TRY(buf_reserve(&t->bin, end - t->written));
+    for (span run; catbins_next(&t->c->records, bin, &put, &run);) {
+        while ((e = next_record(&run)))
+            put_in_bucket(t, e);
+    }
+    TRY(put_bytes(t->out, t->bin.p, end - t->written));
+    t->written = end;
+    return RC_OK;
+}
+
+static int by_line(const void *va, const void *vb)
+{
+    const struct held *a = va, *b = vb;
+    if (a->file != b->file)
+        return a->file < b->file ? -1 : 1;
+    if (a->line != b->line)
+        return a->line < b->line ? -1 : 1;
+    return a->at < b->at ? -1 : a->at > b->at;
+}
+
+/* Records, where buckets of them begin, and where those are that are held back. */
+static enum rc put_records(struct texts *t)
+{
+    for (unsigned bin = 0; bin < CATBINS; bin++)
+        TRY(put_bin(t, bin));
+    TRY(put_bytes(t->out, NULL, catfmt_align(t->written) - t->written));
+    TRY(put_bytes(t->out, t->buckets, ((size_t)t->n_buckets + 1) * sizeof *t->buckets));
+    qsort(t->held, t->n_held, sizeof *t->held, by_line);
+    for (size_t i = 0; i < t->n_held; i++)
+        TRY(put_bytes(t->out, &t->held[i].at, sizeof t->held[i].at));
+    return RC_OK;
+}
+
+static enum rc put_all_records(const struct catc *c, const struct cattext_head *h,
+                               const struct catc_sink *out)
+{
+    struct texts t = {.c = c,
+                      .out = out,
+                      .n_buckets = h->n_buckets,
+                      .buckets = calloc((size_t)h->n_buckets + 1, sizeof *t.buckets),
+                      .held = calloc(h->n_held + 1, sizeof *t.held)};
+    enum rc rc = t.buckets && t.held ? put_records(&t) : RC_NOMEM;
+    free(t.buckets);
+    free(t.held);
+    buf_fini(&t.bin);
+    return rc;
+}
+
+static enum rc emit_text(struct catc *c, const struct catc_sink *out, struct buf *tables, struct buf *texts)
+{
     struct cattext_head head = {.magic = CATTEXT_MAGIC,
                                 .version = CATFMT_VERSION,
                                 .n_lists = (uint32_t)c->n_lists,
                                 .n_files = (uint32_t)c->n_sources,
-                                .n_buckets = (uint32_t)(c->n_records / CATFMT_BUCKET_NAMES + 1),
+                                .n_buckets = CATBINS * (uint32_t)(c->n_records / BIN_RECORDS + 1),
                                 .n_records = c->n_records,
                                 .n_held = n_held(c),
-                                .record_bytes = record_bytes};
+                                .record_bytes = c->record_bytes};
     memcpy(head.seed, c->seed, sizeof head.seed);
     memcpy(head.digest, c->digest, sizeof head.digest);
     memcpy(head.options, c->options, sizeof head.options);
-    TRY(buf_put(out, span_of(&head, sizeof head)));
-    TRY(put_tables(c, out, texts));
-    size_t buckets = out->w, bytes = ((size_t)head.n_buckets + 1) * 8, held = head.n_held * 8;
+    TRY(put_tables(c, tables, texts));
     head.text_bytes = buf_len(texts);
-    head.size = buckets - start + bytes + held + catfmt_align(record_bytes) + catfmt_align(head.text_bytes);
-    TRY(buf_reserve(out, bytes + held + catfmt_align(record_bytes) + catfmt_align(head.text_bytes)));
-    sort_records(c, (void *)(out->p + buckets), head.n_buckets, (void *)(out->p + buckets + bytes));
-    uint8_t *end = out->p + buckets + bytes + held + record_bytes;
-    memset(end, 0, catfmt_align(record_bytes) - record_bytes);
-    end += catfmt_align(record_bytes) - record_bytes;
-    memset(end, 0, catfmt_align(head.text_bytes));
-    if (head.text_bytes)
-        memcpy(end, texts->p, head.text_bytes);
-    out->w = start + head.size;
-    memcpy(out->p + start, &head, sizeof head);
-    return RC_OK;
+    head.size = sizeof head + buf_len(tables) + catfmt_align(head.record_bytes) +
+                ((uint64_t)head.n_buckets + 1 + head.n_held) * 8 + catfmt_align(head.text_bytes);
+    TRY(put_bytes(out, &head, sizeof head));
+    TRY(put_bytes(out, tables->p, buf_len(tables)));
+    TRY(put_all_records(c, &head, out));
+    TRY(put_bytes(out, texts->p, buf_len(texts)));
+    return put_bytes(out, NULL, catfmt_align(head.text_bytes) - head.text_bytes);
 }
 
-enum rc catc_emit_text(struct catc *c, struct buf *out)
+enum rc catc_emit_text(struct catc *c, const struct catc_sink *out)
 {
-    struct buf texts = {0};
-    enum rc rc = emit_text(c, out, &texts);
+    struct buf tables = {0}, texts = {0};
+    enum rc rc = emit_text(c, out, &tables, &texts);
+    buf_fini(&tables);
     buf_fini(&texts);
     return rc;
 }

@@ -3,6 +3,7 @@
 #ifndef SIGNATURES_CATC_INT_H
 #define SIGNATURES_CATC_INT_H
 
+#include "signatures/catbins.h"
 #include "signatures/catc.h"
 #include "signatures/catfile.h"
 
@@ -24,12 +25,23 @@ struct catc_list {
     uint64_t n_live, n_held;
 };
 
-/* One hash to put into the table: of the record at `at`, or of a host of which a list has URLs: then `at` is
- * CATC_AT_URLS + the list. */
+/* What goes into the table, in a bin by the place of its base: that place, which leaves the lower 16 bits for
+ * what its set will have; and its hash. */
 struct catc_entry {
-    uint64_t hash, base, at;
+    uint64_t place_member, hash;
 };
-#define CATC_AT_URLS (UINT64_C(1) << 63)
+
+/* What goes into the text part, in a bin by `place` (its own); the key and the text as written follow `r` as
+ * they do there. */
+struct catc_record {
+    uint64_t place;
+    struct cattext_record r;
+};
+
+static inline size_t catc_record_bytes(const struct cattext_record *r)
+{
+    return sizeof *r + r->key_n + r->raw_n;
+}
 
 struct catc {
     struct catc_list *lists;
@@ -41,10 +53,9 @@ struct catc {
     void (*progress)(const char *what, unsigned long done, unsigned long total);
     uint8_t digest[SHA256_BYTES], options[SHA256_BYTES];
     uint64_t seed[4];
-    struct buf records;
-    struct catc_entry *entries;
-    size_t n_entries, cap_entries;
-    uint64_t n_records, n_names;
+    struct catbins entries, records;
+    uint64_t n_entries, n_records, record_bytes, n_names;
+    struct buf expr_items, expr_texts; /* for catexpr_build */
     uint64_t v4_lengths, v6_lengths[3];
 };
 
@@ -55,6 +66,6 @@ enum rc catc_entries(struct catc *c) MUST_USE;
 const char *catc_stale(const struct catc *c, const struct catc_source *s);
 /* catc_emit.c */
 enum rc catc_emit_hot(struct catc *c, struct buf *out) MUST_USE;
-enum rc catc_emit_text(struct catc *c, struct buf *out) MUST_USE;
+enum rc catc_emit_text(struct catc *c, const struct catc_sink *out) MUST_USE;
 
 #endif

@@ -1,22 +1,31 @@
 /* Lines to entries: every list is read by its format's reader, judged by the guard, and written down as
  * records with their hashes; a list that is kept comes from the part before. See catc.h. */
-#include <stdlib.h>
-
-#include "gw/base/array.h"
 #include "gw/base/obj.h"
 #include "signatures/catc_int.h"
 #include "signatures/catexpr.h"
 
 /* ---- one entry ---- */
 
-static enum rc push(struct catc *c, uint64_t hash, uint64_t base, uint64_t at)
+static enum rc put_key(struct catc *c, const struct catkey_hashes *h, unsigned member)
 {
-    struct catc_entry *v = array_room(c->entries, c->n_entries, &c->cap_entries, 4096, sizeof *v);
-    if (!v)
+    uint64_t place = catfmt_base(c->seed, h->base);
+    struct catc_entry *e = catbins_add(&c->entries, place, sizeof *e);
+    if (!e)
         return RC_NOMEM;
-    c->entries = v;
-    c->entries[c->n_entries++] = (struct catc_entry){hash, base, at};
+    *e = (struct catc_entry){place | (uint16_t)member, h->own};
+    c->n_entries++;
     return RC_OK;
+}
+
+/* The host of a URL, so that a look-up of it knows that there is one. */
+static enum rc put_host(struct catc *c, const struct catkey *url, unsigned list)
+{
+    struct catkey_hashes h;
+    if (url->net.a.family)
+        h.own = h.base = catkey_hash_net(c->seed, &url->net);
+    else
+        catkey_hash_name(c->seed, span_of(url->text, url->host_n), &h);
+    return put_key(c, &h, CATFMT_URLS | list);
 }
 
 static void note_length(struct catc *c, const struct prefix *net)
@@ -31,51 +40,64 @@ static uint8_t record_kind(enum catkey_kind kind, unsigned flags)
                      (flags & CATFMT_EXACT ? CATTEXT_EXACT : 0) | (flags & CATFMT_BELOW ? CATTEXT_BELOW : 0));
 }
 
-static enum rc put_record(struct catc *c, const struct cattext_record *r, span key, span raw)
-{
-    TRY(buf_reserve(&c->records, sizeof *r + key.n + raw.n));
-    uint8_t *p = c->records.p + c->records.w;
-    memcpy(p, r, sizeof *r);
-    memcpy(p + sizeof *r, key.p, key.n);
-    if (raw.n)
-        memcpy(p + sizeof *r + key.n, raw.p, raw.n);
-    c->records.w += sizeof *r + key.n + raw.n;
-    c->n_records++;
-    return RC_OK;
-}
-
 struct entry {
     const struct catkey *key;
     unsigned flags;
     span raw;
     enum hold held;
-    uint64_t hash, base;
+    struct catkey_hashes h;
     uint16_t file;
     uint32_t line;
 };
 
-static enum rc put_entry(struct catc *c, struct catc_list *l, const struct entry *e)
+static enum rc put_record(struct catc *c, const struct entry *e)
 {
     const struct catkey *k = e->key;
     span key = span_of(k->text, k->n), raw = span_eq(e->raw, key) ? SPAN_NONE : span_cut(e->raw, 0, 1024);
+    uint64_t place = catfmt_key(c->seed, e->h.own).at;
     struct cattext_record r = {.line = e->line,
                                .file = e->file,
                                .key_n = (uint16_t)key.n,
                                .raw_n = (uint16_t)raw.n,
                                .kind = record_kind(k->kind, e->flags),
                                .held = (uint8_t)e->held};
-    TRY(push(c, e->hash, e->base, c->records.w));
-    TRY(put_record(c, &r, key, raw));
+    struct catc_record *to =
+        catbins_add(&c->records, place, offsetof(struct catc_record, r) + catc_record_bytes(&r));
+    if (!to)
+        return RC_NOMEM;
+    to->place = place;
+    memcpy(&to->r, &r, sizeof r);
+    uint8_t *text = (uint8_t *)&to->r + sizeof r;
+    memcpy(text, key.p, key.n);
+    if (raw.n)
+        memcpy(text + key.n, raw.p, raw.n);
+    c->n_records++;
+    c->record_bytes += catc_record_bytes(&r);
+    return RC_OK;
+}
+
+static enum rc put_expression(struct catc *c, const struct catc_list *l, const struct entry *e)
+{
+    struct catexpr_item item = {(uint32_t)buf_len(&c->expr_texts), (uint32_t)e->key->n, e->line,
+                                (uint16_t)(l - c->lists), e->file};
+    TRY(buf_put(&c->expr_texts, span_of(e->key->text, e->key->n)));
+    return buf_put(&c->expr_items, span_of(&item, sizeof item));
+}
+
+static enum rc put_entry(struct catc *c, struct catc_list *l, const struct entry *e)
+{
+    const struct catkey *k = e->key;
+    unsigned list = (unsigned)(l - c->lists);
+    TRY(put_record(c, e));
     *(e->held ? &l->n_held : &l->n_live) += 1;
+    if (k->kind == CATKEY_N)
+        return put_expression(c, l, e);
     if (e->held)
         return RC_OK;
     if (k->net.a.family)
         note_length(c, &k->net);
-    if (k->kind != CATKEY_URL)
-        return RC_OK;
-    uint64_t base, host = k->net.a.family ? catkey_hash_net(c->seed, &k->net)
-                                          : catkey_hash_name(c->seed, span_of(k->text, k->host_n), &base);
-    return push(c, host, k->net.a.family ? host : base, CATC_AT_URLS + (uint64_t)(l - c->lists));
+    TRY(put_key(c, &e->h, list | e->flags));
+    return k->kind == CATKEY_URL ? put_host(c, k, list) : RC_OK;
 }
 
 /* ---- a list from its files ---- */
@@ -101,12 +123,13 @@ static bool was_live(const struct reading *r, const struct catkey *k)
 }
 
 /* A list that is new altogether was put there by somebody: what it holds is wanted. */
-static enum hold judge(const struct reading *r, const struct catkey *k, unsigned flags, uint64_t hash)
+static enum hold judge(const struct reading *r, const struct catkey *k, unsigned flags,
+                       const struct catkey_hashes *h)
 {
-    enum hold h = guard_judge(&r->c->guard, k, flags, hash);
-    if ((h == HOLD_POPULAR || h == HOLD_SEEN) && (r->list->before == UINT32_MAX || was_live(r, k)))
+    enum hold is = guard_judge(&r->c->guard, k, flags, h);
+    if ((is == HOLD_POPULAR || is == HOLD_SEEN) && (r->list->before == UINT32_MAX || was_live(r, k)))
         return HOLD_NONE;
-    return h;
+    return is;
 }
 
 static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
@@ -119,15 +142,9 @@ static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
             memcpy(report->refused, why, sizeof why);
         return RC_BAD;
     }
-    uint64_t base, hash = catkey_hash(r->c->seed, k, &base);
-    struct entry e = {.key = k,
-                      .flags = flags,
-                      .raw = raw,
-                      .held = judge(r, k, flags, hash),
-                      .hash = hash,
-                      .base = base,
-                      .file = r->file,
-                      .line = r->line};
+    struct entry e = {.key = k, .flags = flags, .raw = raw, .file = r->file, .line = r->line};
+    catkey_hash(r->c->seed, k, &e.h);
+    e.held = judge(r, k, flags, &e.h);
     r->source->report.n_entries++;
     r->source->report.n_held += e.held != HOLD_NONE;
     return put_entry(r->c, r->list, &e);
@@ -149,12 +166,9 @@ static enum rc read_lines(struct reading *r)
     listread_init(&reader, report->format, take, r);
     if (span_has_prefix(text, SPAN("\xef\xbb\xbf")))
         text = span_cut(text, 3, text.n);
-    for (size_t at = 0; at < text.n && reader.rc == RC_OK;) {
-        const uint8_t *nl = memchr(text.p + at, '\n', text.n - at);
-        size_t end = nl ? (size_t)(nl - text.p) : text.n;
+    while (text.n && reader.rc == RC_OK) {
         r->line++;
-        count(report, listread_line(&reader, span_of(text.p + at, end - at)), r->line);
-        at = end + 1;
+        count(report, listread_next(&reader, &text), r->line);
     }
     report->n_lines = r->line;
     r->source->out.serial = reader.serial;
@@ -168,7 +182,6 @@ static void describe(struct catc_source *s)
     f->n_bad = s->report.n_bad;
     f->first_bad = s->report.n_bad ? s->report.bad[0] : 0;
     f->n_other = s->report.n_other;
-    buf_fini(&s->text); /* everything of it is in the records */
 }
 
 /* ---- what is wrong with a file, beside the one in force ---- */
@@ -259,7 +272,7 @@ static enum rc keep_list(struct catc *c, struct catc_list *l)
                           .line = old.line};
         c->sources[e.file].report.n_entries++;
         c->sources[e.file].report.n_held += e.held != HOLD_NONE;
-        e.hash = catkey_hash(c->seed, &key, &e.base);
+        catkey_hash(c->seed, &key, &e.h);
         TRY(put_entry(c, l, &e));
     }
     return RC_OK;
@@ -269,21 +282,38 @@ static enum rc keep_list(struct catc *c, struct catc_list *l)
 
 /* How far the writing has come, to go back to. */
 struct mark {
-    size_t n_entries, records;
-    uint64_t n_records;
+    struct catbins_mark entries, records;
+    uint64_t n_entries, n_records, record_bytes;
+    size_t expr_items, expr_texts;
 };
+
+static void mark(const struct catc *c, struct mark *m)
+{
+    catbins_mark(&c->entries, &m->entries);
+    catbins_mark(&c->records, &m->records);
+    m->n_entries = c->n_entries;
+    m->n_records = c->n_records;
+    m->record_bytes = c->record_bytes;
+    m->expr_items = c->expr_items.w;
+    m->expr_texts = c->expr_texts.w;
+}
 
 static void go_back(struct catc *c, struct catc_list *l, const struct mark *m)
 {
+    catbins_back(&c->entries, &m->entries);
+    catbins_back(&c->records, &m->records);
     c->n_entries = m->n_entries;
-    c->records.w = m->records;
     c->n_records = m->n_records;
+    c->record_bytes = m->record_bytes;
+    c->expr_items.w = m->expr_items;
+    c->expr_texts.w = m->expr_texts;
     l->n_live = l->n_held = 0;
 }
 
 static enum rc read_list(struct catc *c, struct catc_list *l)
 {
-    struct mark m = {c->n_entries, c->records.w, c->n_records};
+    struct mark m;
+    mark(c, &m);
     for (size_t i = 0; i < l->n && !l->kept; i++) {
         struct catc_source *s = &c->sources[l->first + i];
         struct reading r = {.c = c, .list = l, .source = s, .file = (uint16_t)(l->first + i)};
@@ -291,6 +321,7 @@ static enum rc read_list(struct catc *c, struct catc_list *l)
         s->report.why = stale_lines(c, s);
         l->kept = s->report.why != NULL;
         describe(s);
+        catbins_give(&c->records, &s->text); /* everything of it is in the records */
     }
     if (!l->kept)
         return RC_OK;
@@ -300,10 +331,6 @@ static enum rc read_list(struct catc *c, struct catc_list *l)
 
 enum rc catc_entries(struct catc *c)
 {
-    size_t bytes = 0;
-    for (size_t i = 0; i < c->n_sources; i++)
-        bytes += buf_len(&c->sources[i].text);
-    TRY(buf_reserve(&c->records, bytes * 2)); /* about what it will be */
     for (size_t i = 0; i < c->n_lists; i++) {
         TRY(read_list(c, &c->lists[i]));
         catc_tell(c, c->n_sources + c->lists[i].first + c->lists[i].n);

@@ -6,6 +6,7 @@
 #include "gw/base/limits.h"
 #include "gw/base/urlpath.h"
 #include "signatures/catkey.h"
+#include "signatures/catname.h"
 
 /* ---- opening ---- */
 
@@ -105,7 +106,7 @@ static const struct catfmt_line *first_line(const struct catdb *db, uint64_t bas
 /* The set of a key that is its own base; 0: none. */
 static uint32_t find_own(const struct catdb *db, uint64_t tag)
 {
-    uint64_t base = catfmt_key(db->head.seed, tag).at;
+    uint64_t base = catfmt_base(db->head.seed, tag);
     uint32_t set = 0;
     if (!is_base_known(db, base))
         return 0;
@@ -191,93 +192,23 @@ struct walk {
     uint64_t base[3]; /* of these, and of all that are longer */
 };
 
-/* A name and where its dots are. It is read where it stands, as what is written to be read again in other
- * pieces has to wait; and without asking how long it is, as nobody can guess that. */
-struct scanned {
-    const uint8_t *p; /* sixteen bytes at least, zeros behind a shorter name */
-    uint64_t dots[LIM_NAME_BYTES / 64 + 1];
-    uint8_t few[16];
-};
-
-/* Dots of at most 64 bytes at p + at: pieces that would end behind the name end with it instead. */
-static uint64_t dots_at(const uint8_t *p, size_t at, size_t n)
-{
-    uint64_t dots = 0, most = n < 16 ? 0 : n - 16;
-    for (size_t i = 0; i < 64; i += 16) {
-        size_t from = at + i < most ? at + i : most;
-        size_t again = at + i - from < 63 ? at + i - from : 63;
-        dots |= cat_dots(p + from) >> again << i;
-    }
-    return dots;
-}
-
-static bool scan(span name, struct scanned *s)
-{
-    if (name.n == 0 || name.n > LIM_NAME_BYTES)
-        return false;
-    s->p = name.p;
-    if (name.n < 16) {
-        memset(s->few, 0, sizeof s->few);
-        s->p = memcpy(s->few, name.p, name.n);
-    }
-    for (size_t w = 0; w <= name.n / 64; w++)
-        s->dots[w] = dots_at(s->p, w * 64, name.n);
-    return true;
-}
-
-/* The sixteen bytes before `end`; zeros stand for those before the name. */
-static unsigned __int128 sixteen_before(const struct scanned *s, size_t end)
-{
-    unsigned __int128 v;
-    size_t lack = end < 16 ? 16 - end : 0;
-    memcpy(&v, s->p + end + lack - 16, 16);
-    return v << (8 * lack);
-}
-
-/* As catfmt_label(). */
-static uint64_t hash_label(const uint64_t seed[4], uint64_t h, const struct scanned *s, size_t start,
-                           size_t end)
-{
-    uint64_t v[2];
-    unsigned __int128 last;
-    for (; end - start > 16; end -= 16) {
-        last = sixteen_before(s, end);
-        v[0] = (uint64_t)last;
-        v[1] = (uint64_t)(last >> 64);
-        h = catfmt_chunk(seed, h, v, 17);
-    }
-    size_t n = end - start, none = 8 * (16 - n);
-    last = sixteen_before(s, end) & ~(unsigned __int128)0 << none;
-    v[0] = (uint64_t)last;
-    v[1] = (uint64_t)(last >> 64);
-    return catfmt_chunk(seed, h, v, n);
-}
-
 /* Keys of the name and all its parents; false when it is no normalised name. What the base will need is
  * fetched while the labels before it are hashed. */
 static bool keys_of(const struct catdb *db, span name, struct walk *w)
 {
-    struct scanned s;
+    struct catname s;
     uint64_t h = db->head.seed[0];
-    size_t end = name.n, n = 0, based = 0, word = name.n / 64;
-    if (!scan(name, &s))
+    size_t n = 0, based = 0;
+    if (!catname_scan(name, &s))
         return false;
-    for (uint64_t dots = s.dots[word];;) {
-        size_t start = 0;
-        if (dots) {
-            unsigned bit = 63 - (unsigned)__builtin_clzll(dots);
-            dots ^= UINT64_C(1) << bit;
-            start = word * 64 + bit + 1;
-        } else if (word > 0) {
-            dots = s.dots[--word];
-            continue;
-        }
+    for (struct catname_left left = catname_whole(&s, name.n);;) {
+        size_t start = catname_start(&s, &left), end = left.end;
         if (start >= end || n == CATFMT_LABELS)
             return false;
-        h = hash_label(db->head.seed, h, &s, start, end);
+        h = catname_label(db->head.seed, h, &s, start, end);
         w->tags[n] = h;
         if (based == n) {
-            w->base[n] = catfmt_key(db->head.seed, h).at;
+            w->base[n] = catfmt_base(db->head.seed, h);
             __builtin_prefetch(&db->filter[catfmt_place(w->base[n], db->head.n_words)]);
             __builtin_prefetch(first_line(db, w->base[n]));
             based += !catfmt_is_base(n, end - start);
@@ -285,7 +216,7 @@ static bool keys_of(const struct catdb *db, span name, struct walk *w)
         n++;
         if (start == 0)
             break;
-        end = start - 1;
+        left.end = start - 1;
     }
     w->n = n;
     w->based = based;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/pages.h"
 
 enum { CHECKSUM_BYTES = 4096 };
 
@@ -51,6 +52,8 @@ enum rc catfile_read(const char *path, struct buf *out, struct catfile *id)
         *id = is;
     for (bool first = true;; first = false) {
         TRY(buf_reserve(out, first ? is.bytes + 1 : 1));
+        if (first)
+            pages_large(out->p, out->cap);
         ssize_t n = read(fd, out->p + out->w, out->cap - out->w);
         if (n < 0 && errno == EINTR)
             continue;

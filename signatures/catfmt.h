@@ -2,7 +2,7 @@
  * endian, every section 8-byte aligned and placed by the counts in the head.
  *
  * `lists` (hot):  head, filter, lines of the table, set offsets, members, expressions.
- * `lists-text`:   head, lists, files, bucket offsets, offsets of held records, records, texts. */
+ * `lists-text`:   head, lists, files, records, bucket offsets, offsets of held records, texts. */
 #ifndef SIGNATURES_CATFMT_H
 #define SIGNATURES_CATFMT_H
 
@@ -11,7 +11,7 @@
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 4
+#define CATFMT_VERSION 5
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */
@@ -155,6 +155,12 @@ struct catfmt_line {
 };
 _Static_assert(sizeof(struct catfmt_line) == 64, "a cache line");
 
+/* Where the line and the word of a base are: 48 bits, the upper ones. */
+static inline uint64_t catfmt_base(const uint64_t seed[4], uint64_t h)
+{
+    return catfmt_key(seed, h).at & ~UINT64_C(0xffff);
+}
+
 static inline bool catfmt_is_base(size_t level, size_t label_n)
 {
     return level == 2 || (level == 1 && label_n > 3);
@@ -163,8 +169,8 @@ static inline bool catfmt_is_base(size_t level, size_t label_n)
 /* Bits of a base in its word of the filter. */
 static inline uint64_t catfmt_filter(uint64_t base)
 {
-    return UINT64_C(1) << (base & 63) | UINT64_C(1) << (base >> 6 & 63) | UINT64_C(1) << (base >> 12 & 63) |
-           UINT64_C(1) << (base >> 18 & 63);
+    return UINT64_C(1) << (base >> 16 & 63) | UINT64_C(1) << (base >> 22 & 63) |
+           UINT64_C(1) << (base >> 28 & 63) | UINT64_C(1) << (base >> 34 & 63);
 }
 
 static inline uint32_t catfmt_passed(uint64_t tag)

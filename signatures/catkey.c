@@ -4,9 +4,9 @@
 #include <idn2.h>
 #include <stdio.h>
 
-#include "gw/base/limits.h"
+#include "gw/base/obj.h"
 #include "gw/base/urlpath.h"
-#include "signatures/catfmt.h"
+#include "signatures/catname.h"
 
 enum { HOST_TEXT = 1024 }; /* as written; a name of 63 four-byte characters a label fits */
 
@@ -55,10 +55,56 @@ static bool net_key(span text, struct catkey *out)
 bool catkey_host(span text, struct catkey *out)
 {
     out->net.a.family = 0;
+    out->dots = 0;
     out->kind = CATKEY_NAME;
     out->n = is_ascii(text) ? name_normalise(text, out->text) : idn_name(text, out->text);
     out->host_n = out->n;
     return out->n || net_key(text, out);
+}
+
+/* Bits below n. */
+static uint64_t below(size_t n)
+{
+    return (UINT64_C(1) << n) - 1;
+}
+
+enum { LINE = 64 }; /* bytes of a line that are looked at here */
+
+/* The first bytes of a line in lower case, and how many of them may stand in a name. */
+static size_t lower_line(const uint8_t *p, uint8_t *low)
+{
+    size_t n = 0;
+    for (size_t at = 0; at < LINE && n == at; at += 16)
+        n += (size_t)__builtin_ctzll(~cat_lower(p + at, low + at));
+    return n;
+}
+
+static uint64_t dots_of(const uint8_t *low, size_t n)
+{
+    uint64_t dots = 0;
+    for (size_t at = 0; at < n; at += 16)
+        dots |= cat_dots(low + at) << at;
+    return dots & below(n);
+}
+
+size_t catkey_line(span rest, struct catkey *out)
+{
+    if (rest.n <= LINE)
+        return 0;
+    size_t n = lower_line(rest.p, out->text);
+    if (n == 0 || n >= LINE || rest.p[n] != '\n')
+        return 0;
+    uint64_t dots = dots_of(out->text, n);
+    if (dots == 0 || dots & (dots << 1 | 1 | UINT64_C(1) << (n - 1)))
+        return 0; /* no label may be empty */
+    size_t last = 64 - (size_t)__builtin_clzll(dots);
+    if (out->text[last] <= '9')
+        return 0; /* it may be an address */
+    out->net.a.family = 0;
+    out->kind = CATKEY_NAME;
+    out->n = out->host_n = n;
+    out->dots = dots;
+    return n;
 }
 
 /* ---- URLs ---- */
@@ -140,6 +186,7 @@ void catkey_expression(span text, struct catkey *out)
 {
     out->kind = CATKEY_N;
     out->net.a.family = 0;
+    out->dots = 0;
     out->n = out->host_n = text.n;
     memcpy(out->text, text.p, text.n);
 }
@@ -169,22 +216,32 @@ bool catkey_again(enum catkey_kind kind, span text, struct catkey *out)
 
 /* ---- hashes ---- */
 
-uint64_t catkey_hash_name(const uint64_t seed[4], span name, uint64_t *base)
+static uint64_t hash_scanned(const uint64_t seed[4], const struct catname *s, size_t n,
+                             struct catkey_hashes *out)
 {
-    uint64_t h = seed[0];
+    struct catkey_hashes h = {.own = seed[0]};
     bool based = false;
-    for (size_t end = name.n, level = 0;; end--, level++) {
-        size_t start = end;
-        while (start > 0 && name.p[start - 1] != '.')
-            start--;
-        h = catfmt_label(seed, h, name.p + start, end - start);
-        if (base && !based)
-            *base = h;
-        based = based || catfmt_is_base(level, end - start);
+    struct catname_left left = catname_whole(s, n);
+    for (size_t level = 0;; level++) {
+        size_t start = catname_start(s, &left);
+        h.parent = h.own;
+        h.own = catname_label(seed, h.own, s, start, left.end);
+        h.base = based ? h.base : h.own;
+        based = based || catfmt_is_base(level, left.end - start);
         if (start == 0)
-            return h;
-        end = start;
+            break;
+        left.end = start - 1;
     }
+    if (out)
+        *out = h;
+    return h.own;
+}
+
+uint64_t catkey_hash_name(const uint64_t seed[4], span name, struct catkey_hashes *out)
+{
+    struct catname s;
+    gw_assert(catname_scan(name, &s));
+    return hash_scanned(seed, &s, name.n, out);
 }
 
 uint64_t catkey_hash_net(const uint64_t seed[4], const struct prefix *net)
@@ -207,15 +264,22 @@ uint64_t catkey_hash_segment(const uint64_t seed[4], uint64_t h, span path, size
     return h;
 }
 
-uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, uint64_t *base)
+uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, struct catkey_hashes *out)
 {
     span path = span_of(k->text + k->host_n, k->n - k->host_n);
+    struct catkey_hashes h = {0};
     bool net = k->kind == CATKEY_NET || k->net.a.family;
-    uint64_t h =
-        net ? catkey_hash_net(seed, &k->net) : catkey_hash_name(seed, span_of(k->text, k->host_n), base);
+    if (net)
+        h.own = catkey_hash_net(seed, &k->net);
+    else if (k->kind == CATKEY_NAME && k->dots)
+        hash_scanned(seed, &(struct catname){.p = k->text, .dots = {k->dots}}, k->n, &h);
+    else
+        catkey_hash_name(seed, span_of(k->text, k->host_n), &h);
     for (size_t at = 0; k->kind == CATKEY_URL && at < path.n;)
-        h = catkey_hash_segment(seed, h, path, &at);
-    if (base && (net || k->kind == CATKEY_URL))
-        *base = h;
-    return h;
+        h.own = catkey_hash_segment(seed, h.own, path, &at);
+    if (net || k->kind == CATKEY_URL)
+        h.base = h.own;
+    if (out)
+        *out = h;
+    return h.own;
 }

@@ -13,8 +13,14 @@ struct catkey {
     enum catkey_kind kind;
     size_t n, host_n;  /* of `text`; bytes before the path */
     struct prefix net; /* NET, and URL with an address (family 0: a name) */
+    uint64_t dots;     /* of a name from catkey_line(): a bit each; 0: where they are is not known */
     uint8_t text[CATKEY_BYTES];
 };
+
+/* The name that the first line of `rest` is, where it is one and nothing else; the bytes of that line without
+ * its newline. 0: it must be looked at more closely, or read one byte after the other. What most lines of
+ * most lists are made of is read in one pass so. */
+size_t catkey_line(span rest, struct catkey *out) MUST_USE;
 
 /* A host name, U-labels too (IDNA 2008, UTS 46), or an address or network. False when it is neither. */
 bool catkey_host(span text, struct catkey *out) MUST_USE;
@@ -26,11 +32,16 @@ void catkey_expression(span text, struct catkey *out);
 /* From the text of a key that was made before. */
 bool catkey_again(enum catkey_kind kind, span text, struct catkey *out) MUST_USE;
 
-/* The hash of host or address alone, and of a key. `base` (may be NULL) gets the hash whose place chooses the
- * filter's block. */
-uint64_t catkey_hash_name(const uint64_t seed[4], span name, uint64_t *base);
+/* Hashes of a key: its own; the one whose place chooses the line of the table; of the name without its first
+ * label. */
+struct catkey_hashes {
+    uint64_t own, base, parent;
+};
+
+/* The hash of host or address alone, and of a key; `out` may be NULL. */
+uint64_t catkey_hash_name(const uint64_t seed[4], span name, struct catkey_hashes *out);
 uint64_t catkey_hash_net(const uint64_t seed[4], const struct prefix *net);
-uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, uint64_t *base);
+uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, struct catkey_hashes *out);
 /* One more segment of a normalised path: *at moves from its slash to the next one, or to path.n. */
 uint64_t catkey_hash_segment(const uint64_t seed[4], uint64_t h, span path, size_t *at);
 

@@ -62,12 +62,12 @@ enum rc cattext_open(span part, struct cattext *out)
     at += h->n_lists * sizeof(struct cattext_list);
     out->files = (const void *)at;
     at += h->n_files * sizeof(struct cattext_file);
+    out->records = span_of(at, h->record_bytes);
+    at += catfmt_align(h->record_bytes);
     out->buckets = (const void *)at;
     at += ((uint64_t)h->n_buckets + 1) * 8;
     out->held = (const void *)at;
     at += h->n_held * 8;
-    out->records = span_of(at, h->record_bytes);
-    at += catfmt_align(h->record_bytes);
     out->texts = span_of(at, h->text_bytes);
     return tables_ok(out) ? RC_OK : RC_BAD;
 }

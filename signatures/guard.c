@@ -1,7 +1,6 @@
 /* The judge of list entries; see guard.h. */
 #include "signatures/guard.h"
 
-#include <libpsl.h>
 #include <stdlib.h>
 
 #include "gw/base/limits.h"
@@ -155,6 +154,7 @@ static enum rc prepare(struct guard_names *s, const uint64_t seed[4], bool paren
 
 enum rc guard_prepare(struct guard *g, const uint64_t seed[4])
 {
+    suffixes_init(&g->suffixes, seed);
     TRY(prepare(&g->set[GUARD_ACCEPTED], seed, false));
     TRY(prepare(&g->set[GUARD_POPULAR], seed, true));
     return prepare(&g->set[GUARD_SEEN], seed, true);
@@ -178,44 +178,12 @@ static bool is_own(const struct guard *g, const struct catkey *k)
     return false;
 }
 
-/* Second-level names that a country gives to many, and that not all countries have in the public suffix list:
- * gov.be. */
-static bool is_shared_second_level(span name, size_t dot)
-{
-    static const char *const shared[] = {"gov", "gouv", "gob", "govt", "fgov", "mil", "edu",
-                                         "ac",  "co",   "com", "net",  "org",  "go"};
-    if (name.n - dot != 3)
-        return false;
-    for (size_t i = 0; i < N_ELEMS(shared); i++) {
-        if (span_eq(span_cut(name, 0, dot), span_str(shared[i])))
-            return true;
-    }
-    return false;
-}
-
-static bool is_suffix(span name)
-{
-    static const char *const plain[] = {".com", ".net", ".org"}; /* nothing shared below these */
-    char z[LIM_NAME_BYTES + 1];
-    size_t dot = span_find(name, '.', 0);
-    if (dot == SIZE_MAX)
-        return true;
-    for (size_t i = 0; i < N_ELEMS(plain); i++) {
-        if (span_has_suffix(name, span_str(plain[i])))
-            return false;
-    }
-    if (span_find(name, '.', dot + 1) == SIZE_MAX && is_shared_second_level(name, dot))
-        return true;
-    memcpy(z, name.p, name.n);
-    z[name.n] = '\0';
-    return psl_is_public_suffix2(psl_builtin(), z, PSL_TYPE_ICANN | PSL_TYPE_NO_STAR_RULE) != 0;
-}
-
-enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags, uint64_t hash)
+enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags,
+                      const struct catkey_hashes *h)
 {
     if (flags & CATFMT_MEMBER_OUT || k->kind == CATKEY_N)
         return HOLD_NONE;
-    if (names_have(&g->set[GUARD_ACCEPTED], hash))
+    if (names_have(&g->set[GUARD_ACCEPTED], h->own))
         return HOLD_NONE;
     if (k->kind == CATKEY_NET)
         return k->net.bits < (k->net.a.family == 4 ? WIDE_V4 : WIDE_V6) ? HOLD_WIDE : HOLD_NONE;
@@ -224,9 +192,9 @@ enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned fl
     if (k->kind == CATKEY_URL)
         return HOLD_NONE;
     /* one that means the name alone is harmless, but nobody lists `be` to mean that */
-    if (is_suffix(span_of(k->text, k->n)))
+    if (suffixes_have(&g->suffixes, span_of(k->text, k->n), h))
         return HOLD_SUFFIX;
-    if (names_have(&g->set[GUARD_POPULAR], hash))
+    if (names_have(&g->set[GUARD_POPULAR], h->own))
         return HOLD_POPULAR;
-    return names_have(&g->set[GUARD_SEEN], hash) ? HOLD_SEEN : HOLD_NONE;
+    return names_have(&g->set[GUARD_SEEN], h->own) ? HOLD_SEEN : HOLD_NONE;
 }

@@ -7,6 +7,7 @@
 
 #include "gw/base/sha256.h"
 #include "signatures/cattext.h"
+#include "signatures/suffix.h"
 
 enum { GUARD_OWN = 64, GUARD_SHRINK = 50 };
 
@@ -23,6 +24,7 @@ struct guard {
     span own[GUARD_OWN]; /* owned copies */
     size_t n_own;
     struct guard_names set[GUARD_SETS];
+    struct suffixes suffixes;
     unsigned shrink; /* a file that lost more than so many per cent is taken for truncated */
 };
 
@@ -39,6 +41,7 @@ enum rc guard_digest(const struct guard *g, uint8_t out[SHA256_BYTES]) MUST_USE;
 /* Before the first judgement. */
 enum rc guard_prepare(struct guard *g, const uint64_t seed[4]) MUST_USE;
 /* HOLD_POPULAR and HOLD_SEEN count for new entries alone: the caller knows which are. */
-enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags, uint64_t hash);
+enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags,
+                      const struct catkey_hashes *h);
 
 #endif

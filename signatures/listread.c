@@ -78,3 +78,15 @@ enum list_line listread_line(struct listread *r, span line)
     default: return plain(r, text);
     }
 }
+
+enum list_line listread_next(struct listread *r, span *rest)
+{
+    bool names = r->format == LIST_PLAIN || r->format == LIST_URLS;
+    size_t n = names ? catkey_line(*rest, &r->key) : 0;
+    bool name = n != 0;
+    if (!name)
+        n = span_find(*rest, '\n', 0);
+    span line = span_cut(*rest, 0, n);
+    *rest = span_cut(*rest, line.n + 1, rest->n);
+    return name ? listread_emit(r, 0, line) : listread_line(r, line);
+}

@@ -39,6 +39,8 @@ struct listread {
 };
 
 void listread_init(struct listread *r, enum list_format format, list_entry_fn entry, void *arg);
+/* Reads the first line of `rest` (to its newline, or to the end), which is not empty, and moves behind it. */
+enum list_line listread_next(struct listread *r, span *rest);
 /* One line without its newline. */
 enum list_line listread_line(struct listread *r, span line);
 

@@ -15,3 +15,8 @@ enum rc sha256(const span *parts, size_t n, uint8_t out[SHA256_BYTES])
     EVP_MD_CTX_free(ctx);
     return ok ? RC_OK : RC_NOMEM;
 }
+
+enum rc sha1(span bytes, uint8_t out[SHA1_BYTES])
+{
+    return EVP_Digest(bytes.p, bytes.n, out, NULL, EVP_sha1(), NULL) == 1 ? RC_OK : RC_NOMEM;
+}

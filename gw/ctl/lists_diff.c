@@ -42,10 +42,11 @@ static enum rc note(struct diff *d, uint64_t at, const struct cattext_entry *e, 
     if (!v)
         return RC_NOMEM;
     d->v = v;
-    enum hold flag = !added ? HOLD_NONE
-                     : e->held != HOLD_NONE
-                         ? e->held
-                         : guard_judge(&d->guard, key, e->flags, catkey_hash(d->seed, key, NULL));
+    struct catkey_hashes h;
+    catkey_hash(d->seed, key, &h);
+    enum hold flag = !added                 ? HOLD_NONE
+                     : e->held != HOLD_NONE ? e->held
+                                            : guard_judge(&d->guard, key, e->flags, &h);
     d->v[d->n++] = (struct change){at, e->file, e->line, added, flag};
     return RC_OK;
 }

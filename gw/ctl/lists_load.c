@@ -90,7 +90,7 @@ static int build_from(const struct lists_options *o, const char *const *sources,
         return 1;
     enum rc rc = catc_read(out->c);
     if (rc == RC_OK)
-        rc = catc_finish(out->c, &out->hot_buf, &out->text_buf);
+        rc = catc_finish(out->c, &out->hot_buf, catc_to(&out->text_buf));
     progress_over();
     if (rc == RC_CONFIG)
         return first_bad(out->c);

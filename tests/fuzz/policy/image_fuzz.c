@@ -20,7 +20,7 @@ static void list_parts(uint32_t n, int fds[SNAP_PARTS])
         gw_assert(catc_list(c, span_str(name)) == RC_OK);
         gw_assert(catc_text(c, name, LIST_PLAIN, SPAN("c.test\nu.test/a\n")) == RC_OK);
     }
-    gw_assert(catc_read(c) == RC_OK && catc_finish(c, &hot, &text) == RC_OK);
+    gw_assert(catc_read(c) == RC_OK && catc_finish(c, &hot, catc_to(&text)) == RC_OK);
     gw_assert(part_seal("fuzz", buf_span(&hot), &fds[PART_LISTS]) == RC_OK);
     gw_assert(part_seal("fuzz", buf_span(&text), &fds[PART_LISTS_TEXT]) == RC_OK);
     catc_free(c);

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_assert(catc_list(c, SPAN("fuzz")) == RC_OK);
     gw_assert(catc_text(c, "fuzz", format, span_of(data + 1, size - 1)) == RC_OK);
     if (catc_read(c) == RC_OK) {
-        gw_assert(catc_finish(c, &hot, &cold) == RC_OK);
+        gw_assert(catc_finish(c, &hot, catc_to(&cold)) == RC_OK);
         gw_assert(catdb_open(buf_span(&hot), &db) == RC_OK && cattext_open(buf_span(&cold), &text) == RC_OK);
         struct cattext_entry e;
         for (uint64_t at = 0; cattext_next(&text, &at, &e); n++) {

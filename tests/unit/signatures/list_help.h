@@ -37,7 +37,7 @@ static inline void parts_fini(struct parts *p)
 
 static inline void parts_finish(struct parts *p)
 {
-    assert_int_equal(catc_finish(p->c, &p->hot_bytes, &p->text_bytes), RC_OK);
+    assert_int_equal(catc_finish(p->c, &p->hot_bytes, catc_to(&p->text_bytes)), RC_OK);
     assert_int_equal(catdb_open(buf_span(&p->hot_bytes), &p->hot), RC_OK);
     assert_int_equal(cattext_open(buf_span(&p->text_bytes), &p->text), RC_OK);
 }

@@ -242,9 +242,92 @@ static void a_failure_of_the_taker_is_kept(void **state)
     assert_int_equal(r.rc, RC_NOMEM);
 }
 
+/* Lines of a file, as the compiler reads them: the quick way and the thorough one find the same. */
+static void a_file_gives_what_its_lines_give(void **state)
+{
+    static const char *const lines[] = {
+        "a.test",
+        "A.B-c_D.Test",
+        "test",
+        ".a.test",
+        "*.a.test",
+        "a..b",
+        "a.b.",
+        "a.b\r",
+        "a.b # more",
+        "# none",
+        "",
+        "192.0.2.1",
+        "192.0.2.0/24",
+        "0x7f.1",
+        "a.1",
+        "a.-",
+        "u.test/path",
+        "a b",
+        "\xc3\xa9.test",
+        "-.a",
+        "a.b:80",
+        "a.0a",
+        ".",
+        "..",
+        "a.",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bb",
+        "aaaaaaaaaaaaaaa.bbbbbbbbbbbbbbb.test",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbb",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbb",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbb",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbb"};
+    static struct listread by_line, by_file;
+    char text[4096], want[4096];
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(lines); i++) {
+        for (unsigned behind = 0; behind < 2; behind++) { /* at the end of a file, and not */
+            int n = snprintf(text, sizeof text, "%s%s%0*d", lines[i], behind ? "\n" : "", behind ? 80 : 0, 0);
+            span rest = span_of(text, behind ? (size_t)n : strlen(lines[i]));
+            if (rest.n == 0)
+                continue;
+            got_n = 0;
+            got[0] = '\0';
+            listread_init(&by_line, LIST_PLAIN, take, NULL);
+            enum list_line is = listread_line(&by_line, span_str(lines[i]));
+            memcpy(want, got, sizeof want);
+            got_n = 0;
+            got[0] = '\0';
+            listread_init(&by_file, LIST_PLAIN, take, NULL);
+            assert_int_equal(listread_next(&by_file, &rest), is);
+            assert_string_equal(got, want);
+            assert_int_equal(rest.n, behind ? (size_t)n - strlen(lines[i]) - 1 : 0);
+        }
+    }
+}
+
+/* The place of every dot is known where a name was read in one pass; its hashes do not depend on that. */
+static void hashes_do_not_depend_on_how_a_name_was_read(void **state)
+{
+    static const uint64_t seed[4] = {5, 6, 7, 8};
+    char text[512];
+    (void)state;
+    for (unsigned n = 3; n < 64; n++) {
+        for (unsigned dot = 1; dot < n - 1; dot++) {
+            struct catkey quick, thorough;
+            struct catkey_hashes a, b;
+            memset(text, 'x', sizeof text);
+            text[dot] = text[n / 2 > dot + 1 ? n / 2 : dot] = '.';
+            text[n] = '\n';
+            assert_int_equal(catkey_line(span_of(text, sizeof text), &quick), n);
+            assert_true(catkey_host(span_of(text, n), &thorough));
+            assert_int_equal(catkey_hash(seed, &quick, &a), catkey_hash(seed, &thorough, &b));
+            assert_true(quick.n == thorough.n && memcmp(quick.text, thorough.text, n) == 0);
+            assert_true(a.own == b.own && a.base == b.base && a.parent == b.parent);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_gives_what_its_lines_give),
+        cmocka_unit_test(hashes_do_not_depend_on_how_a_name_was_read),
         cmocka_unit_test(plain_lines),
         cmocka_unit_test(a_url_of_too_many_segments_is_bad),
         cmocka_unit_test(hosts_lines),

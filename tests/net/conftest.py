@@ -53,3 +53,13 @@ def own_gateway(lab):
         lab.gateways.remove(g)
         shutil.rmtree(g.folder, ignore_errors=True)
     lab.open_again()
+
+
+@pytest.fixture
+def the_workers_live(gw):
+    """Whatever a test does, no worker dies of it and no sanitizer complains."""
+    before, said = gw.pids("worker"), len(gw.said())
+    yield
+    assert gw.pids("worker") == before
+    fresh = gw.said()[said:]
+    assert "Sanitizer" not in fresh and "runtime error" not in fresh and "panic" not in fresh, fresh

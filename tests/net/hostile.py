@@ -19,6 +19,15 @@ ADDRESS = SITES[NAME].v4
 PROXY = ("10.32.0.1", 3128)
 RST = struct.pack("ii", 1, 0)
 
+# What tests send and origins answer.
+GET = b"GET /hello HTTP/1.1\r\nHost: cdn.example\r\n\r\n"
+ASK = b"GET /x HTTP/1.1\r\nHost: closed.example\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+WS = (b"GET /ws HTTP/1.1\r\nHost: closed.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+      b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n")
+
 
 class Origin:
     """Serves NAME while it is open: every connection is handed to `handler`, with TLS on it if wanted."""
@@ -83,6 +92,24 @@ def reset(sock):
     """Closes with RST."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RST)
     sock.close()
+
+
+def served(lab):
+    a = lab.curl("agent", "https://cdn.example/hello", "--max-time", "5")
+    return a.status == 200
+
+
+def port_of(sock):
+    return sock.getsockname()[1]
+
+
+def drop(tls):
+    """Closes without close_notify."""
+    socket.socket(fileno=tls.detach()).close()
+
+
+def break_off(tls):
+    reset(socket.socket(fileno=tls.detach()))
 
 
 def read_all(sock, patience_s=10):

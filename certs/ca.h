@@ -54,7 +54,8 @@ void ca_free(struct ca *ca);
  * prepared. */
 enum rc ca_export(const char *state_dir, const char *name, span kind, const char *out_path, struct buf *text,
                   struct buf *err) MUST_USE;
-/* `perronctl ca show`: subjects, serials, dates, SHA-256 fingerprints, as text or JSON. */
-enum rc ca_show(const char *state_dir, bool json, struct buf *text, struct buf *err) MUST_USE;
+/* `perronctl ca show`: subjects, serials, dates and how far their ends are from now_s, SHA-256 fingerprints,
+ * as text or JSON; the second, untrusted CA too. */
+enum rc ca_show(const char *state_dir, int64_t now_s, bool json, struct buf *text, struct buf *err) MUST_USE;
 
 #endif

@@ -25,6 +25,10 @@ enum { UNTRUSTED_PEM_BYTES = 8192 };
  * damaged, not to be written. */
 enum rc untrusted_open(const char *state_dir, int64_t now_s, struct buf *pem, struct buf *err) MUST_USE;
 
+/* `perronctl ca show`: the certificate alone, counted; nothing is made. NOTFOUND: there is none yet; CONFIG
+ * as above. */
+enum rc untrusted_look(const char *state_dir, X509 **cert, struct buf *err) MUST_USE;
+
 /* In a worker. BAD: not a key with its certificate. `max_cached`: leaves kept. */
 struct untrusted;
 enum rc untrusted_load(span pem, size_t max_cached, struct untrusted **out) MUST_USE;

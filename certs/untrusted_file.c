@@ -159,3 +159,25 @@ enum rc untrusted_open(const char *state_dir, int64_t now_s, struct buf *pem, st
         TRY(make_file(state_dir, dir, now_s, err));
     }
 }
+
+enum rc untrusted_look(const char *state_dir, X509 **cert, struct buf *err)
+{
+    struct untrusted *u = NULL;
+    struct buf pem = {0};
+    AUTO_CLOSE int dir = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int fd = dir < 0 ? -1 : openat(dir, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    *cert = NULL;
+    if (fd < 0 && errno == ENOENT)
+        return RC_NOTFOUND;
+    if (fd < 0)
+        return ca_fail(err, "%s/%s: %s", state_dir, file_name, strerror(errno));
+    enum rc rc = read_file(state_dir, fd, &pem, err);
+    if (rc == RC_OK)
+        rc = untrusted_load(buf_span(&pem), 1, &u);
+    if (rc == RC_OK && X509_up_ref(untrusted_cert(u)) == 1)
+        *cert = untrusted_cert(u);
+    untrusted_free(u);
+    OPENSSL_cleanse(pem.p, pem.w);
+    buf_fini(&pem);
+    return rc;
+}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "certs/ca.h"
+#include "gw/base/clock.h"
 #include "gw/base/obj.h"
 
 int ca_report(const struct ctl *ctl, enum rc rc, struct buf *text, struct buf *err)
@@ -27,7 +28,7 @@ int ca_report(const struct ctl *ctl, enum rc rc, struct buf *text, struct buf *e
 static int show(const struct ctl *ctl)
 {
     struct buf text = {0}, err = {0};
-    enum rc rc = ca_show(ctl->dir, ctl->json, &text, &err);
+    enum rc rc = ca_show(ctl->dir, clock_wall_s(), ctl->json, &text, &err);
     return ca_report(ctl, rc, &text, &err);
 }
 
@@ -78,8 +79,9 @@ const struct ctl_command ctl_ca = {
         "never vouch for;\n"
         "                             its issuing key may be in a token: pkcs11:token=T;object=O?"
         "module-path=/M&pin-source=file:/P\n"
-        "  ca show                    its certificates, those prepared and those before: names, dates, "
-        "fingerprints\n"
+        "  ca show                    its certificates, the untrusted CA's, those prepared and those before: "
+        "names, dates,\n"
+        "                             how many days are left, fingerprints\n"
         "  ca export --for pem|gpo|firefox|ios|android|java -o FILE [--next]\n"
         "                             its root for that kind of client, and what to do with it\n"
         "  ca prepare --org NAME [--keep-root] ...\n"

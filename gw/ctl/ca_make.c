@@ -77,7 +77,7 @@ static int make(const struct ctl *ctl, struct words *w)
         rc = untrusted_open(ctl->dir, w->plan.now_s, &text, &err);
     buf_clear(&text);
     if (rc == RC_OK)
-        rc = ca_show(ctl->dir, ctl->json, &text, &err);
+        rc = ca_show(ctl->dir, w->plan.now_s, ctl->json, &text, &err);
     return ca_report(ctl, rc, &text, &err);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tests/unit/certs/make_cert.h"
+#include "certs/untrusted.h"
 #include "gw/base/obj.h"
 
 struct dir {
@@ -355,8 +356,8 @@ static void two_installations_share_nothing(void **state)
     make_ca(d);
     mkdir(path_of(d, "other"), 0700);
     assert_int_equal(ca_init(path_of(d, "other"), SPAN("Province of Tests"), geteuid(), NOW, &d->err), RC_OK);
-    assert_int_equal(ca_show(d->state, true, &first, &d->err), RC_OK);
-    assert_int_equal(ca_show(path_of(d, "other"), true, &d->text, &d->err), RC_OK);
+    assert_int_equal(ca_show(d->state, NOW, true, &first, &d->err), RC_OK);
+    assert_int_equal(ca_show(path_of(d, "other"), NOW, true, &d->text, &d->err), RC_OK);
     json_t *a = json_loadb((const char *)first.p, first.w, 0, NULL);
     json_t *b = json_loadb((const char *)d->text.p, d->text.w, 0, NULL);
     static const char *const fields[] = {"subject", "serial", "sha256"};
@@ -373,18 +374,51 @@ static void two_installations_share_nothing(void **state)
 static void show_tells_what_a_client_shows(void **state)
 {
     struct dir *d = *state;
-    assert_int_equal(ca_show(d->state, false, &d->text, &d->err), RC_CONFIG);
+    assert_int_equal(ca_show(d->state, NOW, false, &d->text, &d->err), RC_CONFIG);
     make_ca(d);
-    assert_int_equal(ca_show(d->state, false, &d->text, &d->err), RC_OK);
+    assert_int_equal(ca_show(d->state, NOW, false, &d->text, &d->err), RC_OK);
     assert_non_null(memmem(d->text.p, d->text.w, "O=Province of Tests", 19));
     assert_non_null(memmem(d->text.p, d->text.w, "remove it from this machine", 27));
     unlink(path_of(d, "ca/root.key"));
-    assert_int_equal(ca_show(d->state, true, &d->text, &d->err), RC_OK);
+    assert_int_equal(ca_show(d->state, NOW, true, &d->text, &d->err), RC_OK);
     json_t *j = json_loadb((const char *)d->text.p, d->text.w, 0, NULL);
     assert_non_null(j);
     assert_true(json_is_false(json_object_get(j, "root_key_here")));
     assert_int_equal(strlen(json_string_value(json_object_get(json_object_get(j, "issuing"), "sha256"))), 95);
     json_decref(j);
+}
+
+static void shows(struct dir *d, int64_t now, const char *what)
+{
+    assert_int_equal(ca_show(d->state, now, false, &d->text, &d->err), RC_OK);
+    if (!memmem(d->text.p, d->text.w, what, strlen(what)))
+        fail_msg("'%s' is not in:\n%.*s", what, (int)d->text.w, (const char *)d->text.p);
+}
+
+static void show_tells_of_the_second_ca_too(void **state)
+{
+    struct dir *d = *state;
+    struct buf pem = {0};
+    make_ca(d);
+    shows(d, NOW, "untrusted CA\n  not made yet");
+    assert_int_equal(untrusted_open(d->state, NOW, &pem, &d->err), RC_OK);
+    shows(d, NOW,
+          "untrusted CA (signs for origins with allowed defects; belongs in no store)\n  subject  CN=Perron "
+          "untrusted ");
+    shows(d, NOW, " 3650 days from now\n");
+    shows(d, NOW + 3660 * INT64_C(86400), " -10 days from now\n");
+    assert_int_equal(ca_show(d->state, NOW, true, &d->text, &d->err), RC_OK);
+    json_t *j = json_loadb((const char *)d->text.p, d->text.w, 0, NULL), *u = json_object_get(j, "untrusted");
+    assert_int_equal(json_integer_value(json_object_get(u, "days_left")), 3650);
+    assert_int_equal(strlen(json_string_value(json_object_get(u, "sha256"))), 95);
+    assert_null(memmem(d->text.p, d->text.w, "PRIVATE", 7));
+    json_decref(j);
+    chmod(path_of(d, "untrusted.pem"), 0444); /* the rest is shown all the same */
+    shows(d, NOW, "others can read or write it");
+    shows(d, NOW, "issuing CA\n  subject");
+    assert_int_equal(ca_show(d->state, NOW, true, &d->text, &d->err), RC_OK);
+    assert_non_null(memmem(d->text.p, d->text.w, "\"untrusted\":null", 16));
+    buf_fini(&pem);
 }
 
 static long export_to(struct dir *d, const char *kind, uint8_t *out, size_t cap)
@@ -476,6 +510,7 @@ int main(void)
         TEST(init_refuses_bad_names),
         TEST(two_installations_share_nothing),
         TEST(show_tells_what_a_client_shows),
+        TEST(show_tells_of_the_second_ca_too),
         TEST(every_kind_of_client_gets_the_root_in_its_form),
         TEST(export_refuses_unknown_kinds_and_existing_files),
     };

@@ -51,6 +51,7 @@ enum limits {
     LIM_BROKEN_DEVICES = 32768,    /* devices that accept our CA, known to all workers */
     LIM_BROKEN_PLACES = 8192,      /* names that break for one kind of client, known to all workers */
     LIM_BROKEN_TRUST_S = 604800,   /* what a device accepted so long ago no longer speaks for it */
+    LIM_BROKEN_EXEMPT = 1024,      /* of them exempt at a time; no more are exempted then */
     LIM_BROKEN_EXEMPT_S = 2592000, /* the longest that `on broken` may exempt a name */
     LIM_BROKEN_WINDOW_S = 86400,   /* failures of several devices count together so long */
     LIM_ASKING = 1024,             /* origins known to ask for a client certificate, exempted for it ... */

@@ -84,19 +84,28 @@ static void put_time(const char *before, json_int_t s)
     printf("%s%s", before, text);
 }
 
-static void print_row(json_t *r)
+static void print_evidence(json_t *r)
 {
     json_t *clients = json_object_get(r, "clients");
-    printf("%-18s ", text_of(r, "kind"));
-    ctl_print(stdout, span_str(text_of(r, "name")[0] ? text_of(r, "name") : "-"), false);
-    printf("  %s\n    %" PRId64 " times, ", text_of(r, "ja4")[0] ? text_of(r, "ja4") : "-",
-           (int64_t)number_of(r, "count"));
+    printf("    %" PRId64 " times, ", (int64_t)number_of(r, "count"));
     put_time("last ", number_of(r, "last"));
     printf(", from");
     for (size_t i = 0; i < json_array_size(clients); i++)
         printf(" %s", json_string_value(json_array_get(clients, i)));
     printf("\n    closed by %s after %s: ", text_of(r, "closed_by"), text_of(r, "after"));
     ctl_print(stdout, span_str(text_of(r, "detail")[0] ? text_of(r, "detail") : "closed"), false);
+}
+
+static void print_row(json_t *r)
+{
+    bool exemption = strcmp(text_of(r, "kind"), "exempt") == 0;
+    printf("%-18s ", text_of(r, "kind"));
+    ctl_print(stdout, span_str(text_of(r, "name")[0] ? text_of(r, "name") : "-"), false);
+    printf("  %s\n", text_of(r, "ja4")[0] ? text_of(r, "ja4") : "-");
+    if (exemption)
+        put_time("    since ", number_of(r, "first"));
+    else
+        print_evidence(r);
     printf("\n    %s\n", text_of(r, "text"));
     if (number_of(r, "exempt_until")) {
         put_time("    exempt until ", number_of(r, "exempt_until"));

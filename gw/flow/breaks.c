@@ -259,7 +259,11 @@ static void exempt(struct flow *f, uint64_t device, const struct row *r)
     if (broken_until(b, place, now) || broken_fails(b, place, device, now) < BROKEN_DEVICES)
         return;
     uint32_t for_s = snapshot_rule(f->snap, rule).exempt_s;
-    broken_exempt(b, place, now + for_s, now);
+    struct broken_exemption x = {.since_s = now, .until_s = now + for_s};
+    copy(x.name, sizeof x.name, f->name);
+    copy(x.ja4, sizeof x.ja4, span_str(f->ja4));
+    if (!broken_exempt(b, &x, now))
+        return;
     f->e->n.broken_exempt++;
     snprintf(message, sizeof message,
              "exempt for %u s for clients %s: %d devices that accept our CA elsewhere refuse it here (after "
@@ -429,9 +433,23 @@ static json_t *show_device(const struct device *d)
                      kinds[BREAK_CA_MISSING].advice);
 }
 
+/* What is exempt, whoever found it and before whichever start. */
+static json_t *show_exemption(const struct broken_exemption *x)
+{
+    const int kind = BREAK_EXEMPT;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:[], s:s, s:s, s:I}", "kind",
+                     kinds[kind].name, "name", x->name, "ja4", x->ja4, "closed_by", "", "after", "", "detail",
+                     "", "count", 0, "first", (json_int_t)x->since_s, "last", (json_int_t)x->since_s,
+                     "clients", "text", kinds[kind].text, "advice", kinds[kind].advice, "exempt_until",
+                     (json_int_t)x->until_s);
+}
+
 json_t *breaks_show(struct engine *e)
 {
     json_t *list = json_array();
+    struct broken_exemption x;
+    for (size_t it = 0; e->broken && broken_next(e->broken, &it, clock_wall_s(), &x);)
+        json_array_append_new(list, show_exemption(&x));
     for (struct list *l = e->breaks->rows.order.next; l != &e->breaks->rows.order; l = l->next)
         json_array_append_new(
             list, show_row(e, CONTAINER_OF(CONTAINER_OF(l, struct lru_item, link), struct row, item)));

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "gw/base/sha256.h"
 
@@ -33,12 +32,20 @@ struct place {
     _Atomic uint64_t device[BROKEN_DEVICES];
 };
 
+/* An exemption in words. `key` is BUSY while they are written. */
+struct words {
+    _Atomic uint64_t key;
+    _Atomic int64_t since_s, until_s;
+    char name[LIM_NAME_BYTES + 1], ja4[BROKEN_JA4 + 1];
+};
+
 struct broken {
     uint64_t magic;
     uint8_t secret[SECRET];
     _Atomic uint64_t n_exempt, n_fails;
     struct device device[LIM_BROKEN_DEVICES];
     struct place place[LIM_BROKEN_PLACES];
+    struct words words[LIM_BROKEN_EXEMPT];
 };
 
 enum rc broken_create(int *fd)
@@ -211,17 +218,6 @@ void broken_works(struct broken *b, uint64_t place)
         begin_window(p, 0);
 }
 
-void broken_exempt(struct broken *b, uint64_t place, int64_t until_s, int64_t now_s)
-{
-    struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, true);
-    if (!p)
-        return;
-    begin_window(p, now_s);
-    atomic_store(&p->seen_s, until_s); /* it stays as long as it is exempt */
-    atomic_store(&p->until_s, until_s);
-    atomic_fetch_add(&b->n_exempt, 1);
-}
-
 bool broken_any(const struct broken *b)
 {
     return atomic_load_explicit(&b->n_exempt, memory_order_relaxed) > 0;
@@ -232,4 +228,87 @@ int64_t broken_until(const struct broken *b, uint64_t place, int64_t now_s)
     const struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, false);
     int64_t until = p ? atomic_load(&p->until_s) : 0;
     return until > now_s ? until : 0;
+}
+
+/* ---- exemptions in words ---- */
+
+static bool is_word(const char *s, size_t cap)
+{
+    size_t n = strnlen(s, cap);
+    bool ok = n > 0 && n < cap;
+    for (size_t i = 0; ok && i < n; i++)
+        ok = (s[i] >= 'a' && s[i] <= 'z') || (s[i] >= '0' && s[i] <= '9') || strchr("-._", s[i]);
+    return ok;
+}
+
+static bool is_sound(const struct broken_exemption *e)
+{
+    return is_word(e->name, sizeof e->name) && is_word(e->ja4, sizeof e->ja4) && e->since_s >= 0 &&
+           e->until_s > e->since_s && e->until_s - e->since_s <= LIM_BROKEN_EXEMPT_S;
+}
+
+/* Its own slot, else one that is free or whose exemption is over. */
+static struct words *slot_for(struct broken *b, uint64_t key, int64_t now_s)
+{
+    struct words *spare = NULL;
+    for (size_t i = 0; i < LIM_BROKEN_EXEMPT; i++) {
+        struct words *w = &b->words[i];
+        uint64_t there = atomic_load(&w->key);
+        if (there == key)
+            return w;
+        if (!spare && there != BUSY && (there == 0 || atomic_load(&w->until_s) <= now_s))
+            spare = w;
+    }
+    return spare;
+}
+
+static bool put_words(struct broken *b, uint64_t key, const struct broken_exemption *e, int64_t now_s)
+{
+    struct words *w = slot_for(b, key, now_s);
+    uint64_t there = w ? atomic_load(&w->key) : BUSY;
+    if (there == BUSY || !atomic_compare_exchange_strong(&w->key, &there, BUSY))
+        return false;
+    memcpy(w->name, e->name, sizeof w->name);
+    memcpy(w->ja4, e->ja4, sizeof w->ja4);
+    atomic_store(&w->since_s, e->since_s);
+    atomic_store(&w->until_s, e->until_s);
+    atomic_store(&w->key, key);
+    return true;
+}
+
+bool broken_exempt(struct broken *b, const struct broken_exemption *e, int64_t now_s)
+{
+    if (!is_sound(e) || e->since_s > now_s || e->until_s <= now_s)
+        return false;
+    uint64_t key = broken_place(b, span_str(e->name), span_str(e->ja4));
+    struct place *p = key < KEY_LEAST ? NULL : place_of(b, key, true);
+    if (!p || !put_words(b, key, e, now_s))
+        return false;
+    begin_window(p, now_s);
+    atomic_store(&p->seen_s, e->until_s); /* it stays as long as it is exempt */
+    atomic_store(&p->until_s, e->until_s);
+    atomic_fetch_add(&b->n_exempt, 1);
+    return true;
+}
+
+bool broken_next(const struct broken *b, size_t *it, int64_t now_s, struct broken_exemption *out)
+{
+    while (*it < LIM_BROKEN_EXEMPT) {
+        const struct words *w = &b->words[(*it)++];
+        uint64_t key = atomic_load(&w->key);
+        if (key < KEY_LEAST)
+            continue;
+        memcpy(out->name, w->name, sizeof out->name);
+        memcpy(out->ja4, w->ja4, sizeof out->ja4);
+        out->since_s = atomic_load(&w->since_s);
+        out->until_s = atomic_load(&w->until_s);
+        if (atomic_load(&w->key) == key && is_sound(out) && out->since_s <= now_s && out->until_s > now_s)
+            return true;
+    }
+    return false;
+}
+
+uint64_t broken_changes(const struct broken *b)
+{
+    return atomic_load(&b->n_exempt);
 }

@@ -1,13 +1,15 @@
 /* What all workers know together about connections that break: which devices accept our CA, at which place (a
  * name, asked for by one kind of client: JA4) devices that do accept it fail all the same, and which places
- * are exempt for a while. One table in a memfd that the master makes and every worker writes; hashes under a
- * random key and numbers, no strings. No lock: what two workers write at once may cost a count, never more.
- * Whoever cannot be trusted with it (a captured worker) gains an exemption that policy's `on broken` line
- * allows, and nothing else. */
+ * are exempt for a while. One table in a memfd that the master makes and every worker writes: hashes under a
+ * random key and numbers, and in words what is exempt, for review and for the next start
+ * (gw/proc/broken_file.h). No lock: what two workers write at once may cost a count, never more. Whoever
+ * cannot be trusted with it (a captured worker) gains an exemption that policy's `on broken` line allows, and
+ * nothing else. */
 #ifndef GW_IPC_BROKEN_H
 #define GW_IPC_BROKEN_H
 
 #include "gw/base/addr.h"
+#include "gw/base/limits.h"
 
 struct broken;
 
@@ -32,8 +34,20 @@ unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t
 bool broken_counts(const struct broken *b);
 /* A client took our leaf at this place: what failed there before counts no longer. An exemption stays. */
 void broken_works(struct broken *b, uint64_t place);
-/* Exempt until then (UTC seconds). */
-void broken_exempt(struct broken *b, uint64_t place, int64_t until_s, int64_t now_s);
+/* A name for one kind of client: text of lower case and digits, as name_normalise() and JA4 have it. */
+enum { BROKEN_JA4 = 36 };
+struct broken_exemption {
+    int64_t since_s, until_s; /* UTC */
+    char name[LIM_NAME_BYTES + 1], ja4[BROKEN_JA4 + 1];
+};
+/* Exempt until then, and no longer than LIM_BROKEN_EXEMPT_S from `since_s`. False: LIM_BROKEN_EXEMPT others
+ * are, it is over already, or the words are none. */
+bool broken_exempt(struct broken *b, const struct broken_exemption *e, int64_t now_s) MUST_USE;
+/* What is exempt now, one after the other; *it is 0 at first. False: no more. Its words are those of a
+ * worker: checked, and not to be believed further. */
+bool broken_next(const struct broken *b, size_t *it, int64_t now_s, struct broken_exemption *out);
+/* Grows with every exemption. */
+uint64_t broken_changes(const struct broken *b);
 /* Was anything ever exempt? Then broken_until() is worth a look. */
 bool broken_any(const struct broken *b);
 /* 0: not exempt. */

@@ -16,7 +16,7 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/base/panic.h"
-#include "gw/ipc/broken.h"
+#include "gw/proc/broken_file.h"
 #include "gw/proc/control.h"
 #include "gw/proc/master_int.h"
 #include "gw/proc/sandbox.h"
@@ -269,6 +269,17 @@ static void write_counts(struct master *m)
         log_error("alarm: the counters of rules cannot be written: %s, errno %d", rc_text(rc), errno);
 }
 
+static void write_broken(struct master *m)
+{
+    uint64_t now = m->broken ? broken_changes(m->broken) : 0;
+    if (now == m->broken_written)
+        return;
+    m->broken_written = now;
+    enum rc rc = broken_file_write(m->state.dir, m->broken, clock_wall_s());
+    if (rc != RC_OK)
+        log_error("alarm: the exemptions of `on broken` cannot be written: %s, errno %d", rc_text(rc), errno);
+}
+
 static void on_counting(struct ev_timer *t)
 {
     struct master *m = CONTAINER_OF(t, struct master, counting);
@@ -283,6 +294,7 @@ static void on_counting(struct ev_timer *t)
                                                      .reason = SPAN("its time is over")});
     }
     revocations_write(m, false);
+    write_broken(m);
     if (ev_now_ms(m->ev) - m->counts_written_ms >= LIM_HITS_WRITE_MS)
         write_counts(m);
     ev_timer_set(m->ev, t, LIM_HITS_TURN_MS);
@@ -341,12 +353,28 @@ static enum rc open_counts(struct master *m)
     return rc == RC_CONFIG ? RC_OK : rc;
 }
 
+/* Nor are exemptions of what breaks: it breaks a few times more. */
+static enum rc open_broken(struct master *m)
+{
+    struct buf err = {0};
+    TRY(broken_create(&m->broken_fd));
+    TRY(broken_map(m->broken_fd, &m->broken));
+    enum rc rc = broken_file_read(m->state.dir, m->broken, clock_wall_s(), &err);
+    if (rc == RC_CONFIG)
+        log_error("alarm: %.*s", (int)buf_len(&err) - 1, (const char *)buf_span(&err).p);
+    else if (rc != RC_OK)
+        log_error("alarm: the exemptions of `on broken` cannot be read: %s, errno %d", rc_text(rc), errno);
+    m->broken_written = broken_changes(m->broken);
+    buf_fini(&err);
+    return RC_OK;
+}
+
 static enum rc prepare(struct master *m, struct buf *err)
 {
     TRY(state_open(&m->state, m->o->state, err));
     TRY(kept_open(&m->kept, m->state.dir, err));
     TRY(open_counts(m));
-    TRY(broken_create(&m->broken_fd));
+    TRY(open_broken(m));
     TRY(part_seal("perron-grants", SPAN_NONE, &m->grants.fd));
     TRY(part_identify(m->grants.fd, &m->grants.id));
     TRY(feed_open(m, err));
@@ -416,6 +444,8 @@ int master_run(const struct master_opts *o)
     if (m->ev)
         write_counts(m);
     revocations_write(m, true);
+    write_broken(m);
+    broken_unmap(m->broken);
     counts_close(&m->counts);
     control_close(m->control);
     kept_close(&m->kept);

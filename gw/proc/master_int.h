@@ -17,6 +17,7 @@
 struct master;
 struct control;
 struct nft;
+struct broken;
 
 /* Order matters: stopping goes from one phase to the next. */
 enum phase {
@@ -81,6 +82,8 @@ struct master {
     struct kept kept;
     struct counts counts;
     int broken_fd; /* gw/ipc/broken.h, given to every worker */
+    struct broken *broken;
+    uint64_t broken_written; /* broken_changes() when its file was */
     int64_t counts_written_ms;
     struct reload reload;
     struct doors doors;

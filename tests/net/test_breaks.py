@@ -3,6 +3,7 @@
 Devices are addresses of the clients' namespace; a device "accepts our CA" once curl with our root got an answer there.
 The pinning program is curl with --pinnedpubkey and TLS 1.2 only, so that its JA4 is not that of the same device's browser.
 """
+import signal
 import socket
 import ssl
 import subprocess
@@ -179,6 +180,34 @@ def test_three_devices_that_accept_us_exempt_a_pinned_name(lab, own_gateway, dev
     # without the line nothing is exempt, at once
     assert gw.reload(policy(lab))[0] == 0
     assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_an_exemption_outlives_a_restart(lab, own_gateway, devices, how):
+    """What three devices found out does not break again; after a kill too, some seconds later."""
+    gw = own_gateway(policy(lab, settings=BROKEN))
+    for device in devices:
+        accept(lab, device)
+    for device in devices[:3]:
+        assert curl(lab, device, "https://script.example/", *PIN)[0] == 90
+    until = gw.event(perron__reason="broken-exempt") and the_break(gw, kind="exempt")["exempt_until"]
+    if how == signal.SIGKILL:
+        wait_for("the file of exemptions", (gw.state / "broken").exists, 10)
+    gw.stop(how)
+    lab.open_again()
+    gw.start()
+    row = the_break(gw, kind="exempt", name="script.example")
+    assert row["exempt_until"] == until and row["ja4"].startswith("t12") and row["clients"] == []
+    assert "exempt until" in gw.ctl("show", "breaks")
+    assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 0
+    assert curl(lab, devices[3], "https://script.example/", store=lab.pki.roots)[0] == 60
+    # a damaged file counts for nothing, is said once, and keeps nobody from starting
+    gw.stop()
+    lab.open_again()
+    (gw.state / "broken").write_text("perron broken 1\n1 2 3")
+    gw.start()
+    assert gw.said().count("the exemptions of `on broken` were damaged") == 1
+    assert gw.show("breaks") == []
 
 
 def handshake(lab, device, host, pause_s, version=ssl.TLSVersion.TLSv1_2, session=None):

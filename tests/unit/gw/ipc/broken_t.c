@@ -48,6 +48,14 @@ static uint64_t place(const char *name, const char *ja4)
     return broken_place(b, span_str(name), span_str(ja4));
 }
 
+static bool exempt(const char *name, const char *ja4, int64_t until_s)
+{
+    struct broken_exemption x = {.since_s = NOW, .until_s = until_s};
+    snprintf(x.name, sizeof x.name, "%s", name);
+    snprintf(x.ja4, sizeof x.ja4, "%s", ja4);
+    return broken_exempt(b, &x, NOW);
+}
+
 static void what_is_no_table_is_refused(void **state)
 {
     int fd = memfd_create("x", MFD_ALLOW_SEALING);
@@ -72,7 +80,7 @@ static void nothing_is_known_at_first(void **state)
     assert_false(broken_trusts(b, 0, NOW));
     assert_int_equal(broken_fails(b, 0, device(1), NOW), 0);
     assert_int_equal(broken_fails(b, place("a", "b"), 0, NOW), 0);
-    broken_exempt(b, 0, NOW + 10, NOW);
+    assert_false(exempt("", "t13", NOW + 10));
     assert_false(broken_any(b));
 }
 
@@ -124,7 +132,7 @@ static void a_success_ends_what_was_counted(void **state)
     assert_int_equal(broken_fails(b, p, device(3), NOW + 1), 1);
     assert_int_equal(broken_fails(b, p, device(1), NOW + 1), 2);
     assert_int_equal(broken_fails(b, q, device(2), NOW + 1), 2); /* another kind of client */
-    broken_exempt(b, p, NOW + 60, NOW);
+    assert_true(exempt("app.example", "t12d", NOW + 60));
     broken_works(b, p);
     assert_int_equal(broken_until(b, p, NOW + 59), NOW + 60);
 }
@@ -135,7 +143,7 @@ static void an_exemption_is_of_one_place_and_ends(void **state)
     (void)state;
     for (unsigned i = 1; i <= 3; i++)
         broken_fails(b, p, device(i), NOW);
-    broken_exempt(b, p, NOW + 60, NOW);
+    assert_true(exempt("app.example", "t12d", NOW + 60));
     assert_true(broken_any(other));
     assert_int_equal(broken_until(other, p, NOW + 59), NOW + 60);
     assert_int_equal(broken_until(other, p, NOW + 60), 0);
@@ -143,6 +151,51 @@ static void an_exemption_is_of_one_place_and_ends(void **state)
     assert_int_equal(broken_until(other, place("x.example", "t12d"), NOW), 0);
     /* when it is over three devices have to fail again */
     assert_int_equal(broken_fails(b, p, device(1), NOW + 61), 1);
+}
+
+static void exemptions_are_told_in_words_while_they_last(void **state)
+{
+    struct broken_exemption x;
+    size_t it = 0;
+    (void)state;
+    assert_false(broken_next(b, &it, NOW, &x));
+    assert_true(exempt("a.example", "t12d", NOW + 60));
+    assert_true(exempt("b.example", "t12d", NOW + 30));
+    assert_true(exempt("a.example", "t12d", NOW + 90)); /* the same anew */
+    assert_int_equal(broken_changes(other), 3);
+    it = 0;
+    assert_true(broken_next(other, &it, NOW, &x));
+    assert_string_equal(x.name, "a.example");
+    assert_string_equal(x.ja4, "t12d");
+    assert_true(x.since_s == NOW && x.until_s == NOW + 90);
+    assert_true(broken_next(other, &it, NOW, &x));
+    assert_string_equal(x.name, "b.example");
+    assert_false(broken_next(other, &it, NOW, &x));
+    it = 0;
+    assert_true(broken_next(other, &it, NOW + 30, &x));
+    assert_string_equal(x.name, "a.example");
+    assert_false(broken_next(other, &it, NOW + 30, &x)); /* the other is over */
+}
+
+static void no_more_than_so_many_are_exempt_and_no_longer(void **state)
+{
+    char name[32];
+    (void)state;
+    assert_false(exempt("a.example", "t12d", NOW));
+    assert_false(exempt("a.example", "t12d", NOW + LIM_BROKEN_EXEMPT_S + 1));
+    assert_false(exempt("A.example", "t12d", NOW + 60));
+    assert_false(exempt("a\n.example", "t12d", NOW + 60));
+    assert_false(exempt("a.example", "", NOW + 60));
+    for (unsigned i = 0; i < LIM_BROKEN_EXEMPT; i++) {
+        snprintf(name, sizeof name, "%u.example", i);
+        assert_true(exempt(name, "t12d", NOW + 60));
+    }
+    assert_false(exempt("more.example", "t12d", NOW + 60));
+    assert_int_equal(broken_until(b, place("more.example", "t12d"), NOW), 0);
+    assert_true(exempt("7.example", "t12d", NOW + 70)); /* has its place */
+    struct broken_exemption x = {
+        .name = "later.example", .ja4 = "t12d", .since_s = NOW + 61, .until_s = NOW + 99};
+    assert_true(broken_exempt(b, &x, NOW + 61)); /* in the place of one that is over */
 }
 
 static void names_and_fingerprints_do_not_run_together(void **state)
@@ -164,7 +217,7 @@ static void a_full_table_forgets_the_oldest(void **state)
         known += broken_trusts(b, device(i), NOW + i);
     assert_true(known > LIM_BROKEN_DEVICES / 2);
     uint64_t kept = place("kept.example", "t12d");
-    broken_exempt(b, kept, NOW + 10 * LIM_BROKEN_PLACES, NOW); /* the last to go */
+    assert_true(exempt("kept.example", "t12d", NOW + 10 * LIM_BROKEN_PLACES)); /* the last to go */
     for (unsigned i = 0; i < 2 * LIM_BROKEN_PLACES; i++) {
         snprintf(name, sizeof name, "%u.example", i);
         broken_fails(b, place(name, "t12d"), device(1), NOW + i);
@@ -176,10 +229,16 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, open_table, close_table)
     const struct CMUnitTest tests[] = {
-        T(what_is_no_table_is_refused),           T(nothing_is_known_at_first),
-        T(trust_is_each_devices_own_and_ends),    T(three_different_devices_count),
-        T(failures_of_another_day_do_not_count),  T(a_success_ends_what_was_counted),
-        T(an_exemption_is_of_one_place_and_ends), T(names_and_fingerprints_do_not_run_together),
+        T(what_is_no_table_is_refused),
+        T(nothing_is_known_at_first),
+        T(trust_is_each_devices_own_and_ends),
+        T(three_different_devices_count),
+        T(failures_of_another_day_do_not_count),
+        T(a_success_ends_what_was_counted),
+        T(an_exemption_is_of_one_place_and_ends),
+        T(exemptions_are_told_in_words_while_they_last),
+        T(no_more_than_so_many_are_exempt_and_no_longer),
+        T(names_and_fingerprints_do_not_run_together),
         T(a_full_table_forgets_the_oldest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,11 @@
  * authority must be able to answer: was there ever a leaf for this name?
  *
  * The signer itself appends, by a descriptor that the master opened for appending only, and hands a leaf out
- * when its line is written (in the page cache: it survives the death of every process here; a power cut may
- * take the last seconds). Not through the logger: nobody less trusted than the signer can then hold a line
- * back or slip one in, and no leaf waits for another process. In return the signer gets a power that is none:
- * it can open nothing, and has neither lseek, ftruncate nor pwrite (gw/proc/call.tbl).
+ * when its line is written (in the page cache: it survives the death of every process here). The logger syncs
+ * the file once a second (gw/proc/synced.h), so a power cut takes a second of it, and no leaf waits for a
+ * disk. The line does not go through the logger: nobody less trusted than the signer can then hold one back
+ * or slip one in, and no leaf waits for another process. In return the signer gets a power that is none: it
+ * can open nothing, and has neither lseek, ftruncate nor pwrite (gw/proc/call.tbl).
  *
  * A line that was cut short (power, full disk) stays where it is and is closed with a newline; the next line
  * chains to the last whole one. Format, one line each, this order, no spaces:

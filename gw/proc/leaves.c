@@ -88,6 +88,16 @@ void leaves_feed(struct child *signer)
     child_send(signer, MSG_LEAFLOG, SPAN_NONE, fds, last < 0 ? 1 : 2);
 }
 
+void leaves_feed_logger(struct child *logger)
+{
+    const struct leaf_state *l = &logger->m->leaves;
+    AUTO_CLOSE int fd = open_file(l->dir, l->number, O_RDONLY);
+    if (fd < 0)
+        log_error("alarm: the register of leaves cannot be synced: %s", strerror(errno));
+    else
+        child_send(logger, MSG_LEAVES, SPAN_NONE, &fd, 1);
+}
+
 void leaves_turn(struct master *m)
 {
     struct leaf_state *l = &m->leaves;
@@ -99,13 +109,13 @@ void leaves_turn(struct master *m)
         log_error("alarm: the register of leaves gets no new file: %s; the old one goes on", strerror(errno));
         return;
     }
-    if (fdatasync(l->fd) < 0)
-        log_error("alarm: the register of leaves is not on disk: %s", strerror(errno));
     close(l->fd);
     l->fd = fd;
     l->number++;
     if (signer->peer)
         child_send(signer, MSG_LEAFLOG, SPAN_NONE, &fd, 1);
+    if (m->single[ROLE_LOGGER].peer)
+        leaves_feed_logger(&m->single[ROLE_LOGGER]);
 }
 
 void leaves_said(struct master *m, span payload)

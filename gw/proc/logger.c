@@ -1,6 +1,7 @@
 /* The logger: the only process that writes log and journal, and the names seen lately. It has the rings of
- * all workers and the three directories, nothing else. The work is in gw/siem/drain, spool, journal and seen;
- * here are its messages, its sleep and its end, and which decisions let a name through.
+ * all workers and the three directories, and the register of leaves to sync, nothing else. The work is in
+ * gw/siem/drain, spool, journal and seen; here are its messages, its sleep and its end, and which decisions
+ * let a name through.
  *
  * Sleep: it looks, finds nothing, says "sleeping" in every ring, looks once more, and waits for the eventfd.
  * While there is work it does not say so but looks every LIM_LOG_GATHER_MS: under load no worker spends a
@@ -16,6 +17,7 @@
 #include "gw/base/limits.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/proc/synced.h"
 #include "gw/siem/drain.h"
 #include "gw/siem/seen.h"
 #include "policy/record.h"
@@ -27,6 +29,8 @@ struct logger {
     struct role_ctx *ctx;
     struct drain *drain;
     struct seen *seen;
+    struct synced leaves; /* the signer's register */
+    int leaves_errno;     /* said of it last */
     struct record record; /* the one that is looked at */
     struct ev_io wake[LOGGER_WAKES];
     size_t n_wakes;
@@ -129,9 +133,19 @@ static void on_wake(struct ev_io *io, uint32_t events)
         work();
 }
 
+/* What a power cut may take of the register is what came since the last tick. */
+static void sync_leaves(void)
+{
+    int err = synced_turn(&logger.leaves) == RC_OK ? 0 : errno;
+    if (err && err != logger.leaves_errno)
+        log_error("alarm: the register of leaves is not on disk: %s", strerrorname_np(err));
+    logger.leaves_errno = err;
+}
+
 static void on_tick(struct ev_timer *t)
 {
     drain_check_file(logger.drain);
+    sync_leaves();
     tell_master();
     ev_timer_set(logger.ctx->ev, t, LOGGER_TICK_MS);
     if (logger.again.due_ms == 0)
@@ -241,6 +255,10 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
         seen_target(logger.seen, fds[0]);
         return;
     }
+    if (t == MSG_LEAVES && n_fds == 1) {
+        synced_target(&logger.leaves, fds[0]);
+        return;
+    }
     if (t == MSG_RINGS && n_fds == 2) {
         on_rings(payload, fds);
         return;
@@ -253,6 +271,7 @@ static enum rc start(struct role_ctx *ctx)
 {
     logger = (struct logger){.ctx = ctx, .busy_ms = ev_now_ms(ctx->ev)};
     ctx->state = &logger;
+    synced_init(&logger.leaves);
     TRY(drain_new(ctx->config.boot, span_str(ctx->config.node_name), &logger.drain));
     TRY(seen_new(&logger.seen));
     journal_watch(drain_journal_of(logger.drain), on_record, NULL);
@@ -281,6 +300,7 @@ static void end(struct role_ctx *ctx)
     (void)ctx;
     if (!logger.seen)
         return;
+    synced_fini(&logger.leaves);
     write_names();
     seen_free(logger.seen);
     logger.seen = NULL;

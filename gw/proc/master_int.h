@@ -155,6 +155,7 @@ void feed_clock(struct master *m);
  */
 enum rc leaves_open(struct master *m, struct buf *err) MUST_USE;
 void leaves_feed(struct child *signer);
+void leaves_feed_logger(struct child *logger); /* who syncs it */
 void leaves_turn(struct master *m);
 void leaves_said(struct master *m, span payload);
 void leaves_signer_ended(struct master *m);

@@ -170,6 +170,22 @@ def test_the_signer_cannot_take_anything_back(own_gateway):
     assert flags & os.O_APPEND and flags & os.O_ACCMODE == os.O_WRONLY
 
 
+def test_the_logger_has_the_register_on_disk_within_a_second(own_gateway, lab):
+    """By a descriptor for reading: it can add nothing. When it syncs is in synced_t."""
+    gw = own_gateway()
+    pid = gw.pids("logger")[0]
+    ours = [fd for fd in os.listdir(f"/proc/{pid}/fd") if "/leaves/" in os.readlink(f"/proc/{pid}/fd/{fd}")]
+    assert len(ours) == 1
+    with open(f"/proc/{pid}/fdinfo/{ours[0]}") as f:
+        assert int(re.search(r"flags:\s+(\d+)", f.read()).group(1), 8) & os.O_ACCMODE == os.O_RDONLY
+    gw.kill(pid)   # the next one gets it too
+    wait_for("another logger", lambda: gw.pids("logger") not in ([], [pid]) and gw.ready(), 10)
+    lab.curl("agent", "https://cdn.example/hello")
+    pid = gw.pids("logger")[0]
+    assert [fd for fd in os.listdir(f"/proc/{pid}/fd") if "/leaves/" in os.readlink(f"/proc/{pid}/fd/{fd}")]
+    assert "not on disk" not in gw.said() and "the sandbox refused" not in gw.said()
+
+
 def test_counts_of_the_signer_survive_it(own_gateway, lab):
     gw = own_gateway(policy(lab, workers="1"))
     lab.curl("agent", "https://cdn.example/hello")

@@ -21,11 +21,13 @@ import time
 
 SUBJECTS = {
     "decide": (["policy/decide.c", "policy/match.c", "policy/tokens.c", "policy/schedule.c"],
-               ["decide_whole_t", "decide_t", "grants_t", "redecide_t", "schedule_t", "decide_model_t"]),
+               ["decide_whole_t", "decide_t", "decide_conditions_t", "decide_people_t", "grants_t",
+                "redecide_t", "schedule_t", "decide_model_t"]),
     "check": (["policy/check.c", "policy/check_rule.c", "policy/check_value.c", "policy/check_order.c",
                "policy/check_layer.c", "policy/check_deleg.c", "policy/check_time.c", "policy/check_reach.c",
                "policy/check_crl.c"],
-              ["text_t", "normal_t", "decide_t", "decide_whole_t", "check_t", "compile_t"]),
+              ["text_t", "normal_t", "decide_t", "decide_whole_t", "decide_conditions_t",
+               "decide_people_t", "check_t", "compile_t"]),
     "reach": (["policy/reach.c", "policy/reach_class.c", "policy/reach_rule.c", "policy/reach_time.c",
                "policy/reach_walk.c", "policy/solve.c", "policy/iset.c"], ["solve_t", "text_t", "reach_t"]),
     "trial": (["policy/trial.c", "policy/number.c", "policy/format.c", "policy/same.c"], ["trial_t", "format_t"]),

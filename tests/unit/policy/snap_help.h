@@ -123,4 +123,12 @@ static inline unsigned line_of(const struct snapshot *s, const struct verdict *v
     return v->rule == RULE_NONE ? 0 : snapshot_rule(s, v->rule).line - 3;
 }
 
+/* Action, why and line of a verdict, of the snapshot `s` there. */
+#define EXPECT(v, act, w, line)                   \
+    do {                                          \
+        assert_int_equal((v).action, act);        \
+        assert_int_equal((v).why, w);             \
+        assert_int_equal(line_of(s, &(v)), line); \
+    } while (0)
+
 #endif

@@ -7,6 +7,7 @@
 #include "bench/bench.h"
 #include "bench/measure.h"
 #include "bench/procs.h"
+#include "bench/say.h"
 #include "bench/stop.h"
 #include "gw/base/obj.h"
 
@@ -24,6 +25,7 @@ static enum rc open_all(struct turn *t, struct lab *lab, struct load crowd[CROWD
     const struct knobs *k = lab->knobs;
     struct load_plan plan = turn_plan(t, lab);
     plan.hold = true;
+    plan.h2 = k->h2;
     for (uint64_t i = 0; i < k->workers; i++) {
         plan.connections = k->parallel * (i + 1) / k->workers - k->parallel * i / k->workers;
         plan.parallel = plan.connections < OPENING_AT_ONCE ? plan.connections : OPENING_AT_ONCE;
@@ -92,6 +94,11 @@ int bench_idle(int argc, char **argv)
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;
-    const char *prefix = k.explicit ? "idle-explicit" : "idle";
+    k.streams = k.h2; /* at a time */
+    if (k.h2 && k.explicit) {
+        say_error("HTTP/2 is measured on the transparent way");
+        return 1;
+    }
+    const char *prefix = k.h2 ? "idle-h2" : k.explicit ? "idle-explicit" : "idle";
     return measure_run(&(struct measure){prefix, ROWS, N_ELEMS(ROWS), turn}, &k);
 }

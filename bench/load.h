@@ -36,6 +36,7 @@ struct load_plan {
     uint64_t rate;     /* new connections per second; 0: a new one when one has ended */
     uint64_t requests; /* on each connection; with `hold`: after the go */
     bool resume;       /* offers the session that the connection before to this name was given */
+    bool h2;           /* HTTP/2, for a few requests with small answers */
     bool hold;
     uint64_t pace;    /* with `hold`: requests a second by the clock, over all held connections in turn */
     const char *path; /* "/1k" or "/large" */

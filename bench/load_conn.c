@@ -220,11 +220,25 @@ static bool step_handshake(struct load_client *lc, struct load_conn *c)
     return true;
 }
 
-static bool step_send(struct load_client *lc, struct load_conn *c)
+/* Into the scratch; how many bytes. */
+static int put_request(struct load_client *lc, struct load_conn *c)
 {
     char name[PKI_NAME_MAX];
     name_of(lc, c, name);
-    int n = snprintf((char *)lc->scratch, sizeof(lc->scratch), REQUEST, wanted_path(lc, c), name);
+    if (!lc->plan->h2)
+        return snprintf((char *)lc->scratch, sizeof(lc->scratch), REQUEST, wanted_path(lc, c), name);
+    struct buf out;
+    buf_init(&out, sizeof(lc->scratch));
+    load_h2_request(&c->h2, name, wanted_path(lc, c), &out);
+    size_t n = buf_len(&out);
+    memcpy(lc->scratch, out.p + out.r, n);
+    buf_fini(&out);
+    return (int)n;
+}
+
+static bool step_send(struct load_client *lc, struct load_conn *c)
+{
+    int n = put_request(lc, c);
     c->asked_us = clock_mono_us();
     c->head_len = 0;
     ERR_clear_error();
@@ -326,6 +340,26 @@ static bool take_head(struct load_client *lc, struct load_conn *c, span bytes)
     return take_body(lc, c, bytes.n - (end - before));
 }
 
+/* Frames, also such as belong to no request. */
+static bool take_frames(struct load_client *lc, struct load_conn *c, span bytes)
+{
+    struct buf reply;
+    buf_init(&reply, 0);
+    enum load_h2_got got = load_h2_take(&c->h2, bytes, &reply);
+    bool said = buf_len(&reply) == 0 || SSL_write(c->ssl, reply.p, (int)buf_len(&reply)) > 0;
+    buf_fini(&reply);
+    if (got == LOAD_H2_BROKEN || !said || (got == LOAD_H2_WHOLE && c->h2.content != wanted_len(lc, c))) {
+        load_conn_fail(lc, c, got == LOAD_H2_WHOLE ? LOAD_E_LENGTH : LOAD_E_STATUS);
+        return false;
+    }
+    if (got == LOAD_H2_MORE)
+        return true;
+    lc->shared->bytes += c->h2.content;
+    c->h2.content = 0;
+    request_done(lc, c);
+    return c->state != LS_FREE;
+}
+
 static bool step_read(struct load_client *lc, struct load_conn *c)
 {
     ERR_clear_error();
@@ -335,6 +369,8 @@ static bool step_read(struct load_client *lc, struct load_conn *c)
         not_now(lc, c, n, c->state == LS_HELD ? LOAD_E_IDLE : LOAD_E_EARLY);
         return false;
     }
+    if (lc->plan->h2)
+        return take_frames(lc, c, span_of(lc->scratch, (size_t)n));
     if (c->state == LS_HELD) {
         load_conn_fail(lc, c, LOAD_E_LENGTH);
         return false;

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "bench/load.h"
+#include "bench/load_h2.h"
 
 enum load_state { LS_FREE, LS_CONNECT, LS_PROXY, LS_HANDSHAKE, LS_SEND, LS_HEAD, LS_BODY, LS_HELD };
 enum { LOAD_HEAD_BYTES = 2048, LOAD_READ_BYTES = 16384, LOAD_DEADLINE_MS = 30000, LOAD_SESSIONS = 64 };
@@ -23,6 +24,7 @@ struct load_conn {
     bool released; /* past the go */
     uint16_t head_len;
     char head[LOAD_HEAD_BYTES];
+    struct load_h2 h2;
 };
 
 /* Sessions of one name, the newest last. */

@@ -13,14 +13,14 @@
 
 enum { EVENTS_AT_ONCE = 128, WAIT_MS = 20, SWEEP_MS = 500 };
 
-static SSL_CTX *make_ctx(const char *ca_file, bool resume)
+static SSL_CTX *make_ctx(const char *ca_file, bool h2, bool resume)
 {
-    static const unsigned char ALPN[] = "\x08http/1.1";
+    span alpn = h2 ? SPAN("\x02h2") : SPAN("\x08http/1.1");
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     bool ok = ctx && SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) == 1 &&
               SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384") == 1 &&
               SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
-              SSL_CTX_set_alpn_protos(ctx, ALPN, sizeof(ALPN) - 1) == 0 &&
+              SSL_CTX_set_alpn_protos(ctx, alpn.p, (unsigned)alpn.n) == 0 &&
               SSL_CTX_load_verify_file(ctx, ca_file) == 1;
     if (!ok) {
         SSL_CTX_free(ctx);
@@ -186,7 +186,7 @@ static enum rc set_up(struct load_client *lc)
 {
     struct addr target;
     const struct load_plan *p = lc->plan;
-    lc->ctx = make_ctx(p->ca_file, p->resume);
+    lc->ctx = make_ctx(p->ca_file, p->h2, p->resume);
     lc->epoll = epoll_create1(EPOLL_CLOEXEC);
     lc->n_conns = p->hold && p->connections > p->parallel ? p->connections : p->parallel;
     lc->conns = calloc(lc->n_conns, sizeof(*lc->conns));

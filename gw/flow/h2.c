@@ -214,6 +214,7 @@ static size_t read_origin(struct flow *f)
                            f->h2->n > 0 ? SPAN("no-answer") : SPAN("origin-idle"));
         return 1;
     }
+    f->trimmed = false;
     rc = h2_feed(f->h2->origin, span_of(f->e->io, got), ev_now_ms(f->e->ev));
     if (rc != RC_OK && !f->ended)
         origin_is_bad(f);
@@ -324,6 +325,9 @@ static void idle(struct flow *f)
     f->trimmed = true; /* quiet for a moment: give OpenSSL's buffers back, then wait on */
     stream_trim(&f->client);
     stream_trim(&f->origin);
+    h2_rest(f->h2->client);
+    if (f->h2->origin)
+        h2_rest(f->h2->origin);
     flow_deadline(f, LIM_KEEPALIVE_MS);
 }
 

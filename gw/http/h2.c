@@ -29,7 +29,7 @@ void h2_leg_init(struct h2_leg *l)
 void h2_leg_fini(struct h2_leg *l, struct h2_pool *pool)
 {
     if (l->s && l->id > 0) {
-        nghttp2_session_set_stream_user_data(l->s->ng, l->id, NULL);
+        nghttp2_session_set_stream_user_data(h2_ng(l->s), l->id, NULL);
         l->s->n_requests -= !l->s->server;
     }
     if (l->s && l->s->head_leg == l)
@@ -60,12 +60,13 @@ static bool widen(struct h2 *s, struct h2_leg *l, size_t n)
         return true;
     l->widened = s;
     s->n_wide++;
-    return nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, l->id, LIM_H2_STREAM_BYTES) == 0;
+    return nghttp2_session_set_local_window_size(h2_ng(s), NGHTTP2_FLAG_NONE, l->id, LIM_H2_STREAM_BYTES) ==
+           0;
 }
 
 void h2_took(struct h2 *s, struct h2_leg *l, size_t n)
 {
-    if (n > 0 && l->id > 0 && (!widen(s, l, n) || nghttp2_session_consume(s->ng, l->id, n) != 0))
+    if (n > 0 && l->id > 0 && (!widen(s, l, n) || nghttp2_session_consume(h2_ng(s), l->id, n) != 0))
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -115,6 +116,11 @@ enum rc h2_new(struct h2 **out, bool server, const struct h2_ops *ops, void *own
     s->owner = owner;
     s->pool = pool;
     s->server = server;
+    s->core = h2_core_get(pool);
+    if (!s->core) {
+        free(s);
+        return RC_NOMEM;
+    }
     nghttp2_mem mem = h2_mem(s);
     s->making = true;
     int bad = server ? nghttp2_session_server_new3(&s->ng, c, s, o, &mem)
@@ -123,11 +129,12 @@ enum rc h2_new(struct h2 **out, bool server, const struct h2_ops *ops, void *own
     /* The library keeps the preface in the buffer that others write into (h2_mem.c): out with it. */
     const uint8_t *preface;
     s->preface = bad == 0 && !server;
-    if (s->preface && nghttp2_session_mem_send(s->ng, &preface) != NGHTTP2_CLIENT_MAGIC_LEN) {
-        nghttp2_session_del(s->ng);
+    if (s->preface && nghttp2_session_mem_send(h2_ng(s), &preface) != NGHTTP2_CLIENT_MAGIC_LEN) {
+        nghttp2_session_del(h2_ng(s));
         bad = NGHTTP2_ERR_NOMEM;
     }
     if (bad != 0) {
+        h2_core_put(pool, s->core);
         free(s);
         return RC_NOMEM;
     }
@@ -140,7 +147,8 @@ void h2_free(struct h2 *s)
     if (!s)
         return;
     h2_head_put(s->pool, s->head);
-    nghttp2_session_del(s->ng);
+    nghttp2_session_del(h2_ng(s));
+    h2_core_put(s->pool, s->core);
     free(s);
 }
 
@@ -158,8 +166,8 @@ enum rc h2_begin(struct h2 *s, bool connect_protocol)
     } else {
         set[n++] = (nghttp2_settings_entry){NGHTTP2_SETTINGS_ENABLE_PUSH, 0};
     }
-    if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, set, n) != 0 ||
-        nghttp2_session_set_local_window_size(s->ng, NGHTTP2_FLAG_NONE, 0, SESSION_WINDOW) != 0)
+    if (nghttp2_submit_settings(h2_ng(s), NGHTTP2_FLAG_NONE, set, n) != 0 ||
+        nghttp2_session_set_local_window_size(h2_ng(s), NGHTTP2_FLAG_NONE, 0, SESSION_WINDOW) != 0)
         return RC_NOMEM;
     return RC_OK;
 }
@@ -198,7 +206,7 @@ enum rc h2_feed(struct h2 *s, span in, int64_t now_ms)
     if (s->stopped || s->fault.name)
         return RC_BAD;
     s->busy = true;
-    ssize_t used = nghttp2_session_mem_recv(s->ng, in.p, in.n);
+    ssize_t used = nghttp2_session_mem_recv(h2_ng(s), in.p, in.n);
     s->busy = false;
     if (s->stopped)
         return RC_BAD;
@@ -213,9 +221,9 @@ enum rc h2_feed(struct h2 *s, span in, int64_t now_ms)
 
 void h2_shut(struct h2 *s)
 {
-    int32_t last = nghttp2_session_get_last_proc_stream_id(s->ng);
+    int32_t last = nghttp2_session_get_last_proc_stream_id(h2_ng(s));
     if (!s->terminated &&
-        nghttp2_submit_goaway(s->ng, NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
+        nghttp2_submit_goaway(h2_ng(s), NGHTTP2_FLAG_NONE, last, NGHTTP2_NO_ERROR, NULL, 0) != 0)
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -224,13 +232,13 @@ void h2_terminate(struct h2 *s, uint32_t code)
     if (s->terminated)
         return;
     s->terminated = true;
-    if (nghttp2_session_terminate_session(s->ng, s->fault.name ? s->fault_code : code) != 0)
+    if (nghttp2_session_terminate_session(h2_ng(s), s->fault.name ? s->fault_code : code) != 0)
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
 bool h2_wants_write(const struct h2 *s)
 {
-    return nghttp2_session_want_write(s->ng) != 0;
+    return nghttp2_session_want_write(h2_ng(s)) != 0;
 }
 
 int64_t h2_head_since(const struct h2 *s)
@@ -240,25 +248,25 @@ int64_t h2_head_since(const struct h2 *s)
 
 bool h2_may_request(const struct h2 *s)
 {
-    return !s->fault.name && !s->terminated && nghttp2_session_check_request_allowed(s->ng) &&
+    return !s->fault.name && !s->terminated && nghttp2_session_check_request_allowed(h2_ng(s)) &&
            s->n_requests < h2_peer_streams(s);
 }
 
 uint32_t h2_peer_streams(const struct h2 *s)
 {
-    uint32_t most = nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    uint32_t most = nghttp2_session_get_remote_settings(h2_ng(s), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
     return most < LIM_H2_STREAMS ? most : LIM_H2_STREAMS;
 }
 
 bool h2_peer_connects(const struct h2 *s)
 {
-    return nghttp2_session_get_remote_settings(s->ng, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+    return nghttp2_session_get_remote_settings(h2_ng(s), NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
 }
 
 static void set_one(struct h2 *s, int32_t id, uint32_t value)
 {
     nghttp2_settings_entry set = {id, value};
-    if (nghttp2_submit_settings(s->ng, NGHTTP2_FLAG_NONE, &set, 1) != 0)
+    if (nghttp2_submit_settings(h2_ng(s), NGHTTP2_FLAG_NONE, &set, 1) != 0)
         h2_fail(s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 

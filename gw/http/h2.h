@@ -82,6 +82,8 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most) MUST_USE;
 enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out) MUST_USE;
 /* Is there something to be written? */
 bool h2_wants_write(const struct h2 *s);
+/* A session without streams that is silent gives back what it can; it is as it was as soon as it is used. */
+void h2_rest(struct h2 *s);
 /* Since when half a head waits for its rest; 0: none does. */
 int64_t h2_head_since(const struct h2 *s);
 

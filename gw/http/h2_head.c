@@ -63,6 +63,7 @@ void h2_pool_fini(struct h2_pool *p)
     p->n = 0;
     free(p->frame);
     p->frame = NULL;
+    h2_cores_fini(p);
 }
 
 struct h2_head *h2_head_get(struct h2_pool *p, enum h2_kind kind)

@@ -45,8 +45,12 @@ struct h2_head {
 struct h2_pool {
     struct h2_head *spare;
     unsigned n;
-    void *frame; /* that every session writes into; see h2_mem.c */
+    /* of sessions, see h2_mem.c */
+    void *frame;           /* that every one writes into */
+    void **cores, **slabs; /* their pages that are free, and all of them */
+    size_t n_cores, n_slabs;
 };
+void h2_cores_fini(struct h2_pool *p);
 void h2_pool_fini(struct h2_pool *p); /* sessions that use it have gone */
 /* An empty head, or NULL without memory; given back by h2_head_put (NULL is nothing). */
 struct h2_head *h2_head_get(struct h2_pool *p, enum h2_kind kind);

@@ -3,7 +3,7 @@
 
 static struct h2_leg *leg_of(const struct h2 *s, int32_t id)
 {
-    return id > 0 ? nghttp2_session_get_stream_user_data(s->ng, id) : NULL;
+    return id > 0 ? nghttp2_session_get_stream_user_data(h2_ng(s), id) : NULL;
 }
 
 void h2_leg_bad(struct h2_leg *l, struct h2_fault f)
@@ -72,12 +72,12 @@ static int begin_stream(struct h2 *s, int32_t id)
 {
     struct h2_leg *l = s->ops->begin(s->owner);
     if (!l)
-        return nghttp2_submit_rst_stream(s->ng, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0
+        return nghttp2_submit_rst_stream(h2_ng(s), NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM) == 0
                    ? 0
                    : NGHTTP2_ERR_CALLBACK_FAILURE;
     l->s = s;
     l->id = id;
-    nghttp2_session_set_stream_user_data(s->ng, id, l);
+    nghttp2_session_set_stream_user_data(h2_ng(s), id, l);
     return 0;
 }
 

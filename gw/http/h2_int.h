@@ -8,8 +8,19 @@
 #include "gw/http/h2.h"
 #include "gw/http/h2_flood.h"
 
+/* Memory of a session of the library that it has as long as it lives; see h2_mem.c. */
+struct h2_core {
+    uint8_t *at; /* page-aligned */
+    size_t used;
+    struct h2_packed *packed; /* what was there, while it rests */
+};
+struct h2_core *h2_core_get(struct h2_pool *p);
+void h2_core_put(struct h2_pool *p, struct h2_core *c);
+void h2_core_wake(struct h2_core *c);
+
 struct h2 {
-    nghttp2_session *ng;
+    nghttp2_session *ng; /* through h2_ng() */
+    struct h2_core *core;
     const struct h2_ops *ops;
     void *owner;
     struct h2_pool *pool;
@@ -31,6 +42,14 @@ struct h2 {
     struct buf *write;          /* where h2_write() puts content */
     const struct h2_leg *until; /* h2_write() ends when its head has left */
 };
+
+/* The session, awake. */
+static inline nghttp2_session *h2_ng(const struct h2 *s)
+{
+    if (s->core->packed)
+        h2_core_wake(s->core);
+    return s->ng;
+}
 
 nghttp2_mem h2_mem(struct h2 *s);
 void h2_in_callbacks(nghttp2_session_callbacks *c);

@@ -1,21 +1,154 @@
-/* Memory of libnghttp2. A session of it keeps a buffer of 16 KiB for the frame that is being written, which
- * is most of what an idle connection costs. We take each frame out as soon as it is written, before another
- * session writes one, so all sessions of a worker have the same buffer: the one that is asked for while a
- * session is made. What they ask for later (a head of several frames) is their own. */
+/* Memory of libnghttp2.
+ *
+ * A session of it keeps a buffer of 16 KiB for the frame that is being written, which is most of what an idle
+ * connection costs. We take each frame out as soon as it is written, before another session writes one, so
+ * all sessions of a worker have the same buffer: the one that is asked for while a session is made.
+ *
+ * All else that is asked for then lives as long as the session and is almost empty: tables for streams that
+ * an idle connection does not have. It lies in pages of its own (the session's core), and h2_rest() keeps
+ * only the words that are not zero and gives the pages back to the system. Whoever needs the session goes
+ * through h2_ng(), which puts them where they were. What a session asks for later (entries of HPACK, a head
+ * of several frames) is plain memory. */
 #include <stdlib.h>
+#include <sys/mman.h>
 
+#include "gw/base/obj.h"
 #include "gw/http/h2_int.h"
 
 enum {
-    FRAME_BYTES = 16384 + 9 + 1
-}; /* another number in another version: then each session has its own again */
+    FRAME_BYTES = 16384 + 9 + 1, /* another number in another version: then each session has its own again */
+    CORE_BYTES = 12288,
+    SLAB_CORES = 64,
+    ALIGN = 16,
+    WORD_BITS = 64,
+    CORE_WORDS = CORE_BYTES / 8,
+};
+
+/* Which words are not zero, and these. */
+struct h2_packed {
+    uint64_t map[CORE_WORDS / WORD_BITS];
+    uint64_t words[];
+};
+
+/* ---- cores ---- */
+
+/* Pages for more sessions; they go with the pool. */
+static bool grow(struct h2_pool *p)
+{
+    size_t n = p->n_slabs + 1;
+    void **slabs = realloc(p->slabs, n * sizeof *slabs);
+    if (!slabs)
+        return false;
+    p->slabs = slabs;
+    void **cores = realloc(p->cores, n * SLAB_CORES * sizeof *cores);
+    if (!cores)
+        return false;
+    p->cores = cores;
+    uint8_t *at = mmap(NULL, (size_t)SLAB_CORES * CORE_BYTES, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        return false;
+    p->slabs[p->n_slabs++] = at;
+    for (size_t i = 0; i < SLAB_CORES; i++)
+        p->cores[p->n_cores++] = at + i * CORE_BYTES;
+    return true;
+}
+
+struct h2_core *h2_core_get(struct h2_pool *p)
+{
+    struct h2_core *c = calloc(1, sizeof *c);
+    if (!c || (p->n_cores == 0 && !grow(p))) {
+        free(c);
+        return NULL;
+    }
+    c->at = p->cores[--p->n_cores];
+    return c;
+}
+
+void h2_core_put(struct h2_pool *p, struct h2_core *c)
+{
+    if (!c)
+        return;
+    free(c->packed);
+    p->cores[p->n_cores++] = c->at; /* there is room: it came from there */
+    free(c);
+}
+
+void h2_cores_fini(struct h2_pool *p)
+{
+    for (size_t i = 0; i < p->n_slabs; i++)
+        munmap(p->slabs[i], (size_t)SLAB_CORES * CORE_BYTES);
+    free(p->slabs);
+    free(p->cores);
+    p->slabs = p->cores = NULL;
+    p->n_slabs = p->n_cores = 0;
+}
+
+static bool in_core(const struct h2 *s, const void *at)
+{
+    const uint8_t *p = at;
+    return s->core && p >= s->core->at && p < s->core->at + CORE_BYTES;
+}
+
+void h2_rest(struct h2 *s)
+{
+    struct h2_core *c = s->core;
+    size_t n = 0;
+    if (c->packed || s->busy)
+        return;
+    const uint64_t *words = (const uint64_t *)(const void *)c->at;
+    for (size_t i = 0; i < CORE_WORDS; i++)
+        n += words[i] != 0;
+    struct h2_packed *to = calloc(1, sizeof *to + n * sizeof *to->words);
+    if (!to)
+        return;
+    for (size_t i = 0, at = 0; i < CORE_WORDS; i++) {
+        if (words[i] == 0)
+            continue;
+        to->map[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
+        to->words[at++] = words[i];
+    }
+    if (madvise(c->at, CORE_BYTES, MADV_DONTNEED) != 0) {
+        free(to);
+        return;
+    }
+    c->packed = to;
+}
+
+/* The pages are zero now. */
+void h2_core_wake(struct h2_core *c)
+{
+    uint64_t *words = (uint64_t *)(void *)c->at;
+    const struct h2_packed *from = c->packed;
+    for (size_t k = 0, at = 0; k < N_ELEMS(from->map); k++) {
+        for (uint64_t left = from->map[k]; left; left &= left - 1)
+            words[k * WORD_BITS + (size_t)__builtin_ctzll(left)] = from->words[at++];
+    }
+    free(c->packed);
+    c->packed = NULL;
+}
+
+/* ---- what the library calls ---- */
+
+/* A piece of the core while the session is made; NULL: it is full, or the time is over. */
+static void *take_core(struct h2 *s, size_t n)
+{
+    struct h2_core *c = s->core;
+    if (!s->making || n > CORE_BYTES || c->used + n > CORE_BYTES)
+        return NULL;
+    void *at = c->at + c->used;
+    c->used += (n + ALIGN - 1) / ALIGN * ALIGN;
+    return at;
+}
 
 static void *take(size_t n, void *arg)
 {
     struct h2 *s = arg;
     struct h2_pool *p = s->pool;
-    if (!s->making || s->shares || n != FRAME_BYTES)
-        return malloc(n);
+    if (!s->making || s->shares || n != FRAME_BYTES) {
+        void *at = take_core(s, n);
+        return at ? at : malloc(n);
+    }
     if (!p->frame)
         p->frame = malloc(FRAME_BYTES);
     s->shares = p->frame != NULL;
@@ -24,28 +157,36 @@ static void *take(size_t n, void *arg)
 
 static void *take_many(size_t n, size_t each, void *arg)
 {
-    (void)arg;
-    return calloc(n, each);
+    void *at = each == 0 || n <= CORE_BYTES / each ? take_core(arg, n * each) : NULL;
+    return at ? memset(at, 0, n * each) : calloc(n, each);
 }
 
 static void give(void *at, void *arg)
 {
     const struct h2 *s = arg;
-    if (at != s->pool->frame)
+    if (at != s->pool->frame && !in_core(s, at))
         free(at);
+}
+
+/* Something that cannot grow where it is: `had` bytes from there belong to us at least. */
+static void *move(const void *at, size_t had, size_t n)
+{
+    void *own = malloc(n > had ? n : had);
+    if (own)
+        memcpy(own, at, had);
+    return own;
 }
 
 static void *change(void *at, size_t n, void *arg)
 {
-    const struct h2 *s = arg;
+    struct h2 *s = arg;
     if (!at)
         return take(n, arg);
-    if (at != s->pool->frame)
-        return realloc(at, n);
-    void *own = malloc(n > FRAME_BYTES ? n : FRAME_BYTES);
-    if (own)
-        memcpy(own, at, FRAME_BYTES);
-    return own;
+    if (at == s->pool->frame)
+        return move(at, FRAME_BYTES, n);
+    if (in_core(s, at))
+        return move(at, (size_t)(s->core->at + CORE_BYTES - (uint8_t *)at), n);
+    return realloc(at, n);
 }
 
 nghttp2_mem h2_mem(struct h2 *s)

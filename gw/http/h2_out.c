@@ -182,7 +182,7 @@ enum rc h2_request(struct h2 *s, struct h2_leg *l, struct h2_head *h, const stru
         put_own(&f, SPAN("expect"), SPAN("100-continue"));
     bool ends = m->body == BODY_NONE;
     int32_t id = h->fault.name ? NGHTTP2_ERR_NOMEM
-                               : nghttp2_submit_request(s->ng, NULL, f.nv, f.n, ends ? NULL : &body, l);
+                               : nghttp2_submit_request(h2_ng(s), NULL, f.nv, f.n, ends ? NULL : &body, l);
     if (id < 0)
         return id == NGHTTP2_ERR_NOMEM ? RC_NOMEM : RC_LIMIT;
     l->s = s;
@@ -199,10 +199,10 @@ static int submit_response(struct h2_leg *l, const struct fields *f, bool final,
     nghttp2_data_provider body = {.source.ptr = l, .read_callback = on_pull};
     nghttp2_extpri in_turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
     if (!final)
-        return nghttp2_submit_headers(l->s->ng, NGHTTP2_FLAG_NONE, l->id, NULL, f->nv, f->n, NULL);
+        return nghttp2_submit_headers(h2_ng(l->s), NGHTTP2_FLAG_NONE, l->id, NULL, f->nv, f->n, NULL);
     if (!ends) /* what a client says about priorities is not heard: its streams take turns */
-        nghttp2_session_change_extpri_stream_priority(l->s->ng, l->id, &in_turn, 1);
-    return nghttp2_submit_response(l->s->ng, l->id, f->nv, f->n, ends ? NULL : &body);
+        nghttp2_session_change_extpri_stream_priority(h2_ng(l->s), l->id, &in_turn, 1);
+    return nghttp2_submit_response(h2_ng(l->s), l->id, f->nv, f->n, ends ? NULL : &body);
 }
 
 enum rc h2_response(struct h2_leg *l, struct h2_head *h, const struct msg *m, const struct relay_opts *o)
@@ -235,7 +235,7 @@ static void go_on(struct h2_leg *l)
     if (!l->deferred || !l->s)
         return;
     l->deferred = false;
-    if (nghttp2_session_resume_data(l->s->ng, l->id) == NGHTTP2_ERR_NOMEM)
+    if (nghttp2_session_resume_data(h2_ng(l->s), l->id) == NGHTTP2_ERR_NOMEM)
         h2_fail(l->s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -259,7 +259,7 @@ void h2_reset(struct h2_leg *l, uint32_t code)
     if (!l->s || l->reset)
         return;
     l->reset = true;
-    if (nghttp2_submit_rst_stream(l->s->ng, NGHTTP2_FLAG_NONE, l->id, code) != 0)
+    if (nghttp2_submit_rst_stream(h2_ng(l->s), NGHTTP2_FLAG_NONE, l->id, code) != 0)
         h2_fail(l->s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
@@ -272,7 +272,7 @@ static int submit_trailers(struct h2_leg *l)
         put_field(&f, &l->trailers->m.fields[i]);
     borrow(l, l->trailers);
     l->trailers = NULL;
-    return nghttp2_submit_trailer(l->s->ng, l->id, f.nv, f.n);
+    return nghttp2_submit_trailer(h2_ng(l->s), l->id, f.nv, f.n);
 }
 
 /* The library asks how much of a stream's content to send next; on_content() then moves it. */
@@ -402,7 +402,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
     s->most = most;
     while (!s->stopped && !s->busy && buf_len(out) < most) {
         const uint8_t *p;
-        ssize_t n = nghttp2_session_mem_send(s->ng, &p);
+        ssize_t n = nghttp2_session_mem_send(h2_ng(s), &p);
         if (n == 0)
             break;
         if (n < 0)
@@ -419,7 +419,7 @@ enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out)
     s->until = l;
     while (!s->stopped && !s->busy && s->until) {
         const uint8_t *p;
-        ssize_t n = nghttp2_session_mem_send(s->ng, &p);
+        ssize_t n = nghttp2_session_mem_send(h2_ng(s), &p);
         if (n <= 0)
             break;
         TRY(buf_put(out, span_of(p, (size_t)n)));

@@ -431,6 +431,66 @@ static void test_early_answer(void **state)
     assert_int_equal(client.code, H2E_NO_ERROR);
 }
 
+/* What rests goes on as if it had not: windows, tables of HPACK, numbers of streams. */
+static void test_rests_and_goes_on(void **state)
+{
+    (void)state;
+    for (unsigned i = 1; i <= 20; i++) {
+        const struct relay_opts o = {0};
+        struct h2_head *h = request_head(false);
+        h2_leg_fini(&client.leg, &pool);
+        h2_leg_init(&client.leg);
+        assert_true(h2_may_request(client.s));
+        assert_int_equal(h2_request(client.s, &client.leg, h, &h->m, &o), RC_OK);
+        talk();
+        answer("200", true);
+        assert_int_equal(h2_content(&server.leg, SPAN("answer")), RC_OK);
+        h2_finish(&server.leg, NULL);
+        talk();
+        assert_int_equal(client.n_ends, i);
+        assert_int_equal(client.n_closed + server.n_closed, 2 * i);
+        for (unsigned twice = 0; twice < 2; twice++) {
+            h2_rest(client.s);
+            h2_rest(server.s);
+        }
+        assert_false(i % 2 && h2_wants_write(server.s)); /* asked or not before it goes on */
+    }
+    h2_rest(server.s);
+}
+
+/* Memory of this process that is its own, KiB. */
+static long own_kib(void)
+{
+    char line[128];
+    long kib = -1;
+    FILE *f = fopen("/proc/self/smaps_rollup", "r");
+    while (f && fgets(line, sizeof line, f) && sscanf(line, "Private_Dirty: %ld", &kib) != 1)
+        kib = -1;
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+static void test_resting_sessions_are_light(void **state)
+{
+    (void)state;
+    enum { N = 512 };
+    static struct h2 *many_sessions[N];
+    for (unsigned i = 0; i < N; i++) {
+        assert_int_equal(h2_new(&many_sessions[i], true, &ops, &server, &pool), RC_OK);
+        assert_int_equal(h2_begin(many_sessions[i], false), RC_OK);
+        buf_clear(&server.out);
+        assert_int_equal(h2_write(many_sessions[i], &server.out, SIZE_MAX), RC_OK);
+    }
+    long before = own_kib();
+    for (unsigned i = 0; i < N; i++)
+        h2_rest(many_sessions[i]);
+    long freed = before - own_kib();
+    for (unsigned i = 0; i < N; i++)
+        h2_free(many_sessions[i]);
+    assert_true(before < 0 || freed > 6 * N);
+}
+
 /* Sessions write into one buffer; what a client begins with waits there for nobody. */
 static void test_sessions_do_not_disturb_each_other(void **state)
 {
@@ -478,6 +538,8 @@ int main(void)
         T(test_refused),
         T(test_shut),
         T(test_early_answer),
+        T(test_rests_and_goes_on),
+        T(test_resting_sessions_are_light),
         T(test_sessions_do_not_disturb_each_other),
         T(test_stopped_says_nothing),
         T(test_not_h2_at_all),

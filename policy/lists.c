@@ -239,7 +239,7 @@ static enum rc set_guard(struct job *j)
 
 /* ---- what there is to say ---- */
 
-/* Names of lists beside the missing one. */
+/* Names of lists beside the missing one; or what a folder of that name lacks. */
 static const char *near_list(struct job *j, const struct category_source *s)
 {
     struct suggest near = suggest_for(s->w.text);
@@ -252,6 +252,8 @@ static const char *near_list(struct job *j, const struct category_source *s)
     }
     if (open_dir)
         closedir(open_dir);
+    if (near.best.n && span_eq(near.best, s->w.text))
+        return "the folder is there, and has no file `domains`, `urls` or `expressions`";
     return suggest_hint(j->d, &near);
 }
 

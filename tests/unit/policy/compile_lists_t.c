@@ -151,7 +151,7 @@ static void a_list_that_is_gone_stays_as_it_was(void **state)
     finish();
 }
 
-#define EXPECT "expect allow get \"https://two.test/\"\n"
+#define EXPECTING "expect allow get \"https://two.test/\"\n"
 
 static void lists_that_break_an_expectation_are_held_back(void **state)
 {
@@ -159,7 +159,7 @@ static void lists_that_break_an_expectation_are_held_back(void **state)
     write_list("one.test\n");
     struct compile_prev prev = first(&a);
     write_list("one.test\ntwo.test\n");
-    compile_on(policy("block category c", EXPECT), &prev, &b);
+    compile_on(policy("block category c", EXPECTING), &prev, &b);
     assert_int_equal(b.rc, RC_OK);
     assert_int_equal(made.outcome, LISTS_HELD);
     assert_non_null(strstr(b.diag, "this is not what happens"));
@@ -170,12 +170,12 @@ static void lists_that_break_an_expectation_are_held_back(void **state)
     /* Lists of other names are not those in force: refused. */
     snprintf(text, sizeof text,
              ZONES "category c file \"%s\"\ncategory d file \"/dev/null\"\nweb {\n block category c\n"
-                   " allow any\n}\n" EXPECT,
+                   " allow any\n}\n" EXPECTING,
              list);
     compile_on(text, &prev, &b);
     assert_int_equal(b.rc, RC_CONFIG);
     /* Nothing in force: refused. */
-    compile_on(policy("block category c", EXPECT), NULL, &b);
+    compile_on(policy("block category c", EXPECTING), NULL, &b);
     assert_int_equal(b.rc, RC_CONFIG);
     finish();
 }
@@ -186,12 +186,12 @@ static void an_expectation_that_fails_with_the_old_lists_too_is_an_error(void **
     write_list("one.test\n");
     struct compile_prev prev = first(&a);
     write_list("one.test\ntwo.test\n");
-    compile_on(policy("block domain \"two.test\"", EXPECT), &prev, &b);
+    compile_on(policy("block domain \"two.test\"", EXPECTING), &prev, &b);
     assert_int_equal(b.rc, RC_CONFIG);
     assert_null(strstr(b.diag, "held back"));
     assert_null(strstr(strstr(b.diag, "not what happens") + 1, "not what happens")); /* said once */
     write_list("one.test\n");
-    compile_on(policy("block domain \"two.test\"", EXPECT), &prev, &b); /* lists as they were */
+    compile_on(policy("block domain \"two.test\"", EXPECTING), &prev, &b); /* lists as they were */
     assert_int_equal(b.rc, RC_CONFIG);
     finish();
 }

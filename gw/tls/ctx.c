@@ -6,6 +6,7 @@
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 #include "gw/tls/offer.h"
+#include "gw/tls/provider.h"
 
 static const char ciphers12[] = "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                 "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
@@ -41,6 +42,13 @@ static enum rc common(SSL_CTX *ctx)
     return ok ? RC_OK : RC_BUG;
 }
 
+static enum rc new_ctx(const SSL_METHOD *method, SSL_CTX **out)
+{
+    TRY(provider_load());
+    *out = SSL_CTX_new_ex(NULL, PROVIDER_QUERY, method);
+    return *out ? RC_OK : RC_NOMEM;
+}
+
 /* Where an SSL keeps what its client is to be given. */
 static int alpn_index(void)
 {
@@ -73,9 +81,8 @@ static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *outle
 
 enum rc ctx_server_new(SSL_CTX **out)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-    if (!ctx)
-        return RC_NOMEM;
+    SSL_CTX *ctx = NULL;
+    TRY(new_ctx(TLS_server_method(), &ctx));
     enum rc rc = common(ctx);
     if (rc != RC_OK) {
         SSL_CTX_free(ctx);
@@ -91,9 +98,8 @@ enum rc ctx_server_new(SSL_CTX **out)
 enum rc ctx_client_new(int (*verify)(X509_STORE_CTX *, void *), int (*asked)(SSL *, X509 **, EVP_PKEY **),
                        SSL_CTX **out)
 {
-    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-    if (!ctx)
-        return RC_NOMEM;
+    SSL_CTX *ctx = NULL;
+    TRY(new_ctx(TLS_client_method(), &ctx));
     enum rc rc = common(ctx);
     if (rc != RC_OK) {
         SSL_CTX_free(ctx);

@@ -10,12 +10,13 @@
     (ALNUM(c) || (c) == '!' || ((c) >= '#' && (c) <= '\'') || (c) == '*' || (c) == '+' || (c) == '-' || \
      (c) == '.' || ((c) >= '^' && (c) <= '`') || (c) == '|' || (c) == '~')
 
-#define B1(c)                                                                       \
-    (uint8_t)((TOKEN(c) ? H1B_TOKEN : 0) |                                          \
-              (UPPER(c) || DIGIT(c) || (c) == '-' || (c) == '_' ? H1B_METHOD : 0) | \
-              ((c) > 0x20 && (c) < 0x7f && (c) != '#' ? H1B_TARGET : 0) |           \
-              (ALNUM(c) || (c) == '-' || (c) == '.' || (c) == '_' ? H1B_HOST : 0) | \
-              ((c) == '\t' || ((c) >= 0x20 && (c) != 0x7f) ? H1B_VALUE : 0) | (ALNUM(c) ? H1B_ALNUM : 0))
+#define B1(c)                                                                                              \
+    (uint8_t)((TOKEN(c) ? H1B_TOKEN : 0) |                                                                 \
+              (UPPER(c) || DIGIT(c) || (c) == '-' || (c) == '_' ? H1B_METHOD : 0) |                        \
+              ((c) > 0x20 && (c) < 0x7f && (c) != '#' ? H1B_TARGET : 0) |                                  \
+              (ALNUM(c) || (c) == '-' || (c) == '.' || (c) == '_' ? H1B_HOST : 0) |                        \
+              ((c) == '\t' || ((c) >= 0x20 && (c) != 0x7f) ? H1B_VALUE : 0) | (ALNUM(c) ? H1B_ALNUM : 0) | \
+              (TOKEN(c) && !UPPER(c) ? H1B_LOWER : 0))
 #define B4(c)  B1((c)), B1((c) + 1), B1((c) + 2), B1((c) + 3)
 #define B16(c) B4((c)), B4((c) + 4), B4((c) + 8), B4((c) + 12)
 #define B64(c) B16((c)), B16((c) + 16), B16((c) + 32), B16((c) + 48)

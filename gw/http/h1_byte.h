@@ -12,6 +12,7 @@ enum {
     H1B_HOST = 8,   /* letters, digits, '-', '.', '_' */
     H1B_VALUE = 16, /* field value: visible, space, tab, obs-text */
     H1B_ALNUM = 32,
+    H1B_LOWER = 64, /* tchar, none in upper case: names in HTTP/2 */
 };
 
 extern const uint8_t h1_byte[256];

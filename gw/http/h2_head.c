@@ -172,11 +172,12 @@ span h2_head_keep(struct h2_head *h, span s)
 
 static const struct {
     const char *name;
+    size_t n;
     enum pseudo bit;
     bool of_request;
 } pseudos[] = {
-    {":method", METHOD, true}, {":scheme", SCHEME, true},     {":authority", AUTHORITY, true},
-    {":path", PATH, true},     {":protocol", PROTOCOL, true}, {":status", STATUS, false},
+    {":method", 7, METHOD, true}, {":scheme", 7, SCHEME, true},     {":authority", 10, AUTHORITY, true},
+    {":path", 5, PATH, true},     {":protocol", 9, PROTOCOL, true}, {":status", 7, STATUS, false},
 };
 
 static span *pseudo_place(struct h2_head *h, enum pseudo bit)
@@ -194,7 +195,7 @@ static span *pseudo_place(struct h2_head *h, enum pseudo bit)
 static void pseudo_field(struct h2_head *h, span name, span value)
 {
     size_t i = 0;
-    while (i < sizeof pseudos / sizeof *pseudos && !span_eq(name, span_str(pseudos[i].name)))
+    while (i < sizeof pseudos / sizeof *pseudos && !span_eq(name, span_of(pseudos[i].name, pseudos[i].n)))
         i++;
     if (i == sizeof pseudos / sizeof *pseudos || h->kind == H2_TRAILERS ||
         pseudos[i].of_request != (h->kind == H2_REQUEST)) {
@@ -213,20 +214,19 @@ static void pseudo_field(struct h2_head *h, span name, span value)
 static struct h2_fault name_fault(span name)
 {
     enum h1_why why = H1_NONE;
+    size_t n = h1_run(name, H1B_LOWER);
+    if (n == name.n && n > 0 && !h1_is_twin(name))
+        return (struct h2_fault){0};
     if (name.n == 0)
         why = H1_NO_NAME;
-    size_t n = h1_run(name, H1B_TOKEN);
+    n += h1_run(span_cut(name, n, name.n), H1B_TOKEN);
     if (n < name.n)
         why = name.p[n] == ' ' || name.p[n] == '\t' ? H1_NAME_SPACE : h1_byte_why(name.p[n], H1_NAME_BYTE);
     else if (h1_is_twin(name))
         why = H1_NAME_TWIN;
     if (why != H1_NONE)
         return (struct h2_fault){h1_why_name(why), h1_why_status(why)};
-    for (size_t i = 0; i < name.n; i++) {
-        if (name.p[i] >= 'A' && name.p[i] <= 'Z')
-            return h2_fault(H2_NAME_CASE);
-    }
-    return (struct h2_fault){0};
+    return h2_fault(H2_NAME_CASE);
 }
 
 static struct h2_fault value_fault(span value)

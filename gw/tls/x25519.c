@@ -31,6 +31,13 @@ OSSL_DISPATCH x25519_keyexch[KEYEXCH_MOST];
 
 /* ---- a new key ---- */
 
+static void *key_new(void *provider)
+{
+    void *key = theirs.key_new(theirs.provider);
+    (void)provider;
+    return key;
+}
+
 /* NULL: no memory. */
 static void *key_of(uint8_t private_bytes[BYTES], uint8_t public_bytes[BYTES])
 {
@@ -39,7 +46,7 @@ static void *key_of(uint8_t private_bytes[BYTES], uint8_t public_bytes[BYTES])
         OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, public_bytes, BYTES),
         OSSL_PARAM_construct_end(),
     };
-    void *key = theirs.key_new(theirs.provider);
+    void *key = key_new(NULL);
     if (key && theirs.key_import(key, OSSL_KEYMGMT_SELECT_KEYPAIR, both) == 1)
         return key;
     theirs.key_free(key);
@@ -104,7 +111,7 @@ static void *generate(void *generator, OSSL_CALLBACK *progress, void *arg)
     (void)progress;
     (void)arg;
     if (!(g->selection & OSSL_KEYMGMT_SELECT_KEYPAIR))
-        return theirs.key_new(theirs.provider); /* "parameters": an empty key that a peer's is put into */
+        return key_new(NULL); /* "parameters": an empty key that a peer's is put into */
     if (RAND_priv_bytes(private_bytes, BYTES) == 1) {
         private_bytes[0] &= 248; /* RFC 7748 section 5 */
         private_bytes[BYTES - 1] &= 127;
@@ -118,16 +125,11 @@ static void *generate(void *generator, OSSL_CALLBACK *progress, void *arg)
 
 /* ---- what is theirs ---- */
 
-static void *key_new(void *provider)
-{
-    (void)provider;
-    return theirs.key_new(theirs.provider);
-}
-
 static void *exchange_new(void *provider)
 {
+    void *x = theirs.exchange_new(theirs.provider);
     (void)provider;
-    return theirs.exchange_new(theirs.provider);
+    return x;
 }
 
 static bool has_name(const char *names, span name)

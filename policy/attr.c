@@ -70,23 +70,57 @@ size_t attr_normalise(span in, uint8_t out[ATTR_MOST])
     return found ? squeeze(out, in.n) : in.n;
 }
 
-uint32_t attr_hash(span s)
+/* Capitals and small letters have one hash, as have a few bytes that are no letters. `spaces`: not 0 where
+ * there is one. */
+static uint64_t add8(uint64_t h, uint64_t w, uint64_t *spaces)
 {
-    uint64_t h = s.n * UINT64_C(0x9e3779b97f4a7c15), w;
+    *spaces |= spaces8(w);
+    h = (h ^ (w | EACH(0x20))) * UINT64_C(0xff51afd7ed558ccd);
+    return h ^ h >> 32;
+}
+
+static uint32_t hash_of(span s, uint64_t *spaces)
+{
+    uint64_t h = s.n * UINT64_C(0x9e3779b97f4a7c15), w = 0;
     size_t i = 0;
     for (; i + 8 <= s.n; i += 8) {
         memcpy(&w, s.p + i, 8);
-        h = (h ^ w) * UINT64_C(0xff51afd7ed558ccd);
-        h ^= h >> 32;
+        h = add8(h, w, spaces);
     }
-    if (i < s.n && s.n >= 8) {
+    if (s.n >= 8) { /* the last eight, some of them again */
         memcpy(&w, s.p + s.n - 8, 8);
         i = s.n;
-    } else {
-        w = 0;
     }
     for (; i < s.n; i++)
         w = w << 8 | s.p[i];
-    h = (h ^ w) * UINT64_C(0xc4ceb9fe1a85ec53);
-    return (uint32_t)(h ^ h >> 32);
+    return (uint32_t)(add8(h, w, spaces) * UINT64_C(0xc4ceb9fe1a85ec53) >> 32);
+}
+
+uint32_t attr_hash(span attr)
+{
+    uint64_t spaces = 0;
+    return hash_of(attr, &spaces);
+}
+
+bool attr_is_plain(span attr, uint32_t *hash)
+{
+    uint64_t spaces = 0;
+    *hash = hash_of(attr, &spaces);
+    return !spaces && attr.n > 0 && attr.n <= ATTR_MOST;
+}
+
+bool attr_is(span norm, span plain)
+{
+    uint64_t a, b, differ = 0;
+    size_t i = 0;
+    if (norm.n != plain.n)
+        return false;
+    for (; i + 8 <= norm.n; i += 8) {
+        memcpy(&a, norm.p + i, 8);
+        memcpy(&b, plain.p + i, 8);
+        differ |= a ^ lower8(b);
+    }
+    for (; i < norm.n; i++)
+        differ |= norm.p[i] ^ ascii_lower(plain.p[i]);
+    return !differ;
 }

@@ -1,6 +1,7 @@
 /* What directories and RADIUS say of a user ("ldap:cn=agents,dc=province", "radius:class=eleve"), made
  * comparable: ASCII letters lower, no space beside `,` and `=`, none at either end. The policy's spellings
- * are made so when it is compiled, those of facts when they are looked up. */
+ * are made so when it is compiled, those of facts when they are looked up; most of these have no space, and
+ * are compared as they are. */
 #ifndef POLICY_ATTR_H
 #define POLICY_ATTR_H
 
@@ -10,7 +11,11 @@ enum { ATTR_MOST = 1024 };
 
 /* Normalised into `out`, its length returned; 0 when it is empty or longer than ATTR_MOST. */
 size_t attr_normalise(span in, uint8_t out[ATTR_MOST]);
-/* Of a normalised one. */
+/* Of a normalised one, or one in which only letters would change. */
 uint32_t attr_hash(span attr);
+/* Whether only letters would change, as no space is in it; and its hash then. */
+bool attr_is_plain(span attr, uint32_t *hash);
+/* Whether such a one is `norm` when it is normalised. */
+bool attr_is(span norm, span plain);
 
 #endif

@@ -262,6 +262,12 @@ static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t a
     return true;
 }
 
+/* What all sets, tokens and anchors may hold together, so that overlapping ones cost no more than the part is
+ * long. */
+struct budget {
+    uint64_t numbers, tokens, anchors;
+};
+
 /* A set of rules, as bits or as an ascending list. `budget` bounds all lists together. */
 static bool set_ok(const struct image *m, const struct img_table *t, struct img_run set, uint64_t *budget)
 {
@@ -278,25 +284,70 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     return true;
 }
 
+/* Rules of the table, ascending. `budget` bounds all anchors together. */
+static bool anchors_ok(const struct image *m, const struct img_table *t, struct img_run set, uint64_t *budget)
+{
+    if (!run_ok(set, m->n_ANCHORS) || set.n > *budget)
+        return false;
+    *budget -= set.n;
+    for (uint32_t i = set.at; i < set.at + set.n; i++) {
+        if (m->ANCHORS[i].rule >= t->rules.n || (i > set.at && m->ANCHORS[i].rule <= m->ANCHORS[i - 1].rule))
+            return false;
+    }
+    return true;
+}
+
+/* What one rule asks: numbers from `at` on. `budget` bounds all clauses together. */
+static bool clauses_ok(const struct image *m, const struct img_table *t, uint64_t at, uint64_t *budget)
+{
+    if (at >= m->n_NUMBERS)
+        return false;
+    for (uint32_t left = m->NUMBERS[at++] >> IMG_ASKS_SHIFT; left; left--) {
+        if (at >= m->n_NUMBERS || *budget == 0)
+            return false;
+        uint32_t head = m->NUMBERS[at++];
+        if (!(t->asked >> (head & IMG_CLAUSE_DIM) & 1))
+            return false;
+        at += head >> IMG_CLAUSE_SHIFT;
+        --*budget;
+    }
+    return at <= m->n_NUMBERS;
+}
+
+static bool asks_ok(const struct image *m, const struct img_table *t, struct budget *b)
+{
+    if (!t->anchored)
+        return true;
+    if (img_is_small(t->rules.n) || t->anchored & ~t->asked ||
+        !run_ok((struct img_run){t->asks, t->rules.n}, m->n_ASKS) || !anchors_ok(m, t, t->loose, &b->anchors))
+        return false;
+    for (uint32_t i = 0; i < t->rules.n; i++) {
+        if (!clauses_ok(m, t, m->ASKS[t->asks + i], &b->numbers))
+            return false;
+    }
+    return true;
+}
+
 static bool token_ok(const struct image *m, const struct img_table *t, const struct img_token *k,
-                     uint64_t *budget)
+                     struct budget *b)
 {
     if (img_is_small(t->rules.n))
         return !((k->accept_bits | k->except_bits) & behind_last(t, 0));
-    return set_ok(m, t, k->accept, budget) && set_ok(m, t, k->except, budget);
+    return set_ok(m, t, k->accept, &b->numbers) && set_ok(m, t, k->except, &b->numbers) &&
+           anchors_ok(m, t, k->anchors, &b->anchors);
 }
 
-static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, uint64_t budget[2])
+static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, struct budget *b)
 {
     const struct img_dim *d = &t->dim[dim];
     if (!(t->asked >> dim & 1))
         return d->tokens.n == 0;
     if (t->n_words == 0 || !bits_ok(m, t, d->dont_care) || !bits_ok(m, t, d->free) ||
-        !run_ok(d->tokens, m->n_TOKENS) || d->tokens.n > budget[1])
+        !run_ok(d->tokens, m->n_TOKENS) || d->tokens.n > b->tokens)
         return false;
-    budget[1] -= d->tokens.n;
+    b->tokens -= d->tokens.n;
     for (uint32_t i = 0; i < d->tokens.n; i++) {
-        if (!token_ok(m, t, &m->TOKENS[d->tokens.at + i], &budget[0]))
+        if (!token_ok(m, t, &m->TOKENS[d->tokens.at + i], b))
             return false;
     }
     return true;
@@ -311,17 +362,17 @@ static bool table_ok(const struct image *m, const struct img_table *t, uint32_t 
 
 static bool tables_ok(const struct image *m)
 {
-    uint64_t budget[2] = {m->n_NUMBERS, m->n_TOKENS};
+    struct budget budget = {m->n_NUMBERS, m->n_TOKENS, m->n_ANCHORS};
     uint32_t rules = 0;
     if (m->n_TABLES != TABLE_N)
         return false;
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
-        if (!table_ok(m, t, rules))
+        if (!table_ok(m, t, rules) || !asks_ok(m, t, &budget))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {
-            if (!dim_ok(m, t, d, budget))
+            if (!dim_ok(m, t, d, &budget))
                 return false;
         }
     }
@@ -381,6 +432,20 @@ uint32_t image_range(const struct image *m, struct img_run map, uint64_t hi, uin
     return ((unsigned __int128)r->hi << 64 | r->lo) <= key ? r->value : UINT32_MAX;
 }
 
+uint32_t image_low(const struct image *m, struct img_run map, uint64_t lo)
+{
+    const struct img_range *r = &m->RANGES[map.at];
+    uint32_t n = map.n;
+    if (n == 0)
+        return UINT32_MAX;
+    while (n > 1) {
+        uint32_t half = n / 2;
+        r = r[half].lo <= lo ? r + half : r;
+        n -= half;
+    }
+    return r->lo <= lo ? r->value : UINT32_MAX;
+}
+
 static uint64_t load_be(const uint8_t *p, unsigned n)
 {
     uint64_t v = 0;
@@ -392,7 +457,7 @@ static uint64_t load_be(const uint8_t *p, unsigned n)
 uint32_t image_addr(const struct image *m, enum img_map map, const struct addr *a)
 {
     if (a->family == 4)
-        return image_range(m, m->set->map_v4[map], 0, load_be(a->b, 4));
+        return image_low(m, m->set->map_v4[map], load_be(a->b, 4));
     if (a->family == 6)
         return image_range(m, m->set->map_v6[map], load_be(a->b, 8), load_be(a->b + 8, 8));
     return UINT32_MAX;

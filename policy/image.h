@@ -56,6 +56,8 @@ static inline span image_bytes(const struct image *img, struct img_run r)
 }
 /* Value of the range that holds the key, or UINT32_MAX. */
 uint32_t image_range(const struct image *img, struct img_run map, uint64_t hi, uint64_t lo);
+/* The same in a map whose keys are all of 64 bits: ports, minutes, IPv4. */
+uint32_t image_low(const struct image *img, struct img_run map, uint64_t lo);
 uint32_t image_addr(const struct image *img, enum img_map map, const struct addr *a);
 /* Value of the string, or UINT32_MAX. */
 uint32_t image_string(const struct image *img, enum img_strings which, span key);

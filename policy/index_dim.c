@@ -111,12 +111,8 @@ struct indexer {
     struct index_order *o;
     struct index_strings atoms[DIM_N]; /* FROM, TO, PORT: different intervals; others: strings */
     struct intervals v4[DIM_N], v6[DIM_N];
-    /* of the table at hand */
-    uint32_t n_rules, n_words;
-    bool asked[DIM_N];
-    struct index_lists accept[DIM_N], except[DIM_N];
-    uint64_t *conditioned[DIM_N],
-        *touched[DIM_N]; /* rules with a condition; with a condition or an exception */
+    struct index_table now;
+    struct index_anchors anchors; /* of it */
     uint64_t scratch[LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS];
 };
 
@@ -269,16 +265,16 @@ static void set_bit(uint64_t *bits, uint32_t i)
 static enum rc add_token(struct indexer *x, enum dim d, uint32_t token, void *arg)
 {
     const struct adding *a = arg;
-    return index_lists_add(a->except ? &x->except[d] : &x->accept[d], token, a->rule);
+    return index_lists_add(a->except ? &x->now.except[d] : &x->now.accept[d], token, a->rule);
 }
 
 static enum rc add_cond(struct indexer *x, enum dim d, const struct cond *c, uint32_t rule)
 {
     struct adding a = {rule, c->except};
-    x->asked[d] = true;
-    set_bit(x->touched[d], rule);
+    x->now.asked[d] = true;
+    set_bit(x->now.touched[d], rule);
     if (!c->except)
-        set_bit(x->conditioned[d], rule);
+        set_bit(x->now.conditioned[d], rule);
     return cond_tokens(x, d, c, add_token, &a);
 }
 
@@ -325,17 +321,17 @@ static enum rc add_rule(struct indexer *x, const struct index_item *i, uint32_t 
     TRY(item_conds(x, i, rule, add_cond));
     if (!i->rule || i->rule->block != BLOCK_ON)
         return RC_OK;
-    x->asked[DIM_EVENT] = true;
-    set_bit(x->touched[DIM_EVENT], rule);
-    set_bit(x->conditioned[DIM_EVENT], rule);
+    x->now.asked[DIM_EVENT] = true;
+    set_bit(x->now.touched[DIM_EVENT], rule);
+    set_bit(x->now.conditioned[DIM_EVENT], rule);
     return add_token(x, DIM_EVENT, i->rule->event, &a);
 }
 
 /* ~bits, without the bits behind the last rule. */
 static void complement(const struct indexer *x, const uint64_t *bits, uint64_t *out)
 {
-    for (uint32_t w = 0; w < x->n_words; w++) {
-        uint32_t left = x->n_rules > w * 64 ? x->n_rules - w * 64 : 0;
+    for (uint32_t w = 0; w < x->now.n_words; w++) {
+        uint32_t left = x->now.n_rules > w * 64 ? x->now.n_rules - w * 64 : 0;
         out[w] = left >= 64 ? ~bits[w] : ~bits[w] & ((UINT64_C(1) << left) - 1);
     }
 }
@@ -343,7 +339,7 @@ static void complement(const struct indexer *x, const uint64_t *bits, uint64_t *
 static enum rc put_bits(struct indexer *x, const uint64_t *bits, uint32_t *at)
 {
     *at = part_count(x->p, SECT_BITS);
-    return buf_put(&x->p->sect[SECT_BITS], span_of(bits, x->n_words * sizeof *bits));
+    return buf_put(&x->p->sect[SECT_BITS], span_of(bits, x->now.n_words * sizeof *bits));
 }
 
 static enum rc put_clear(struct indexer *x, const uint64_t *bits, uint32_t *at)
@@ -356,14 +352,14 @@ static enum rc put_clear(struct indexer *x, const uint64_t *bits, uint32_t *at)
 static enum rc put_set(struct indexer *x, const struct index_list *l, const uint64_t *conditioned,
                        struct img_run *out)
 {
-    if (l->n * 4 <= x->n_words) {
+    if (l->n * 4 <= x->now.n_words) {
         *out = (struct img_run){part_count(x->p, SECT_NUMBERS), l->n};
         return buf_put(&x->p->sect[SECT_NUMBERS], span_of(l->v, l->n * sizeof *l->v));
     }
     if (conditioned)
         complement(x, conditioned, x->scratch);
     else
-        memset(x->scratch, 0, x->n_words * sizeof *x->scratch);
+        memset(x->scratch, 0, x->now.n_words * sizeof *x->scratch);
     for (uint32_t i = 0; i < l->n; i++)
         set_bit(x->scratch, l->v[i]);
     out->n = IMG_DENSE;
@@ -381,25 +377,26 @@ static uint64_t word_of(const struct index_list *l)
 static enum rc put_token(struct indexer *x, enum dim d, uint32_t token)
 {
     struct img_token t;
-    const struct index_list *accept = &x->accept[d].v[token], *except = &x->except[d].v[token];
-    if (img_is_small(x->n_rules)) {
+    const struct index_list *accept = &x->now.accept[d].v[token], *except = &x->now.except[d].v[token];
+    if (img_is_small(x->now.n_rules)) {
         t.accept_bits = word_of(accept);
         t.except_bits = word_of(except);
     } else {
-        TRY(put_set(x, accept, x->conditioned[d], &t.accept));
+        TRY(put_set(x, accept, x->now.conditioned[d], &t.accept));
         TRY(put_set(x, except, NULL, &t.except));
     }
+    TRY(index_anchors_put(&x->anchors, accept, d, x->p, &t.anchors));
     return part_put(x->p, SECT_TOKENS, &t, NULL);
 }
 
 static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 {
     *out = (struct img_dim){.tokens = {part_count(x->p, SECT_TOKENS), 0}};
-    if (!x->asked[d])
+    if (!x->now.asked[d])
         return RC_OK;
-    TRY(put_clear(x, x->conditioned[d], &out->dont_care));
-    TRY(put_clear(x, x->touched[d], &out->free));
-    for (uint32_t i = 0; i < x->accept[d].n; i++) {
+    TRY(put_clear(x, x->now.conditioned[d], &out->dont_care));
+    TRY(put_clear(x, x->now.touched[d], &out->free));
+    for (uint32_t i = 0; i < x->now.accept[d].n; i++) {
         TRY(put_token(x, d, i));
         out->tokens.n++;
     }
@@ -408,28 +405,29 @@ static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
 
 static enum rc table_start(struct indexer *x, enum table table)
 {
-    x->n_rules = x->o->first[table + 1] - x->o->first[table];
-    x->n_words = img_words(x->n_rules);
+    x->now.n_rules = x->o->first[table + 1] - x->o->first[table];
+    x->now.n_words = img_words(x->now.n_rules);
     for (unsigned d = 0; d < DIM_N; d++) {
-        x->asked[d] = false;
-        x->conditioned[d] = calloc((size_t)x->n_words + 1, sizeof(uint64_t));
-        x->touched[d] = calloc((size_t)x->n_words + 1, sizeof(uint64_t));
-        if (!x->conditioned[d] || !x->touched[d])
+        x->now.asked[d] = false;
+        x->now.conditioned[d] = calloc((size_t)x->now.n_words + 1, sizeof(uint64_t));
+        x->now.touched[d] = calloc((size_t)x->now.n_words + 1, sizeof(uint64_t));
+        if (!x->now.conditioned[d] || !x->now.touched[d])
             return RC_NOMEM;
-        TRY(index_lists_init(&x->accept[d], n_tokens(x, d)));
-        TRY(index_lists_init(&x->except[d], n_tokens(x, d)));
+        TRY(index_lists_init(&x->now.accept[d], n_tokens(x, d)));
+        TRY(index_lists_init(&x->now.except[d], n_tokens(x, d)));
     }
     return RC_OK;
 }
 
 static void table_end(struct indexer *x)
 {
+    index_anchors_fini(&x->anchors);
     for (unsigned d = 0; d < DIM_N; d++) {
-        free(x->conditioned[d]);
-        free(x->touched[d]);
-        x->conditioned[d] = x->touched[d] = NULL;
-        index_lists_fini(&x->accept[d]);
-        index_lists_fini(&x->except[d]);
+        free(x->now.conditioned[d]);
+        free(x->now.touched[d]);
+        x->now.conditioned[d] = x->now.touched[d] = NULL;
+        index_lists_fini(&x->now.accept[d]);
+        index_lists_fini(&x->now.except[d]);
     }
 }
 
@@ -463,7 +461,7 @@ static enum rc put_schedules(struct indexer *x, struct index_item *i)
 static enum rc put_timed(struct indexer *x, struct index_item *items, struct img_table *o)
 {
     memset(x->scratch, 0, sizeof x->scratch);
-    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
+    for (uint32_t rule = 0; rule < x->now.n_rules; rule++) {
         struct span_of_time t = holds(&items[rule]);
         TRY(put_schedules(x, &items[rule]));
         if (items[rule].schedules.n || t.since != INT64_MIN || t.until != INT64_MAX)
@@ -475,28 +473,36 @@ static enum rc put_timed(struct indexer *x, struct index_item *items, struct img
 static enum rc put_forbids(struct indexer *x, const struct index_item *items, struct img_table *o)
 {
     memset(x->scratch, 0, sizeof x->scratch);
-    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
+    for (uint32_t rule = 0; rule < x->now.n_rules; rule++) {
         if (items[rule].rule && items[rule].rule->verb == VERB_FORBID)
             set_bit(x->scratch, rule);
     }
     return put_bits(x, x->scratch, &o->forbids);
 }
 
+static const uint64_t *bits_at(const struct indexer *x, uint32_t at)
+{
+    return (const uint64_t *)(const void *)buf_span(&x->p->sect[SECT_BITS]).p + at;
+}
+
 static enum rc table_build(struct indexer *x, enum table table)
 {
     struct index_item *items = x->o->items + x->o->first[table];
-    struct img_table o = {.rules = {x->o->first[table], x->n_rules},
-                          .n_words = x->n_words,
+    struct img_table o = {.rules = {x->o->first[table], x->now.n_rules},
+                          .n_words = x->now.n_words,
                           .lead = table == TABLE_WEB ? x->o->lead : 0};
-    for (uint32_t rule = 0; rule < x->n_rules; rule++)
+    for (uint32_t rule = 0; rule < x->now.n_rules; rule++)
         TRY(add_rule(x, &items[rule], rule));
     memset(x->scratch, 0, sizeof x->scratch);
     complement(x, x->scratch, x->scratch);
     TRY(put_bits(x, x->scratch, &o.all));
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
+    TRY(index_anchors_choose(&x->now, &x->anchors));
+    TRY(index_asks_put(&x->now, &x->anchors, bits_at(x, o.timed), bits_at(x, o.forbids), x->p, &o));
     for (unsigned d = 0; d < DIM_N; d++) {
-        o.asked |= (uint32_t)x->asked[d] << d;
+        o.asked |= (uint32_t)x->now.asked[d] << d;
+        o.needs |= x->now.asked[d] ? dim_needs(d) : 0;
         TRY(put_dim(x, d, &o.dim[d]));
     }
     return part_put(x->p, SECT_TABLES, &o, NULL);

@@ -1,5 +1,6 @@
 /* What the files of the index share: index.c (declarations, rules), index_dim.c (bit sets, token lists and
- * hashed strings of the tables), index_time.c (schedules), index_key.c (keys of rules). See image.h for what
+ * hashed strings of the tables), index_anchor.c (where rules are
+ * anchored), index_time.c (schedules), index_key.c (keys of rules). See image.h for what
  * they make. */
 #ifndef POLICY_INDEX_DIM_H
 #define POLICY_INDEX_DIM_H
@@ -46,6 +47,32 @@ struct index_order {
     uint32_t first[TABLE_N + 1]; /* of each table; the last one: of those in none */
     uint32_t lead;               /* rules of delegated files at the beginning of `web` */
 };
+
+/* One table while it is indexed. */
+struct index_table {
+    uint32_t n_rules, n_words;
+    bool asked[DIM_N];
+    struct index_lists accept[DIM_N], except[DIM_N]; /* rules by token */
+    uint64_t *conditioned[DIM_N], *touched[DIM_N];   /* rules with a condition; with one or an exception */
+};
+static inline bool index_bit(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+/* Where each rule of a table is anchored (policy/layout_rule.h). */
+struct index_anchors {
+    uint8_t *dim;              /* a rule; DIM_N: nowhere */
+    struct img_anchor *anchor; /* a rule; NULL: the table is not anchored */
+};
+enum rc index_anchors_choose(const struct index_table *x, struct index_anchors *a) MUST_USE;
+void index_anchors_fini(struct index_anchors *a);
+/* Of these rules the ones that are anchored in that dimension. */
+enum rc index_anchors_put(const struct index_anchors *a, const struct index_list *rules, enum dim d,
+                          struct part *p, struct img_run *out) MUST_USE;
+/* What the rules ask, and those without an anchor; `timed`, `forbids`: rules as bits. */
+enum rc index_asks_put(const struct index_table *x, const struct index_anchors *a, const uint64_t *timed,
+                       const uint64_t *forbids, struct part *p, struct img_table *out) MUST_USE;
 
 /* Conditions of an item that are not its own: for whom a delegated file is, and within which ceiling. */
 static inline const struct cond *index_own(const struct index_item *i)

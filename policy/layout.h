@@ -5,7 +5,7 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 5
+#define IMG_VERSION 6
 
 enum { IMG_CATEGORIES = 1024 };
 
@@ -15,6 +15,17 @@ enum dim {
 #undef D
     DIM_N
 };
+
+/* Facts that a dimension needs. */
+static inline uint64_t dim_needs(enum dim d)
+{
+    static const uint64_t needs[] = {
+#define D(id, facts) facts,
+#include "policy/dim.tbl"
+#undef D
+    };
+    return needs[d];
+}
 
 /* SET, LOG and OBSERVE are not tried in order: all that match count. Rules of the packet path alone
  * (`masquerade`) stand behind those of the tables, in none. */

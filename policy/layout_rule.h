@@ -44,6 +44,7 @@ struct img_token {
             uint64_t accept_bits, except_bits;
         };
     };
+    struct img_run anchors; /* of ANCHORS: rules of a larger table that are anchored here, ascending */
 };
 static inline bool img_is_small(uint32_t n_rules)
 {
@@ -56,14 +57,39 @@ struct img_dim {
     struct img_run tokens;
 };
 
+/* A rule where it is anchored: at the rarest of its conditions, once a value. Only what is anchored at a
+ * value that was met can match. `sign`: which categories, persons and places it wants, a bit or more of
+ * fifteen each, or that it does not ask; nothing in common with what was met in one of them: it does not
+ * match. */
+enum img_sign { SIGN_CATEGORY, SIGN_FOR, SIGN_FROM, SIGN_N };
+enum { IMG_SIGN_VALUES = 15, IMG_SIGN_ANY = 1 << IMG_SIGN_VALUES };
+struct img_anchor {
+    uint16_t rule, sign[SIGN_N];
+};
+_Static_assert(LIM_POLICY_RULES <= UINT16_MAX + 1, "the number of a rule in its table fits");
+static inline enum dim img_sign_dim(enum img_sign s)
+{
+    return s == SIGN_CATEGORY ? DIM_CATEGORY : s == SIGN_FOR ? DIM_FOR : DIM_FROM;
+}
+
+/* What a rule of an anchored table asks, in NUMBERS from ASKS on: a head with the number of clauses, then
+ * clauses: a head, then ascending tokens of which one must be met, or none. Without its anchor and times. */
+enum { IMG_ASKS_TIMED = 1, IMG_ASKS_FORBID = 2, IMG_ASKS_SHIFT = 2 };
+enum { IMG_CLAUSE_DIM = 31, IMG_CLAUSE_EXCEPT = 32, IMG_CLAUSE_SHIFT = 6 };
+_Static_assert((int)DIM_N <= (int)IMG_CLAUSE_DIM, "a dimension fits in a clause's head");
+
 struct img_table {
     struct img_run rules;
-    uint32_t n_words; /* of one bit set: a multiple of IMG_BLOCK_WORDS */
-    uint32_t all;     /* first word of BITS: every rule */
-    uint32_t forbids; /* first word of BITS: `forbid` rules */
-    uint32_t timed;   /* first word of BITS: rules with a schedule, a beginning or an end */
-    uint32_t asked;   /* dimensions, as bits, that any rule asks about */
-    uint32_t lead;    /* that many rules at the beginning come from delegated files */
+    uint32_t n_words;     /* of one bit set: a multiple of IMG_BLOCK_WORDS */
+    uint32_t all;         /* first word of BITS: every rule */
+    uint32_t forbids;     /* first word of BITS: `forbid` rules */
+    uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
+    uint32_t asked;       /* dimensions, as bits, that any rule asks about */
+    uint32_t lead;        /* that many rules at the beginning come from delegated files */
+    uint32_t asks;        /* first of ASKS, one a rule of an anchored table */
+    uint32_t anchored;    /* dimensions, as bits, in which rules are anchored; 0: the table is not */
+    struct img_run loose; /* of ANCHORS: rules without an anchor, ascending */
+    uint64_t needs;       /* facts that `asked` needs */
     struct img_dim dim[DIM_N];
 };
 

@@ -10,6 +10,7 @@
 #include <immintrin.h>
 #endif
 
+#include "policy/anchors.h"
 #include "policy/words.h"
 
 enum { MOST_WORDS = LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS, MOST_HALF = 2 /* CATEGORY, CATEGORY2 */ };
@@ -193,8 +194,7 @@ static void half_bits(void *arg, const struct img_token *t)
     bits[1] |= t->except_bits;
 }
 
-__attribute__((noinline)) static void prepare(const struct query *q, enum dim d, uint64_t *own,
-                                              struct dim_sets *s)
+static void prepare(const struct query *q, enum dim d, uint64_t *own, struct dim_sets *s)
 {
     const struct image *m = q->a->m;
     const struct img_table *t = &m->TABLES[q->table];
@@ -235,15 +235,16 @@ INLINE void and_block(const struct dim_sets *s, uint32_t word, quad *lo, quad *h
 /* ---- the rules that match ---- */
 
 struct sets {
-    struct dim_sets dim[DIM_N]; /* those asked first, as long as rules are left */
-    enum dim asked[DIM_N];
-    unsigned n_asked, n_prepared;
-    enum dim open[DIM_N]; /* dimensions whose facts are missing and may come */
-    unsigned n_open;
-    bool half; /* dimensions of categories are half known */
+    uint32_t asked; /* dimensions, as bits */
+    uint32_t open;  /* those whose facts are missing and may come */
+    bool half;      /* dimensions of categories are half known */
     unsigned n_half;
     const uint64_t *sure[MOST_HALF]; /* rules that match in them for certain */
-    uint64_t *own;                   /* room for DIM_N + MOST_HALF sets */
+    /* of a table that is gone through: dimensions asked first, as long as rules are left */
+    unsigned n_prepared;
+    uint32_t unprepared;
+    struct dim_sets dim[DIM_N];
+    uint64_t *own; /* room for DIM_N + MOST_HALF sets */
 };
 
 static bool is_half(const struct sets *s, enum dim d)
@@ -281,10 +282,11 @@ static uint64_t waits_of(const struct query *q, const struct sets *s, uint32_t r
 {
     const struct image *m = q->a->m;
     uint64_t waits = 0;
-    for (unsigned i = 0; i < s->n_open; i++) {
-        const uint64_t *free_bits = &m->BITS[m->TABLES[q->table].dim[s->open[i]].free];
+    for (uint32_t open = s->open; open; open &= open - 1) {
+        enum dim d = (enum dim)__builtin_ctz(open);
+        const uint64_t *free_bits = &m->BITS[m->TABLES[q->table].dim[d].free];
         if (!(free_bits[rule / 64] >> (rule % 64) & 1))
-            waits |= dim_needs(s->open[i]) & ~q->a->f->known;
+            waits |= dim_needs(d) & ~q->a->f->known;
     }
     for (unsigned i = 0; i < s->n_half; i++) {
         if (!(s->sure[i][rule / 64] >> (rule % 64) & 1))
@@ -296,7 +298,7 @@ static uint64_t waits_of(const struct query *q, const struct sets *s, uint32_t r
 static bool visit(const struct query *q, const struct sets *s, uint32_t rule, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    uint64_t waits = s->n_open + s->n_half ? waits_of(q, s, rule) : 0;
+    uint64_t waits = s->open || s->n_half ? waits_of(q, s, rule) : 0;
     if (v->fn)
         return !waits && v->fn(v->arg, rule);
     if (v->out)
@@ -404,6 +406,19 @@ static bool try_word(const struct query *q, const struct sets *s, uint32_t word,
     return false;
 }
 
+/* The next dimension of those that are asked. */
+__attribute__((noinline)) static void prepare_next(const struct query *q, struct sets *s)
+{
+    enum dim d = (enum dim)__builtin_ctz(s->unprepared);
+    uint64_t *own = s->own + (size_t)s->n_prepared * q->a->m->TABLES[q->table].n_words;
+    struct dim_sets *out = &s->dim[s->n_prepared++];
+    s->unprepared &= s->unprepared - 1;
+    if (is_half(s, d))
+        prepare_half(q, s, d, own, out);
+    else
+        prepare(q, d, own, out);
+}
+
 typedef bool (*empty_fn)(const quad *q);
 
 static inline bool empty_any(const quad *q)
@@ -417,24 +432,15 @@ INLINE uint32_t next_block(const struct query *q, struct sets *s, uint32_t word,
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
     const uint64_t *all = &q->a->m->BITS[q->forbids ? t->forbids : t->all];
-    const uint32_t n_words = t->n_words, n_asked = s->n_asked;
+    const uint32_t n_words = t->n_words;
     for (; word < n_words; word += IMG_BLOCK_WORDS) {
         quad a = quads(all + word)[0], b = quads(all + word)[1], any = a | b;
-        for (uint32_t i = 0; i < n_asked; i++) {
-            if (i == s->n_prepared) {
-                any = a | b;
-                if (empty(&any))
-                    break;
-                uint64_t *own = s->own + (size_t)i * n_words;
-                if (is_half(s, s->asked[i]))
-                    prepare_half(q, s, s->asked[i], own, &s->dim[i]);
-                else
-                    prepare(q, s->asked[i], own, &s->dim[i]);
-                s->n_prepared++;
-            }
+        for (uint32_t i = 0; i < s->n_prepared; i++)
             and_block(&s->dim[i], word, &a, &b);
+        for (any = a | b; s->unprepared && !empty(&any); any = a | b) {
+            prepare_next(q, s);
+            and_block(&s->dim[s->n_prepared - 1], word, &a, &b);
         }
-        any = a | b;
         if (empty(&any))
             continue;
         memcpy(&left->w[0], &a, sizeof a);
@@ -491,6 +497,8 @@ static void walk_blocks(const struct query *q, struct sets *s, struct visitor *v
     uint32_t w = q->from / 64 / IMG_BLOCK_WORDS * IMG_BLOCK_WORDS;
     struct stripe left;
     s->own = own;
+    s->n_prepared = 0;
+    s->unprepared = s->asked;
     while ((w = next_block_any(q, s, w, &left)) < q->a->m->TABLES[q->table].n_words) {
         if (try_block(q, s, w, &left, v))
             return;
@@ -505,12 +513,13 @@ static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
     const struct img_table *t = &m->TABLES[q->table];
     uint64_t bits = m->BITS[q->forbids ? t->forbids : t->all] & ~UINT64_C(0) << q->from % 64;
     uint64_t sure[MOST_HALF];
-    for (unsigned i = 0; bits && i < s->n_asked; i++) {
-        if (!is_half(s, s->asked[i])) {
-            bits &= small_dim(q, s->asked[i]);
+    for (uint32_t asked = s->asked; bits && asked; asked &= asked - 1) {
+        enum dim d = (enum dim)__builtin_ctz(asked);
+        if (!is_half(s, d)) {
+            bits &= small_dim(q, d);
             continue;
         }
-        bits &= small_half(q, s->asked[i], &sure[s->n_half]);
+        bits &= small_half(q, d, &sure[s->n_half]);
         s->sure[s->n_half] = &sure[s->n_half];
         s->n_half++;
     }
@@ -518,26 +527,54 @@ static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
         (void)try_word(q, s, 0, bits, v);
 }
 
+/* What of a table cannot be asked. */
+static struct gaps gaps_of(const struct query *q, uint32_t asked)
+{
+    struct gaps g = {0, 0};
+    for (; asked; asked &= asked - 1) {
+        enum dim d = (enum dim)__builtin_ctz(asked);
+        uint64_t missing = dim_needs(d) & ~q->a->f->known;
+        if (missing & (q->hope | q->a->f->lost))
+            g.open |= UINT32_C(1) << d;
+        else if (missing)
+            g.dead |= UINT32_C(1) << d;
+    }
+    return g;
+}
+
+/* A large table whose rules are anchored; false where all of it must be gone through. */
+static bool walk_anchors(const struct query *q, struct sets *s, struct gaps gaps, struct visitor *v)
+{
+    uint32_t found[ANCHORS_MOST];
+    const struct img_table *t = &q->a->m->TABLES[q->table];
+    if (!t->anchored || t->anchored & gaps.open || s->half)
+        return false;
+    unsigned n = anchors_find(q, gaps, !v->fn, found);
+    if (n == ANCHORS_MANY)
+        return false;
+    for (unsigned i = 0; i < n; i++) {
+        if (try_word(q, s, found[i] / 64, UINT64_C(1) << found[i] % 64, v))
+            break;
+    }
+    return true;
+}
+
 static void walk(const struct query *q, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    struct sets s; /* its arrays need no zeros, and clearing them would be felt */
     const struct facts *f = q->a->f;
-    s.n_asked = s.n_prepared = s.n_open = s.n_half = 0;
+    const uint32_t asked = t->asked & ~(UINT32_C(1) << DIM_SCHEDULE); /* that: of the rules that are left */
+    struct gaps gaps = {0, 0};
+    struct sets s; /* its arrays need no zeros, and clearing them would be felt */
+    if (t->needs & ~f->known)
+        gaps = gaps_of(q, asked);
+    s.open = gaps.open;
+    s.asked = asked & ~gaps.open;
+    s.n_half = 0;
     s.half = f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
-    for (uint32_t asked = t->asked; asked; asked &= asked - 1) {
-        enum dim d = (enum dim)__builtin_ctz(asked);
-        uint64_t missing = dim_needs(d) & ~f->known;
-        if (d == DIM_SCHEDULE) /* asked of the rules that are left */
-            continue;
-        if (missing & (q->hope | f->lost))
-            s.open[s.n_open++] = d;
-        else
-            s.asked[s.n_asked++] = d;
-    }
     if (img_is_small(t->rules.n))
         walk_word(q, &s, v);
-    else
+    else if (!walk_anchors(q, &s, gaps, v))
         walk_blocks(q, &s, v);
 }
 

@@ -33,23 +33,11 @@ unsigned record_groups(const struct snapshot *s, const struct facts *f, uint16_t
     return n;
 }
 
-static uint64_t dim_needs(enum dim d)
-{
-    static const uint64_t needs[] = {
-#define D(id, facts) facts,
-#include "policy/dim.tbl"
-#undef D
-    };
-    return needs[d];
-}
-
 bool snapshot_asks(const struct snapshot *s, enum fact fact)
 {
     uint64_t asked = 0;
-    for (uint32_t t = 0; t < s->img.n_TABLES; t++) {
-        for (unsigned d = 0; d < DIM_N; d++)
-            asked |= s->img.TABLES[t].asked >> d & 1 ? dim_needs(d) : 0;
-    }
+    for (uint32_t t = 0; t < s->img.n_TABLES; t++)
+        asked |= s->img.TABLES[t].needs;
     asked |= s->grants.n_urls ? FACT_BIT(PATH) : 0; /* grants of single pages */
     return asked >> fact & 1;
 }

@@ -130,8 +130,8 @@ struct schedule_lists schedule_lists(const struct image *m, uint32_t tzone, int6
     int64_t minute = local_minute(t, schedule_offset(m, tzone, t, &until));
     uint64_t dated = (uint64_t)minute + IMG_MINUTE_BIAS;
     return (struct schedule_lists){
-        .weekly = image_range(m, z->weekly, 0, (uint64_t)minute_of_week(minute)),
-        .dated = image_range(m, z->dated, 0, dated),
-        .except = image_range(m, z->except, 0, dated),
+        .weekly = image_low(m, z->weekly, (uint64_t)minute_of_week(minute)),
+        .dated = image_low(m, z->dated, dated),
+        .except = image_low(m, z->except, dated),
     };
 }

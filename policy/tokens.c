@@ -43,7 +43,7 @@ static void place_tokens(struct tokens *k, const struct image *m, enum img_map m
 static void port_tokens(struct tokens *k, const struct image *m, const struct facts *f)
 {
     unsigned proto = f->proto ? f->proto : IMG_TCP;
-    add_list(k, m, image_range(m, m->set->map_v4[MAP_PORT], 0, img_port(proto, f->dst_port)));
+    add_list(k, m, image_low(m, m->set->map_v4[MAP_PORT], img_port(proto, f->dst_port)));
 }
 
 /* ---- people ---- */
@@ -102,12 +102,33 @@ static unsigned add_recorded(struct asking *a, struct tokens *k)
     return dropped;
 }
 
-static struct img_run attr_groups(const struct image *m, span attr)
+static uint32_t find_plain(const struct image *m, span attr, uint32_t hash)
+{
+    struct img_run r = m->set->strings[STRINGS_ATTR];
+    const struct img_bucket *b = &m->BUCKETS[r.at];
+    for (uint32_t i = 0; i < r.n; i++) {
+        const struct img_bucket *at = &b[(hash + i) & (r.n - 1)];
+        if (at->key.n == 0)
+            return UINT32_MAX;
+        if (at->hash == hash && attr_is(image_bytes(m, at->key), attr))
+            return at->value;
+    }
+    return UINT32_MAX;
+}
+
+static __attribute__((noinline)) uint32_t find_attr(const struct image *m, span attr)
 {
     uint8_t norm[ATTR_MOST];
-    size_t n = m->n_ATTRS ? attr_normalise(attr, norm) : 0;
-    span s = span_of(norm, n);
-    uint32_t id = n ? image_find(m, STRINGS_ATTR, s, attr_hash(s)) : UINT32_MAX;
+    span s = span_of(norm, attr_normalise(attr, norm));
+    return s.n ? image_find(m, STRINGS_ATTR, s, attr_hash(s)) : UINT32_MAX;
+}
+
+static struct img_run attr_groups(const struct image *m, span attr)
+{
+    uint32_t hash;
+    if (m->n_ATTRS == 0)
+        return (struct img_run){0};
+    uint32_t id = attr_is_plain(attr, &hash) ? find_plain(m, attr, hash) : find_attr(m, attr);
     return id < m->n_ATTRS ? m->ATTRS[id].numbers : (struct img_run){0};
 }
 
@@ -128,7 +149,7 @@ static void person_tokens(struct asking *a, struct tokens *k)
     unsigned dropped = f->regroup ? add_recorded(a, k) : 0;
     if (user < m->n_USERS)
         dropped += add_groups(a, k, m->USERS[user].groups);
-    for (unsigned i = 0; i < n_attrs(f); i++)
+    for (unsigned i = 0, n = n_attrs(f); i < n; i++)
         dropped += add_groups(a, k, attr_groups(m, f->attrs[i]));
     add_list(k, m, list);
     if (k->n_own == 0 && k->n_runs == 0 && (f->user.n == 0 || dropped))
@@ -267,34 +288,30 @@ static void fill(struct asking *a, enum dim d, struct tokens *k)
     }
 }
 
-enum dim tokens_dim(enum dim d)
+static uint64_t seen_of(const struct tokens *k)
 {
-    switch (d) {
-    case DIM_FROM2: return DIM_FROM;
-    case DIM_FOR2: return DIM_FOR;
-    case DIM_CATEGORY2: return DIM_CATEGORY;
-    case DIM_DOMAIN2: return DIM_DOMAIN;
-    default: return d;
+    uint64_t seen = 0;
+    for (unsigned r = 0; r < k->n_runs; r++) {
+        for (uint32_t i = 0; i < k->run[r].n; i++)
+            seen |= tokens_seen(k->run[r].v[i]);
     }
+    return seen;
 }
 
-const struct tokens *tokens_of(struct asking *a, enum dim d)
+const struct tokens *tokens_make(struct asking *a, enum dim d)
 {
-    enum dim from = tokens_dim(d);
-    gw_assert(from < DIM_N);
-    struct tokens *k = &a->tok[from];
-    uint32_t bit = UINT32_C(1) << from;
-    if (a->made & bit)
-        return k;
+    gw_assert(d < DIM_N);
+    struct tokens *k = &a->tok[d];
     k->n_runs = k->n_own = 0;
-    fill(a, from, k);
+    fill(a, d, k);
     if (k->n_own) {
         gw_assert(k->n_runs < TOKENS_RUNS);
         k->run[k->n_runs].v = k->own;
         k->run[k->n_runs++].n = k->n_own;
     }
-    if (from != DIM_DEFECT) /* another one at the next question */
-        a->made |= bit;
+    k->seen = seen_of(k);
+    if (d != DIM_DEFECT) /* another one at the next question */
+        a->made |= UINT32_C(1) << d;
     return k;
 }
 

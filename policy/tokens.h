@@ -15,8 +15,16 @@ _Static_assert(LIM_POLICY_PATH_BYTES / 2 < (int)TOKENS_OWN && (int)FACTS_MAX_CAT
 _Static_assert(LIM_POLICY_STALE_GROUPS + 2 <= (int)TOKENS_OWN, "groups and the user");
 _Static_assert(2 * LIM_POLICY_TIME_ZONES < (int)TOKENS_RUNS, "two lists a time zone");
 
+/* A bit a token, several of which have the same one: what has none in common with a set is not in it. */
+enum { TOKENS_SEEN = 4 * IMG_SIGN_VALUES };
+static inline uint64_t tokens_seen(uint32_t token)
+{
+    return UINT64_C(1) << token % TOKENS_SEEN;
+}
+
 struct tokens {
     unsigned n_runs, n_own;
+    uint64_t seen; /* of all of them */
     struct {
         const uint32_t *v;
         uint32_t n;
@@ -44,18 +52,20 @@ static inline void asking_until(struct asking *a, int64_t t)
     if (t < a->next)
         a->next = t;
 }
-const struct tokens *tokens_of(struct asking *a, enum dim d);
 /* Dimension whose tokens this one has. */
-enum dim tokens_dim(enum dim d);
-/* Facts that a dimension needs. */
-static inline uint64_t dim_needs(enum dim d)
+static inline enum dim tokens_dim(enum dim d)
 {
-    static const uint64_t needs[] = {
-#define D(id, facts) facts,
-#include "policy/dim.tbl"
-#undef D
-    };
-    return needs[d];
+    return d < DIM_FROM2        ? d
+           : d == DIM_FROM2     ? DIM_FROM
+           : d == DIM_FOR2      ? DIM_FOR
+           : d == DIM_CATEGORY2 ? DIM_CATEGORY
+                                : DIM_DOMAIN;
+}
+const struct tokens *tokens_make(struct asking *a, enum dim d);
+static inline const struct tokens *tokens_of(struct asking *a, enum dim d)
+{
+    d = tokens_dim(d);
+    return a->made >> d & 1 ? &a->tok[d] : tokens_make(a, d);
 }
 /* Whether the schedule is active, and until when; remembered. */
 const struct schedule_state *asking_schedule(struct asking *a, uint32_t schedule);

@@ -58,10 +58,10 @@ static void keep(struct hunt *h, uint32_t rule)
     }
 }
 
-static void try_rule(struct hunt *h, uint32_t rule)
+static void try_rule(struct hunt *h, const struct img_anchor *anchor)
 {
-    const uint32_t *v = h->m->NUMBERS + h->m->ASKS[h->t->asks + rule];
-    uint32_t head = *v++;
+    const uint32_t *v = h->m->NUMBERS + anchor->asks;
+    uint32_t head = *v++, rule = anchor->rule;
     bool certain = !(head & IMG_ASKS_TIMED);
     if (h->q->forbids && !(head & IMG_ASKS_FORBID))
         return;
@@ -89,7 +89,7 @@ static void try_run(struct hunt *h, struct img_run run)
     for (; a < end && a->rule < h->end; a++) {
         if ((a->sign[SIGN_CATEGORY] & h->sign[SIGN_CATEGORY]) && (a->sign[SIGN_FOR] & h->sign[SIGN_FOR]) &&
             (a->sign[SIGN_FROM] & h->sign[SIGN_FROM]) && a->rule >= h->q->from)
-            try_rule(h, a->rule);
+            try_rule(h, a);
     }
 }
 

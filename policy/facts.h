@@ -46,8 +46,8 @@ enum {
     FACTS_MAX_GROUPS = 32
 };
 
-/* Scalars first, arrays behind them: a decision reads most of those and the beginning of some of these, and a
- * line of the cache for each would be felt. */
+/* What most decisions read comes first, and of arrays their beginning: a line of the cache each would be
+ * felt. */
 struct facts {
     uint64_t known; /* FACT_BIT(...) */
     /* For a decision made again from a record (policy/record.h), which keeps no user's name and not every
@@ -86,6 +86,11 @@ struct facts {
     defect_set defects;
     uint32_t quota_used_s; /* seconds of its quota that this user has used, where one applies */
 
+    /* Ids of the categories that hold `name` (and `path` where known), sorted, from snapshot_categories(). */
+    uint16_t cats[FACTS_MAX_CATS];
+    /* What directories and RADIUS say of the user: "ldap:DN of a group", "radius:class=VALUE". */
+    span attrs[FACTS_MAX_ATTRS];
+
     span ja4;
     span type;          /* class of the content as its first bytes show: "executable" */
     uint64_t size;      /* bytes of the content, as far as they came */
@@ -93,10 +98,6 @@ struct facts {
     span virus;         /* name of what the scanner found; known and empty: clean */
     uint32_t signature; /* number of the most severe signature that matched; 0: none */
 
-    /* Ids of the categories that hold `name` (and `path` where known), sorted, from snapshot_categories(). */
-    uint16_t cats[FACTS_MAX_CATS];
-    /* What directories and RADIUS say of the user: "ldap:DN of a group", "radius:class=VALUE". */
-    span attrs[FACTS_MAX_ATTRS];
     uint16_t groups[FACTS_MAX_GROUPS];
     /* Keys (struct rule_info) of `warn` rules that this client has clicked through and that still count. */
     uint64_t clicked[FACTS_MAX_CLICKED];

@@ -265,7 +265,7 @@ static bool bits_ok(const struct image *m, const struct img_table *t, uint32_t a
 /* What all sets, tokens and anchors may hold together, so that overlapping ones cost no more than the part is
  * long. */
 struct budget {
-    uint64_t numbers, tokens, anchors;
+    uint64_t numbers, tokens, anchors, clauses;
 };
 
 /* A set of rules, as bits or as an ascending list. `budget` bounds all lists together. */
@@ -279,19 +279,6 @@ static bool set_ok(const struct image *m, const struct img_table *t, struct img_
     for (uint32_t i = 0; i < set.n; i++) {
         uint32_t rule = m->NUMBERS[set.at + i];
         if (rule >= t->rules.n || (i && rule <= m->NUMBERS[set.at + i - 1]))
-            return false;
-    }
-    return true;
-}
-
-/* Rules of the table, ascending. `budget` bounds all anchors together. */
-static bool anchors_ok(const struct image *m, const struct img_table *t, struct img_run set, uint64_t *budget)
-{
-    if (!run_ok(set, m->n_ANCHORS) || set.n > *budget)
-        return false;
-    *budget -= set.n;
-    for (uint32_t i = set.at; i < set.at + set.n; i++) {
-        if (m->ANCHORS[i].rule >= t->rules.n || (i > set.at && m->ANCHORS[i].rule <= m->ANCHORS[i - 1].rule))
             return false;
     }
     return true;
@@ -314,18 +301,25 @@ static bool clauses_ok(const struct image *m, const struct img_table *t, uint64_
     return at <= m->n_NUMBERS;
 }
 
-static bool asks_ok(const struct image *m, const struct img_table *t, struct budget *b)
+/* Anchored rules of the table, ascending. */
+static bool anchors_ok(const struct image *m, const struct img_table *t, struct img_run set, struct budget *b)
 {
-    if (!t->anchored)
-        return true;
-    if (img_is_small(t->rules.n) || t->anchored & ~t->asked ||
-        !run_ok((struct img_run){t->asks, t->rules.n}, m->n_ASKS) || !anchors_ok(m, t, t->loose, &b->anchors))
+    if (!run_ok(set, m->n_ANCHORS) || set.n > b->anchors)
         return false;
-    for (uint32_t i = 0; i < t->rules.n; i++) {
-        if (!clauses_ok(m, t, m->ASKS[t->asks + i], &b->numbers))
+    b->anchors -= set.n;
+    for (uint32_t i = set.at; i < set.at + set.n; i++) {
+        const struct img_anchor *a = &m->ANCHORS[i];
+        if (a->rule >= t->rules.n || (i > set.at && a->rule <= a[-1].rule) ||
+            !clauses_ok(m, t, a->asks, &b->clauses))
             return false;
     }
     return true;
+}
+
+static bool loose_ok(const struct image *m, const struct img_table *t, struct budget *b)
+{
+    return !t->anchored ||
+           (!img_is_small(t->rules.n) && !(t->anchored & ~t->asked) && anchors_ok(m, t, t->loose, b));
 }
 
 static bool token_ok(const struct image *m, const struct img_table *t, const struct img_token *k,
@@ -334,7 +328,7 @@ static bool token_ok(const struct image *m, const struct img_table *t, const str
     if (img_is_small(t->rules.n))
         return !((k->accept_bits | k->except_bits) & behind_last(t, 0));
     return set_ok(m, t, k->accept, &b->numbers) && set_ok(m, t, k->except, &b->numbers) &&
-           anchors_ok(m, t, k->anchors, &b->anchors);
+           anchors_ok(m, t, k->anchors, b);
 }
 
 static bool dim_ok(const struct image *m, const struct img_table *t, unsigned dim, struct budget *b)
@@ -362,13 +356,13 @@ static bool table_ok(const struct image *m, const struct img_table *t, uint32_t 
 
 static bool tables_ok(const struct image *m)
 {
-    struct budget budget = {m->n_NUMBERS, m->n_TOKENS, m->n_ANCHORS};
+    struct budget budget = {m->n_NUMBERS, m->n_TOKENS, m->n_ANCHORS, (uint64_t)DIM_N * 2 * m->n_ANCHORS};
     uint32_t rules = 0;
     if (m->n_TABLES != TABLE_N)
         return false;
     for (unsigned i = 0; i < TABLE_N; i++) {
         const struct img_table *t = &m->TABLES[i];
-        if (!table_ok(m, t, rules) || !asks_ok(m, t, &budget))
+        if (!table_ok(m, t, rules) || !loose_ok(m, t, &budget))
             return false;
         rules += t->rules.n;
         for (unsigned d = 0; d < DIM_N; d++) {

@@ -160,8 +160,8 @@ static bool is_asked(const struct index_table *x, enum dim d)
 static enum rc put_asks(const struct index_table *x, const struct index_anchors *a, const struct asks *asks,
                         uint32_t rule, uint32_t flags, struct part *p)
 {
-    uint32_t at = part_count(p, SECT_NUMBERS), n = 0;
-    TRY(part_put(p, SECT_ASKS, &at, NULL));
+    uint32_t n = 0;
+    a->anchor[rule].asks = part_count(p, SECT_NUMBERS);
     for (unsigned d = 0; d < DIM_N; d++) {
         if (is_asked(x, d))
             n += (uint32_t)wants(x, a, d, rule) + (uint32_t)shuns(x, asks, d, rule);
@@ -192,7 +192,6 @@ enum rc index_asks_put(const struct index_table *x, const struct index_anchors *
 {
     struct asks asks = {.accept = {{0}}};
     out->loose.at = part_count(p, SECT_ANCHORS);
-    out->asks = part_count(p, SECT_ASKS);
     if (!a->anchor)
         return RC_OK;
     enum rc rc = invert_all(x, &asks);

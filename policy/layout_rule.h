@@ -10,16 +10,19 @@ struct img_mod {
     uint32_t kind, limit_s;
 };
 
+/* What a decision reads of a rule stands in the first line of the cache. */
 struct img_rule {
-    struct img_run text, name, file, reason, owner, ticket, purpose; /* of BYTES */
-    struct img_run mods;                                             /* of MODS */
-    struct img_run schedules;                                        /* of NUMBERS: those it names */
+    struct img_run mods;      /* of MODS */
+    struct img_run schedules; /* of NUMBERS: those it names */
     uint64_t key;
     int64_t since, until, observe_until; /* INT64_MIN, INT64_MAX, INT64_MIN: not said */
-    uint32_t line, exempt_s;
     uint16_t block;
     uint8_t verb, table, log, answer, quic_refuse, delegated; /* verb VERB_N: an `observe` statement */
+    uint32_t line, exempt_s;
+    struct img_run text, name, file, reason, owner, ticket, purpose; /* of BYTES */
+    uint8_t fill[8];
 };
+_Static_assert(sizeof(struct img_rule) == 128, "a rule is two lines");
 
 #define IMG_DENSE UINT32_MAX
 
@@ -65,6 +68,7 @@ enum img_sign { SIGN_CATEGORY, SIGN_FOR, SIGN_FROM, SIGN_N };
 enum { IMG_SIGN_VALUES = 15, IMG_SIGN_ANY = 1 << IMG_SIGN_VALUES };
 struct img_anchor {
     uint16_t rule, sign[SIGN_N];
+    uint32_t asks; /* first of NUMBERS: what it asks */
 };
 _Static_assert(LIM_POLICY_RULES <= UINT16_MAX + 1, "the number of a rule in its table fits");
 static inline enum dim img_sign_dim(enum img_sign s)
@@ -72,7 +76,7 @@ static inline enum dim img_sign_dim(enum img_sign s)
     return s == SIGN_CATEGORY ? DIM_CATEGORY : s == SIGN_FOR ? DIM_FOR : DIM_FROM;
 }
 
-/* What a rule of an anchored table asks, in NUMBERS from ASKS on: a head with the number of clauses, then
+/* What a rule of an anchored table asks, in NUMBERS: a head with the number of clauses, then
  * clauses: a head, then ascending tokens of which one must be met, or none. Without its anchor and times. */
 enum { IMG_ASKS_TIMED = 1, IMG_ASKS_FORBID = 2, IMG_ASKS_SHIFT = 2 };
 enum { IMG_CLAUSE_DIM = 31, IMG_CLAUSE_EXCEPT = 32, IMG_CLAUSE_SHIFT = 6 };
@@ -86,7 +90,6 @@ struct img_table {
     uint32_t timed;       /* first word of BITS: rules with a schedule, a beginning or an end */
     uint32_t asked;       /* dimensions, as bits, that any rule asks about */
     uint32_t lead;        /* that many rules at the beginning come from delegated files */
-    uint32_t asks;        /* first of ASKS, one a rule of an anchored table */
     uint32_t anchored;    /* dimensions, as bits, in which rules are anchored; 0: the table is not */
     struct img_run loose; /* of ANCHORS: rules without an anchor, ascending */
     uint64_t needs;       /* facts that `asked` needs */

@@ -79,16 +79,19 @@ enum rc part_put(struct part *p, enum section s, const void *record, uint32_t *a
     return buf_put(&p->sect[s], span_of(record, record_size[s]));
 }
 
+/* Sections begin with a line of the cache, as their records are made for lines. */
+enum { LINE = 64 };
+
 enum rc part_emit(struct part *p, struct buf *out)
 {
-    static const uint8_t zeros[8];
+    static const uint8_t zeros[LINE];
     struct img_head head = {.magic = IMG_MAGIC, .version = IMG_VERSION, .n_sections = SECT_N};
-    uint64_t off = (sizeof head + 7) & ~UINT64_C(7);
+    uint64_t off = (sizeof head + LINE - 1) / LINE * LINE;
     size_t start = out->w;
     for (unsigned i = 0; i < SECT_N; i++) {
         head.section[i].off = off;
         head.section[i].n = part_count(p, i);
-        off += (buf_len(&p->sect[i]) + 7) & ~(size_t)7;
+        off += (buf_len(&p->sect[i]) + LINE - 1) / LINE * LINE;
     }
     head.size = off;
     if (off > LIM_POLICY_PART_BYTES)

@@ -21,7 +21,7 @@ enum rc part_text(struct part *p, span s, struct img_run *out) MUST_USE;
 enum rc part_put(struct part *p, enum section s, const void *record, uint32_t *at) MUST_USE;
 uint32_t part_count(const struct part *p, enum section s);
 size_t part_record(enum section s);
-/* Head and sections, 8-byte aligned, appended to `out`. */
+/* Head and sections, each at a line of the cache, appended to `out`. */
 enum rc part_emit(struct part *p, struct buf *out) MUST_USE;
 /* A memfd that is written piece by piece, and put under all seals at the end. */
 enum rc part_begin(const char *name, int *fd) MUST_USE;

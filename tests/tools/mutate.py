@@ -20,8 +20,8 @@ import tempfile
 import time
 
 SUBJECTS = {
-    "decide": (["policy/decide.c", "policy/match.c", "policy/tokens.c", "policy/schedule.c"],
-               ["decide_whole_t", "decide_t", "decide_conditions_t", "decide_people_t", "grants_t",
+    "decide": (["policy/decide.c", "policy/match.c", "policy/anchors.c", "policy/tokens.c", "policy/schedule.c"],
+               ["decide_whole_t", "decide_t", "decide_conditions_t", "decide_people_t", "anchors_t", "grants_t",
                 "redecide_t", "schedule_t", "decide_model_t"]),
     "check": (["policy/check.c", "policy/check_rule.c", "policy/check_value.c", "policy/check_order.c",
                "policy/check_layer.c", "policy/check_deleg.c", "policy/check_time.c", "policy/check_reach.c",

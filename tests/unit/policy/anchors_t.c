@@ -266,6 +266,28 @@ static void small_tables_are_not(void **state)
     compare(ROUNDS);
 }
 
+/* Anchored at names alone: where a person or a category is open, its sign refuses nothing. */
+static void open_signs_refuse_nothing(void **state)
+{
+    static struct compiled c;
+    struct compile_opts opts = {.time_s = 1};
+    (void)state;
+    seed = 9;
+    buf_clear(&text);
+    put_names();
+    PUT("web {\n");
+    for (unsigned i = 0; i < 300; i++)
+        PUT(" %s domain \"%s%u.test\" %s g%u name \"r%u\"\n", i % 3 ? "block" : "allow", i % 2 ? "h" : "a.h",
+            draw(HOSTS), i % 4 ? "for group" : "except for group", draw(GROUPS / 4), i);
+    PUT(" allow any\n}\n");
+    compile_bytes(buf_span(&text), &opts, &c);
+    assert_int_equal(c.rc, RC_OK);
+    assert_int_equal(snapshot_open(c.fds, c.hash, &snap), RC_OK);
+    compiled_close(&c);
+    assert_int_equal(snap->img.TABLES[TABLE_WEB].anchored, 1u << DIM_DOMAIN);
+    compare(ROUNDS);
+}
+
 /* More rules match than there is room for: then all of the table is gone through. */
 static void more_rules_than_room(void **state)
 {
@@ -301,6 +323,7 @@ int main(void)
         cmocka_unit_test(rules_with_rare_values_are_anchored),
         cmocka_unit_test(rules_without_are_not),
         cmocka_unit_test(small_tables_are_not),
+        cmocka_unit_test(open_signs_refuse_nothing),
         cmocka_unit_test(more_rules_than_room),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);

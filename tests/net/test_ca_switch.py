@@ -200,10 +200,13 @@ def test_no_session_of_the_old_one_is_resumed(gw, lab):
             return s.session, s.session_reused
     session, reused = connect()
     assert not reused
-    session, _ = connect(session)
+    session, reused = connect(session)
+    assert reused   # else it would not be the switch that ends it
     gw.ctl("ca", "switch")
     wait_for("the new CA", lambda: "?ca=" in leaf(lab, gw.folder, "any"), 5)
-    assert not connect(session)[1]
+    fresh, reused = connect(session)
+    assert not reused
+    assert connect(fresh)[1]
 
 
 def test_both_crls_are_answered(gw, lab, tmp_path):

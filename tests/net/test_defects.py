@@ -184,6 +184,20 @@ def test_weak_tls_is_blocked_or_allowed_by_a_second_attempt(lab, lenient, kind):
         assert e["perron"]["origin_tls"].startswith("TLSv1.2 ") and e["perron"]["client_tls"].startswith("TLSv1.2 ")
 
 
+def test_weak_tls_that_is_allowed_makes_revocation_no_less_due(lab, lenient):
+    """`on revocation-unknown block` holds beside it; nobody has said anything of this certificate."""
+    usual = lenient.file.read_text()
+    try:
+        assert lenient.reload(usual + "on revocation-unknown block\n")[0] == 0
+        with server(lab, "rsa", *weak_options(lab, "cbc")):
+            a = lab.curl("agent", URL, *LAX_CLIENT)
+            assert block_page(a), a
+            p = lenient.by_code(a.code)[-1]["perron"]
+            assert (p["reason"], p["detail"]) == ("certificate", "revocation-unknown"), p
+    finally:
+        lenient.reload(usual)
+
+
 @pytest.mark.parametrize("kind", ["null", "anonymous", "tls1.1", "tls1.0"])
 def test_what_no_rule_can_allow(lab, lenient, kind):
     """Rows 37-40: refused whatever the policy says, after two attempts at most."""

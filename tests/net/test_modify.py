@@ -160,6 +160,24 @@ def test_http3_is_not_offered_row_62(lab, changing, sent, seen):
         assert a.status == 200 and a.headers.get("alt-svc") == seen, a.headers
 
 
+@pytest.mark.parametrize("first, rest", [
+    (b"103 Early Hints", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+    (b"101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+     b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", b"hello")])
+def test_http3_is_not_offered_before_the_answer_either_row_62(lab, changing, first, rest):
+    lab.script_answer("early", b"HTTP/1.1 " + first + b"\r\nAlt-Svc: h3=\":443\"\r\nX-Stays: 1\r\n\r\n" + rest)
+    sock = lab.tls("agent", lab.connect("agent", SITES["script.example"].v4, 443), "search.example")
+    sock.sendall(b"GET /raw/early HTTP/1.1\r\nHost: search.example\r\nConnection: Upgrade\r\n"
+                 b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                 b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+    got = b""
+    while not got.endswith(rest[-2:]) and (data := sock.recv(4096)):
+        got += data
+    sock.close()
+    assert got.startswith(b"HTTP/1.1 " + first[:3]) and b"X-Stays: 1" in got and got.endswith(rest[-2:]), got
+    assert b"alt-svc" not in got.lower(), got
+
+
 def test_requests_that_changed_are_counted(lab, changing):
     had = changing.show("counters")[0]["changed"]
     arrived(lab, "agent", "https://search.example/")

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from chainlab import Origins, Web, write_one
 from chains import NOW, Case, Maker, Set, days, pem
-from der import crl_at, ext, issuer_at, must_staple, revocations, seq, tlv
+from der import basic, crl_at, ext, issuer_at, issuer_id, must_staple, revocations, seq, subject_id, tlv, usage
 from space import wait_for
 from test_chains import chain_policy
 
@@ -263,6 +263,19 @@ def test_staples_are_asked_for_and_judged(lab, own_gateway, cases, tmp_path, tls
     origins.stop()
 
 
+def test_a_staple_beneath_a_bad_chain_is_kept_for_nobody(lab, own_gateway, origins, cases):
+    """Its issuer is whoever a stranger says."""
+    stranger = Maker("Stapling Stranger")
+    host = "staple-stranger.chains.example"
+    der, key = stranger.leaf([host])
+    case = Case("staple-stranger", 25, "", host, [der, stranger.der], key, staple=cases.statement(der, stranger))
+    start(origins, case)
+    gw = own_gateway(chain_policy(lab, origins.folder))
+    for _ in range(2):
+        assert origins.curl("agent", case).status == 403
+    assert counter(gw, "staples_cached") == 0 and origins.requests(case.name) == []
+
+
 def test_must_staple_is_policys_to_lift(lab, own_gateway, origins, cases):
     """Row 27: allowed by a rule, and re-signed by nobody whom a client trusts."""
     der, key = cases.web.leaf(["lifted.chains.example"], more=[must_staple()])
@@ -312,6 +325,22 @@ def test_two_missing_issuers_are_fetched_one_after_the_other(lab, own_gateway, o
     start(origins, case)
     gw = own_gateway(chain_policy(lab, origins.folder))
     assert origins.curl("agent", case).status == 200, gw.said()
+
+
+def test_an_issuer_of_the_same_name_is_not_taken_for_the_one_that_signed(lab, own_gateway, origins, web, cases):
+    """Two authorities of one name and one key identifier, with keys of their own. Each completes what it signed."""
+    pairs, known_as = [], Maker("Twin", parent=cases.root).key
+    for n, file in ((1, "one.der"), (2, "two.der")):
+        ca = Maker("Twin", parent=cases.root, number=n,
+                   exts=[basic(True), usage(5, 6), subject_id(known_as), issuer_id(cases.root.key)])
+        web.put(file, ca.der)
+        host = f"twin-{n}.chains.example"
+        der, key = ca.leaf([host], more=[issuer_at(web.url + file)], aki=issuer_id(known_as))
+        pairs.append(Case(f"twin-{n}", 15, "", host, [der], key))
+    start(origins, *pairs)
+    gw = own_gateway(chain_policy(lab, origins.folder))
+    for case in (*pairs, *pairs):
+        assert origins.curl("agent", case).status == 200, (case.name, gw.said())
 
 
 def test_what_is_no_issuer_completes_nothing(lab, own_gateway, origins, web, cases):

@@ -364,6 +364,65 @@ def test_connection_that_we_said_close_on_is_used_by_nobody(lab, own_gateway, or
     assert grown(gw, {"pooled": 0}, "pooled") == (0,) and len(o.conns) == 2
 
 
+def test_idle_connection_whose_certificate_was_verified_too_long_ago_is_not_used(lab, own_gateway, origin):
+    """What was verified holds for 12 hours; then the origin shows its certificate again, on another connection."""
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    gw, o = own_gateway(policy(lab, workers="1", pool=None), clock=now), origin()
+    assert ask(lab)[1] == "connection 0\n"
+    for _ in range(11):   # an hour at a time, the most there is
+        gw.ctl("simulate", "clock", "--for", "3600")
+    assert ask(lab)[1] == "connection 0\n"
+    gw.ctl("simulate", "clock", "--for", "3600")
+    assert ask(lab)[1] == "connection 1\n"
+    assert len(o.conns) == 2
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_client_whose_zone_a_reload_took_away_leaves_nothing_in_the_pool(lab, own_gateway, origin, scheme):
+    """Its connection with the origin is nobody's, and no worker dies of that."""
+    text = policy(lab, workers="1", pool=None)
+    gw, o = own_gateway(text), origin(tls=scheme == "https")
+    workers = gw.pids("worker")
+    sock = lab.connect("agent", SITES["closed.example"].v4, 443 if scheme == "https" else 80)
+    port = sock.getsockname()[1]
+    sock = lab.tls("agent", sock, "closed.example") if scheme == "https" else sock
+    stream = sock.makefile("rb")
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: closed.example\r\n\r\n")
+    assert read_response(stream)[0] == 200
+    assert gw.reload(text.replace("10.32.0.0/16, fd10:32::/64", "10.99.0.0/16"))[0] == 0
+    with contextlib.suppress(OSError):
+        stream.close()
+        sock.close()
+    wait_for("the end of its flow", lambda: gw.events(event_type="flow", src_port=port))
+    time.sleep(0.3)
+    assert gw.pids("worker") == workers and grown(gw, {"pooled": 0}, "pooled") == (0,)
+    assert len(o.conns) == 1
+
+
+def test_redial_of_a_decrypted_client_never_becomes_exempt(lab, own_gateway, origin):
+    """Its idle connection was dead, the new one is under way when a reload exempts the name: the request that waits was
+    decrypted and goes out as such; the next connection follows the rule."""
+    text = policy(lab, workers="1", pool=None)
+    gw, o = own_gateway(text), origin()
+    o.lives = 1
+    assert ask(lab)[1] == "connection 0\n"
+    held = (f"add table inet held; add chain inet held in {{ type filter hook prerouting priority -310; }}; "
+            f"add rule inet held in ip daddr {SITES['closed.example'].v4} tcp flags & (syn|ack) == syn drop")
+    lab.internet.run("nft", held)
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(ask(lab)))
+    client.start()
+    try:
+        wait_for("the second dial", lambda: [f for f in gw.show("flows") if "dial" in str(f)])
+        assert gw.reload(text.replace("tls {", 'tls {\n  exempt domain "closed.example"'))[0] == 0
+        time.sleep(0.3)
+    finally:
+        lab.internet.run("nft", "delete table inet held")
+    client.join(30)
+    assert answers == [(200, "connection 1\n")]
+    assert lab.curl("agent", "https://closed.example/", store=lab.pki.roots).status == 200   # exempt: the origin's own leaf
+
+
 def test_dead_idle_connection_is_noticed(lab, own_gateway, origin):
     gw, o = own_gateway(policy(lab, workers="1", pool=None)), origin()
     assert ask(lab)[1] == "connection 0\n"

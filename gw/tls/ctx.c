@@ -44,7 +44,7 @@ static enum rc common(SSL_CTX *ctx)
 
 static enum rc new_ctx(const SSL_METHOD *method, SSL_CTX **out)
 {
-    TRY(provider_load());
+    provider_load();
     *out = SSL_CTX_new_ex(NULL, PROVIDER_QUERY, method);
     return *out ? RC_OK : RC_NOMEM;
 }

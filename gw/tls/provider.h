@@ -2,12 +2,16 @@
 #ifndef GW_TLS_PROVIDER_H
 #define GW_TLS_PROVIDER_H
 
-#include "gw/base/err.h"
+#include <stdbool.h>
 
 /* For SSL_CTX_new_ex(): ours where it has something, OpenSSL's own for all else. */
 #define PROVIDER_QUERY "?provider=perron"
 
-/* Makes PROVIDER_QUERY mean something, once per process; BUG: OpenSSL did not take it. */
-enum rc provider_load(void) MUST_USE;
+/* Makes PROVIDER_QUERY mean something, once per process. What ours stands on is no promise of OpenSSL's, and
+ * an update of it needs no new build of ours: where ours does not compute what OpenSSL's own does, it is left
+ * out, with a warning in the log, and handshakes cost more. */
+void provider_load(void);
+/* Do the providers that `query` finds (property(7)) make the keys and secrets of OpenSSL's own? */
+bool provider_agrees(const char *query);
 
 #endif

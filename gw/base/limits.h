@@ -56,6 +56,8 @@ enum limits {
     LIM_BROKEN_WINDOW_S = 86400,   /* failures of several devices count together so long */
     LIM_ASKING = 1024,             /* origins known to ask for a client certificate, exempted for it ... */
     LIM_ASKING_S = 28800,          /* ... for so long */
+    LIM_WEAK_ORIGINS = 1024,       /* origins known to agree to the weak offer alone, given it at once ... */
+    LIM_WEAK_ORIGIN_S = 28800,     /* ... for so long */
     LIM_ORIGIN_PLACES = 4096,      /* of which TLS sessions are kept; some 12 KiB each */
     LIM_ORIGIN_TICKETS = 256,      /* ... of one place: each is used once */
     LIM_OLD_CAS = 8,               /* authorities that were in force before, whose CRLs are answered */

@@ -8,28 +8,10 @@
 #ifndef GW_FLOW_ASKING_H
 #define GW_FLOW_ASKING_H
 
-#include <jansson.h>
-
 #include "gw/base/addr.h"
-#include "policy/snapshot.h"
 
 struct flow;
 struct judged;
-struct asking;
-
-/* At most `max` origins, the least recently used goes first. */
-enum rc asking_new(size_t max, struct asking **out) MUST_USE;
-void asking_free(struct asking *a); /* NULL is fine */
-
-/* The memory alone: `rule` is the key of the rule that exempts it. Without memory it is forgotten: the next
- * flow finds out for itself. */
-void asking_note(struct asking *a, span name, const struct addr *ip, uint16_t port, uint64_t rule,
-                 int64_t now_s);
-bool asking_known(struct asking *a, span name, const struct addr *ip, uint16_t port, int64_t now_s);
-/* Another snapshot is in force: what its rules no longer exempt goes. */
-void asking_reloaded(struct asking *a, const struct snapshot *s);
-/* For `perronctl show asking`: [{name, address, port, until}], NULL: no memory. */
-json_t *asking_json(const struct asking *a, int64_t now_s);
 
 /* Of a flow about to be decrypted, and the addresses it may dial, which our own look-up gave (or the client,
  * where it named nobody): is one of them known to ask, and does policy exempt that? Then the flow is exempt,

@@ -26,7 +26,7 @@ struct breaks;
 struct broken;
 struct chaincache;
 struct untrusted;
-struct asking;
+struct noted;
 struct sessions;
 struct pool;
 struct flow;
@@ -56,8 +56,9 @@ struct engine {
     struct chaincache *chains, *staples;
     struct revoked *revoked; /* NULL: no set has come yet */
     struct ask fetcher;
-    struct lru issuers; /* that it found */
-    struct asking *asking;
+    struct lru issuers;        /* that it found */
+    struct noted *asking;      /* origins that ask for a client's certificate, */
+    struct noted *weak;        /* and those that the strong offer does not reach */
     struct sessions *sessions; /* of origins */
     struct pool *pool;         /* idle connections with them */
     uint64_t trust_generation;

@@ -4,7 +4,9 @@
 
 #include <openssl/err.h>
 
+#include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/flow/noted.h"
 #include "gw/flow/record.h"
 #include "gw/flow/reuse.h"
 #include "gw/flow/revoke.h"
@@ -14,9 +16,34 @@
 
 /* ---- the origin's TLS ---- */
 
+static bool weak_could_pass(const struct flow *f, uint32_t *rule)
+{
+    return judge_would(f, DEFECT_BIT(WEAK_TLS), rule) == ACT_ALLOW;
+}
+
+/* The strong offer would fail, and policy lets the weak one through: it is made at once. */
+static bool begins_weak(const struct flow *f)
+{
+    uint32_t rule;
+    return !f->client.ssl && offer_has_weaker(f->hello) &&
+           noted_known(f->e->weak, f->name, &f->dst, f->dst_port, clock_wall_s()) &&
+           weak_could_pass(f, &rule);
+}
+
+static void note_weak(struct flow *f, bool was_weak)
+{
+    uint32_t rule;
+    if (!was_weak)
+        noted_forget(f->e->weak, f->name, &f->dst, f->dst_port);
+    else if (weak_could_pass(f, &rule) && rule != RULE_NONE)
+        noted_note(f->e->weak, f->name, &f->dst, f->dst_port, snapshot_rule(f->snap, rule).key,
+                   clock_wall_s());
+}
+
 void step_origin(struct flow *f)
 {
     SSL *ssl = NULL;
+    f->weak = f->weak || begins_weak(f);
     enum rc rc = ctx_connect(f->weak ? f->e->to_weak : f->e->to_origins, f->name, f->hello, f, &ssl);
     if (rc == RC_OK && f->weak && offer_weaker(ssl, f->hello) != RC_OK) {
         SSL_free(ssl);
@@ -55,16 +82,12 @@ static void dial_anew(struct flow *f)
     step_resolve(f, f->name, &f->dst);
 }
 
-static bool weak_could_pass(const struct flow *f)
-{
-    uint32_t rule;
-    return judge_would(f, DEFECT_BIT(WEAK_TLS), &rule) == ACT_ALLOW;
-}
-
 /* One attempt more, with the weak offer: where it could help, and where policy could let it through. */
 static bool tries_weaker(struct flow *f, enum offer_failure why)
 {
-    if (f->weak || f->client.ssl || why == OFFER_OTHER || !offer_has_weaker(f->hello) || !weak_could_pass(f))
+    uint32_t rule;
+    if (f->weak || f->client.ssl || why == OFFER_OTHER || !offer_has_weaker(f->hello) ||
+        !weak_could_pass(f, &rule))
         return false;
     f->weak = true;
     f->cert = (struct cert_verdict){0};
@@ -78,6 +101,8 @@ static void upstream_failed(struct flow *f)
     enum offer_failure why = offer_why_failed(&f->origin);
     if (tries_weaker(f, why))
         return;
+    if (f->weak)
+        note_weak(f, false); /* the next one begins anew */
     span detail = flow_tls_detail(f, &f->origin, "closed");
     if (why ==
         OFFER_WEAK) { /* named, and blocked by its rule; what else policy says, there is no connection */
@@ -125,8 +150,11 @@ void step_upstream(struct flow *f)
         step_refuse(f, REASON_LIMIT, SPAN("memory"));
         return;
     }
-    if (f->weak && offer_was_weak(f->origin.ssl))
+    bool was_weak = f->weak && offer_was_weak(f->origin.ssl);
+    if (was_weak)
         f->cert.defects |= DEFECT_BIT(WEAK_TLS);
+    if (f->weak)
+        note_weak(f, was_weak);
     step_chain(f);
 }
 

@@ -5,7 +5,7 @@
 
 #include "certs/chaincache.h"
 #include "certs/untrusted.h"
-#include "gw/flow/asking.h"
+#include "gw/flow/noted.h"
 #include "gw/flow/pool.h"
 #include "gw/flow/revoke.h"
 #include "gw/flow/sessions.h"
@@ -25,12 +25,14 @@ enum rc origins_init(struct engine *e)
     TRY(ctx_weak_new(upstream_verify, upstream_asked, &e->to_weak));
     SSL_CTX_set_info_callback(e->to_origins, upstream_info);
     SSL_CTX_set_info_callback(e->to_weak, upstream_info);
-    return asking_new(LIM_ASKING, &e->asking);
+    TRY(noted_new(LIM_WEAK_ORIGINS, LIM_WEAK_ORIGIN_S, &e->weak));
+    return noted_new(LIM_ASKING, LIM_ASKING_S, &e->asking);
 }
 
 void origins_fini(struct engine *e)
 {
-    asking_free(e->asking);
+    noted_free(e->asking);
+    noted_free(e->weak);
     pool_free(e->pool);
     revoke_fini(e);
     sessions_free(e->sessions);
@@ -47,7 +49,8 @@ enum rc engine_second_ca(struct engine *e, span pem)
 
 void origins_reloaded(struct engine *e)
 {
-    asking_reloaded(e->asking, e->snap);
+    noted_reloaded(e->asking, e->snap);
+    noted_reloaded(e->weak, e->snap);
 }
 
 uint64_t engine_trust_generation(const struct engine *e)

@@ -7,7 +7,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/asking.h"
+#include "gw/flow/noted.h"
 #include "gw/flow/breaks.h"
 #include "gw/siem/event.h"
 
@@ -163,7 +163,7 @@ enum rc engine_show(struct engine *e, span what, struct buf *out)
     if (span_eq(what, SPAN("flows")))
         o = flows(e);
     else if (span_eq(what, SPAN("asking")))
-        o = asking_json(e->asking, clock_wall_s());
+        o = noted_json(e->asking, clock_wall_s());
     else if (span_eq(what, SPAN("counters")))
         o = counters(e);
     else if (span_eq(what, SPAN("breaks")))

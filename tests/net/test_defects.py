@@ -178,7 +178,7 @@ def test_weak_tls_is_blocked_or_allowed_by_a_second_attempt(lab, lenient, kind):
         assert strict.exit_code == 60, strict
         lax = lab.curl("agent", URL, *LAX_CLIENT)
         assert lax.status == 200 and "weak-tls" in subject(lax) and lax.issuer.startswith("Perron untrusted"), lax
-        assert lab.syns(NAME, 443) == syns + 5
+        assert syns + 3 <= lab.syns(NAME, 443) <= syns + 5   # a worker that knows it begins with the weak offer
         e = lenient.event(event_type="flow", perron__defect="weak-tls", perron__reason="done")
         assert e["tls"]["version"] == "TLSv1.2"  # row 44: no more than the origin has
         assert e["perron"]["origin_tls"].startswith("TLSv1.2 ") and e["perron"]["client_tls"].startswith("TLSv1.2 ")

@@ -14,6 +14,7 @@ from client import read_response
 from gateway import policy
 from sites import SITES
 from space import end, wait_for
+from test_defects import LAX_CLIENT, NAME, URL, allowing, server, weak_options
 
 
 def counters(gw):
@@ -215,6 +216,34 @@ def test_client_that_took_a_bad_origins_leaf_gets_no_ticket(lab, own_gateway):
     own_gateway(text)
     said = s_client(lab, host="expired.example")
     assert "200 OK" in said and "Post-Handshake New Session Ticket" not in said, said
+
+
+# ---- origins of weak TLS
+
+def test_an_origin_that_needs_the_weak_offer_is_remembered(lab, own_gateway):
+    """The second connection makes it at once, for as long as the rule is there and the origin is no better."""
+    rule = "allow certificate weak-tls for agents"
+    text = allowing(lab, rule).replace("workers   2", "workers   1")
+    gw = own_gateway(text)
+
+    def dials(who="agent"):
+        syns = lab.syns(NAME, 443)
+        a = lab.curl(who, URL, *LAX_CLIENT)
+        return lab.syns(NAME, 443) - syns, a.status, a.issuer.split(" issuing")[0].split(" untrusted")[0] + \
+            (" untrusted" if "untrusted" in a.issuer else "")
+
+    with server(lab, "rsa", *weak_options(lab, "cbc")):
+        assert dials() == (2, 200, "Perron untrusted")
+        assert dials() == (1, 200, "Perron untrusted")
+        assert dials("pupil")[:2] == (1, 502)   # whom no rule lets through gets the strong offer alone
+        assert gw.show("counters")[0]["weak_tries"] == 1
+        assert gw.reload(text.replace(rule, rule.replace("agents", "pupils")))[0] == 0
+        assert gw.reload(text)[0] == 0          # the rule was gone, and with it what it had let through
+        assert dials() == (2, 200, "Perron untrusted")
+    with server(lab, "rsa", "-cipher", "ALL:@SECLEVEL=0"):
+        assert dials() == (1, 200, "Perron")    # better now, and not weak for having been
+    with server(lab, "rsa", *weak_options(lab, "cbc")):
+        assert dials() == (2, 200, "Perron untrusted")
 
 
 # ---- idle connections with origins

@@ -434,7 +434,7 @@ INLINE uint32_t next_block(const struct query *q, struct sets *s, uint32_t word,
     const uint64_t *all = &q->a->m->BITS[q->forbids ? t->forbids : t->all];
     const uint32_t n_words = t->n_words;
     for (; word < n_words; word += IMG_BLOCK_WORDS) {
-        quad a = quads(all + word)[0], b = quads(all + word)[1], any = a | b;
+        quad a = quads(all + word)[0], b = quads(all + word)[1], any;
         for (uint32_t i = 0; i < s->n_prepared; i++)
             and_block(&s->dim[i], word, &a, &b);
         for (any = a | b; s->unprepared && !empty(&any); any = a | b) {

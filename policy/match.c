@@ -559,19 +559,26 @@ static bool walk_anchors(const struct query *q, struct sets *s, struct gaps gaps
     return true;
 }
 
+/* Its arrays need no zeros, and clearing them would be felt. */
+static void begin(const struct query *q, uint32_t asked, struct gaps gaps, struct sets *s)
+{
+    const struct facts *f = q->a->f;
+    s->open = gaps.open;
+    s->asked = asked & ~gaps.open;
+    s->n_half = 0;
+    s->half = f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
+}
+
 static void walk(const struct query *q, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
     const struct facts *f = q->a->f;
     const uint32_t asked = t->asked & ~(UINT32_C(1) << DIM_SCHEDULE); /* that: of the rules that are left */
     struct gaps gaps = {0, 0};
-    struct sets s; /* its arrays need no zeros, and clearing them would be felt */
+    struct sets s;
     if (t->needs & ~f->known)
         gaps = gaps_of(q, asked);
-    s.open = gaps.open;
-    s.asked = asked & ~gaps.open;
-    s.n_half = 0;
-    s.half = f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
+    begin(q, asked, gaps, &s);
     if (img_is_small(t->rules.n))
         walk_word(q, &s, v);
     else if (!walk_anchors(q, &s, gaps, v))

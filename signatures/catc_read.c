@@ -20,7 +20,7 @@ static enum rc put_key(struct catc *c, const struct catkey_hashes *h, unsigned m
 /* The host of a URL, so that a look-up of it knows that there is one. */
 static enum rc put_host(struct catc *c, const struct catkey *url, unsigned list)
 {
-    struct catkey_hashes h;
+    struct catkey_hashes h = {0};
     if (url->net.a.family)
         h.own = h.base = catkey_hash_net(c->seed, &url->net);
     else

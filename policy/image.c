@@ -218,7 +218,8 @@ static bool times_ok(const struct image *m)
 
 static bool rule_ok(const struct image *m, const struct img_rule *r)
 {
-    const struct img_run texts[] = {r->text, r->name, r->file, r->reason, r->owner, r->ticket, r->purpose};
+    const struct img_run texts[] = {r->text,   r->shown, r->name,   r->file,
+                                    r->reason, r->owner, r->ticket, r->purpose};
     if (!texts_ok(m, texts, N_ELEMS(texts)) || !run_ok(r->mods, m->n_MODS) ||
         !run_ok(r->schedules, m->n_NUMBERS) || r->schedules.n > LIM_POLICY_SCHEDULES || r->verb > VERB_N ||
         r->table > TABLE_N || r->answer >= ANSWER_N)

@@ -397,6 +397,7 @@ static enum rc put_observe(const struct tree *t, struct part *p, const struct in
                          .observe_until = INT64_MIN,
                          .schedules = i->schedules};
     TRY(part_text(p, w->text, &o.text));
+    o.shown = o.text;
     TRY(part_text(p, t->files[w->pos.file]->path, &o.file));
     return part_put(p, SECT_RULES, &o, NULL);
 }
@@ -419,6 +420,7 @@ static enum rc put_rule(const struct tree *t, struct part *p, const struct index
                          .observe_until = r->has_observe ? r->observe_until : INT64_MIN,
                          .schedules = i->schedules};
     TRY(part_text(p, r->text, &o.text));
+    TRY(part_text(p, r->shown, &o.shown));
     TRY(part_text(p, r->name.text, &o.name));
     TRY(part_text(p, t->files[r->pos.file]->path, &o.file));
     TRY(part_text(p, r->reason.text, &o.reason));

@@ -19,8 +19,7 @@ struct img_rule {
     uint16_t block;
     uint8_t verb, table, log, answer, quic_refuse, delegated; /* verb VERB_N: an `observe` statement */
     uint32_t line, exempt_s;
-    struct img_run text, name, file, reason, owner, ticket, purpose; /* of BYTES */
-    uint8_t fill[8];
+    struct img_run text, shown, name, file, reason, owner, ticket, purpose; /* of BYTES */
 };
 _Static_assert(sizeof(struct img_rule) == 128, "a rule is two lines");
 

@@ -19,6 +19,17 @@ static bool twice(struct parser *p, struct pos at, const char *word)
     return false;
 }
 
+/* Is what begins here the administration's own, and no condition or end? */
+static bool at_own_label(const struct parser *p)
+{
+    static const char *const words[] = {"name", "owner", "ticket", "reason", "purpose", "log"};
+    for (size_t i = 0; i < N_ELEMS(words); i++) {
+        if (p_at(p, words[i]))
+            return true;
+    }
+    return false;
+}
+
 /* name, owner, ticket, reason, purpose. */
 static bool text_label(struct parser *p, struct rule *r, bool *found)
 {
@@ -117,6 +128,23 @@ static bool unknown_in_rule(struct parser *p, enum block block)
 }
 
 /* One condition, exception or label. */
+/* What was read since `from` is for everybody to read. */
+static void show(struct parser *p, struct rule *r, uint32_t from)
+{
+    span more = p_text_from(p, from);
+    uint8_t *out = arena_alloc(&p->t->mem, r->shown.n + 1 + more.n);
+    size_t n = r->shown.n;
+    if (!out)
+        return;
+    if (n > 0) {
+        memcpy(out, r->shown.p, n);
+        out[n++] = ' ';
+    }
+    if (more.n > 0)
+        memcpy(out + n, more.p, more.n);
+    r->shown = span_of(out, n + more.n);
+}
+
 static bool rule_part(struct parser *p, struct rule *r)
 {
     bool found = false;
@@ -132,10 +160,14 @@ static bool rule_part(struct parser *p, struct rule *r)
 bool p_rule_rest(struct parser *p, struct rule *r)
 {
     while (!p_at_end(p)) {
+        uint32_t from = p->lx.word.pos.off;
+        bool everybody = !at_own_label(p);
         if (r->block == BLOCK_ON && p_answer(p) != ANSWER_DEFAULT)
             return true;
         if (!rule_part(p, r))
             return false;
+        if (everybody)
+            show(p, r, from);
     }
     return true;
 }
@@ -166,6 +198,7 @@ static bool rule_at(struct parser *p, enum verb v, enum block block)
     lex_next(&p->lx);
     if (v == VERB_SET && !p_modifiers(p, r))
         return false;
+    show(p, r, r->pos.off);
     if (!p_rule_rest(p, r))
         return false;
     if (!r->any && !r->conds) {

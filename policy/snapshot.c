@@ -312,6 +312,7 @@ struct rule_info snapshot_rule(const struct snapshot *s, uint32_t rule)
     const struct img_rule *r = &m->RULES[rule];
     bool statement = r->verb == VERB_N;
     return (struct rule_info){.text = image_bytes(m, r->text),
+                              .shown = image_bytes(m, r->shown),
                               .name = image_bytes(m, r->name),
                               .file = image_bytes(m, r->file),
                               .line = r->line,

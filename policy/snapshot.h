@@ -137,8 +137,9 @@ bool snapshot_held(const struct snapshot *s, uint64_t i, struct held_entry *out)
 
 /* ---- texts for logs, pages, explain ---- */
 struct rule_info {
-    span text; /* the rule as written, normalised white space */
-    span name; /* `name "..."`, may be empty */
+    span text;  /* the rule as written, normalised white space */
+    span shown; /* ... without what is the administration's own: name, owner, ticket, reason, purpose, log */
+    span name;  /* `name "..."`, may be empty */
     span file;
     uint32_t line;
     span reason, owner, ticket;

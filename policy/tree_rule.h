@@ -73,6 +73,7 @@ struct rule {
     struct set_part *sets;                /* `set` rules */
     const struct delegate_decl *delegate; /* of the file it stands in; NULL: the main policy */
     span text;                            /* as written, one space between words */
+    span shown;                           /* of it, what those whom it meets may read */
     span part;                            /* `on` rules: this answer with its conditions */
     enum on_event event;                  /* `on` rules */
     enum on_answer answer;                /* `on` rules */

@@ -35,7 +35,7 @@ static void rule_texts(const struct txn *t, struct page *p)
 {
     if (t->verdict.rule != RULE_NONE && t->verdict.made) {
         struct rule_info rule = snapshot_rule(t->snap, t->verdict.rule);
-        p->rule = rule.name.n ? rule.name : rule.text;
+        p->rule = rule.name.n ? rule.name : rule.shown;
         p->rule_reason = rule.reason;
     }
     if (t->verdict.made && t->verdict.category != CATEGORY_NONE)

@@ -29,7 +29,11 @@ def test_counts_survive(lab, own_gateway):
     assert gw.reload(moved)[0] == 0
     after = rule(gw, "block category streaming")
     assert after["hits"] == before["hits"] and after["owner"] == "école" and after["key"] == before["key"]
-    assert lab.curl("pupil", "https://video.example/hello").status == 403
+    answer = lab.curl("pupil", "https://video.example/hello")
+    assert answer.status == 403
+    # ... and who owns it stays inside; the reason is told once.
+    assert "block category streaming for pupils" in answer.text and answer.text.count("cours") == 1
+    assert "école" not in answer.text
     # Another set of people is another rule.
     assert gw.reload(moved.replace("streaming  for pupils", "streaming  for agents"))[0] == 0
     assert rule(gw, "block category streaming")["hits"] == 0

@@ -469,6 +469,18 @@ static void a_rule_says_where_and_why(void **state)
     snapshot_put(s);
 }
 
+static void what_is_the_administrations_own_is_not_shown(void **state)
+{
+    struct snapshot *s = snap_of(
+        "web {\n block owner \"o\" domain \"a.example\" ticket \"t\" from lan name \"n\" reason \"r\" "
+        "except path \"/x\" log until 2030-01-01 # comment\n allow any\n}\n");
+    (void)state;
+    assert_true(span_eq(snapshot_rule(s, 0).shown,
+                        SPAN("block domain \"a.example\" from lan except path \"/x\" until 2030-01-01")));
+    assert_true(span_eq(snapshot_rule(s, 1).shown, SPAN("allow any")));
+    snapshot_put(s);
+}
+
 /* ---- on ---- */
 
 static void on_lines_answer_by_event_and_scope(void **state)
@@ -521,6 +533,7 @@ int main(void)
         cmocka_unit_test(each_rule_of_many_names_its_category),
         cmocka_unit_test(the_same_facts_give_the_same_verdict),
         cmocka_unit_test(a_rule_says_where_and_why),
+        cmocka_unit_test(what_is_the_administrations_own_is_not_shown),
         cmocka_unit_test(on_lines_answer_by_event_and_scope),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

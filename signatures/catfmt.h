@@ -11,7 +11,7 @@
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 5
+#define CATFMT_VERSION 6
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */

@@ -269,7 +269,9 @@ uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, struct catk
     span path = span_of(k->text + k->host_n, k->n - k->host_n);
     struct catkey_hashes h = {0};
     bool net = k->kind == CATKEY_NET || k->net.a.family;
-    if (net)
+    if (k->kind == CATKEY_N) /* an expression may be longer than any name */
+        h.own = h.base = h.parent = catfmt_label(seed, ~seed[1], k->text, k->n);
+    else if (net)
         h.own = catkey_hash_net(seed, &k->net);
     else if (k->kind == CATKEY_NAME && k->dots)
         hash_scanned(seed, &(struct catname){.p = k->text, .dots = {k->dots}}, k->n, &h);

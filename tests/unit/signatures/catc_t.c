@@ -196,6 +196,29 @@ static void every_entry_names_its_file_and_line(void **state)
     parts_fini(&p);
 }
 
+/* It may be longer than any name, and have any bytes. */
+static void a_long_expression_is_an_entry_like_others(void **state)
+{
+    char text[CATKEY_BYTES + 2];
+    struct parts p;
+    struct cattext_entry e;
+    struct catkey key;
+    (void)state;
+    for (size_t n = 1; n <= CATKEY_BYTES; n = n < 300 ? n + 1 : n < 1200 ? n + 97 : n + 20) {
+        memset(text, 'a', n);
+        memcpy(text + n / 2, ".", 1);
+        text[n] = '\n';
+        text[n + 1] = '\0';
+        const struct listed l = {"ut1 e", LIST_EXPRESSIONS, text};
+        struct cattext_find f = {0};
+        parts_build(&p, &l, 1);
+        assert_true(catkey_again(CATKEY_N, span_of(text, n), &key));
+        assert_true(cattext_find(&p.text, &key, &f, &e));
+        assert_true(span_eq(e.raw, span_of(text, n)) && e.line == 1);
+        parts_fini(&p);
+    }
+}
+
 static void the_same_input_gives_the_same_parts(void **state)
 {
     static const struct listed l[] = {{"a", LIST_PLAIN, "a.test\nb.test\n"}, {"b", LIST_PLAIN, "b.test\n"}};
@@ -589,6 +612,7 @@ int main(void)
         cmocka_unit_test(too_many_lists_and_ways_to_overlap_are_refused),
         cmocka_unit_test(bad_lines_are_counted_and_placed),
         cmocka_unit_test(every_entry_names_its_file_and_line),
+        cmocka_unit_test(a_long_expression_is_an_entry_like_others),
         cmocka_unit_test(the_same_input_gives_the_same_parts),
         cmocka_unit_test(public_suffixes_and_vast_networks_are_held_back),
         cmocka_unit_test(our_own_names_are_held_back),

@@ -88,14 +88,22 @@ void leaves_feed(struct child *signer)
     child_send(signer, MSG_LEAFLOG, SPAN_NONE, fds, last < 0 ? 1 : 2);
 }
 
+static void feed_to_sync(struct child *logger, uint32_t number)
+{
+    AUTO_CLOSE int fd = open_file(logger->m->leaves.dir, number, O_RDONLY);
+    if (fd >= 0)
+        child_send(logger, MSG_LEAVES, SPAN_NONE, &fd, 1);
+    else if (number == logger->m->leaves.number || errno != ENOENT)
+        log_error("alarm: the register of leaves cannot be synced: %s", strerror(errno));
+}
+
+/* The file before too: what came last there may not be on disk when the logger before ended. */
 void leaves_feed_logger(struct child *logger)
 {
-    const struct leaf_state *l = &logger->m->leaves;
-    AUTO_CLOSE int fd = open_file(l->dir, l->number, O_RDONLY);
-    if (fd < 0)
-        log_error("alarm: the register of leaves cannot be synced: %s", strerror(errno));
-    else
-        child_send(logger, MSG_LEAVES, SPAN_NONE, &fd, 1);
+    uint32_t newest = logger->m->leaves.number;
+    if (newest > 1)
+        feed_to_sync(logger, newest - 1);
+    feed_to_sync(logger, newest);
 }
 
 void leaves_turn(struct master *m)
@@ -115,7 +123,7 @@ void leaves_turn(struct master *m)
     if (signer->peer)
         child_send(signer, MSG_LEAFLOG, SPAN_NONE, &fd, 1);
     if (m->single[ROLE_LOGGER].peer)
-        leaves_feed_logger(&m->single[ROLE_LOGGER]);
+        feed_to_sync(&m->single[ROLE_LOGGER], l->number);
 }
 
 void leaves_said(struct master *m, span payload)

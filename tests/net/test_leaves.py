@@ -186,6 +186,25 @@ def test_the_logger_has_the_register_on_disk_within_a_second(own_gateway, lab):
     assert "not on disk" not in gw.said() and "the sandbox refused" not in gw.said()
 
 
+def test_another_logger_has_the_file_before_too(own_gateway):
+    """Its last lines may be the ones that the logger before had not synced yet."""
+    gw = own_gateway(start=False)
+    (gw.state / "leaves").mkdir(mode=0o700)
+    for n in (1, 2, 3):
+        (gw.state / "leaves" / f"{n:06}.jsonl").touch(mode=0o600)
+    gw.start()
+
+    def files(pid):
+        there = (os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd"))
+        return sorted(path.rsplit("/", 1)[1] for path in there if "/leaves/" in path)
+
+    pid = gw.pids("logger")[0]
+    assert files(pid) == ["000002.jsonl", "000003.jsonl"]
+    gw.kill(pid)
+    wait_for("another logger", lambda: gw.pids("logger") not in ([], [pid]) and gw.ready(), 10)
+    assert files(gw.pids("logger")[0]) == ["000002.jsonl", "000003.jsonl"]
+
+
 def test_counts_of_the_signer_survive_it(own_gateway, lab):
     gw = own_gateway(policy(lab, workers="1"))
     lab.curl("agent", "https://cdn.example/hello")

@@ -274,10 +274,13 @@ static void write_broken(struct master *m)
     uint64_t now = m->broken ? broken_changes(m->broken) : 0;
     if (now == m->broken_written)
         return;
-    m->broken_written = now;
     enum rc rc = broken_file_write(m->state.dir, m->broken, clock_wall_s());
-    if (rc != RC_OK)
-        log_error("alarm: the exemptions of `on broken` cannot be written: %s, errno %d", rc_text(rc), errno);
+    int err = rc == RC_OK ? 0 : errno;
+    if (rc == RC_OK)
+        m->broken_written = now;
+    else if (err != m->broken_errno)
+        log_error("alarm: the exemptions of `on broken` cannot be written: %s, errno %d", rc_text(rc), err);
+    m->broken_errno = err;
 }
 
 static void on_counting(struct ev_timer *t)

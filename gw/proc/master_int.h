@@ -84,6 +84,7 @@ struct master {
     int broken_fd; /* gw/ipc/broken.h, given to every worker */
     struct broken *broken;
     uint64_t broken_written; /* broken_changes() when its file was */
+    int broken_errno;        /* of the last attempt; it is made again */
     int64_t counts_written_ms;
     struct reload reload;
     struct doors doors;
@@ -91,7 +92,8 @@ struct master {
     int trust_fd, log_fd, journal_fd, seen_fd;
     int revoked_fd; /* the revocation set in force, -1: none yet */
     bool revoked_dirty;
-    int64_t revoked_ms;                                       /* when it was last written down */
+    int64_t revoked_ms; /* when it was last tried to write it down */
+    int revoked_errno;
     int ring_fd[LIM_WORKERS + 1], ring_wake[LIM_WORKERS + 1]; /* the last: the master's own */
     struct ring *own_ring;
     struct buf ca, crl;   /* as in MSG_CA without its generation; MSG_CRL */
@@ -155,7 +157,7 @@ void feed_clock(struct master *m);
  */
 enum rc leaves_open(struct master *m, struct buf *err) MUST_USE;
 void leaves_feed(struct child *signer);
-void leaves_feed_logger(struct child *logger); /* who syncs it */
+void leaves_feed_logger(struct child *logger); /* who syncs it: the newest file and the one before */
 void leaves_turn(struct master *m);
 void leaves_said(struct master *m, span payload);
 void leaves_signer_ended(struct master *m);

@@ -81,9 +81,11 @@ void revocations_write(struct master *m, bool now)
     if (!m->revoked_dirty || (!now && m->revoked_ms && ms - m->revoked_ms < WRITE_MS))
         return;
     m->revoked_ms = ms;
-    m->revoked_dirty = false;
-    if (!write_down(m))
-        log_warn("%s cannot be written: errno %d", file_name, errno);
+    m->revoked_dirty = !write_down(m);
+    int err = m->revoked_dirty ? errno : 0;
+    if (err && err != m->revoked_errno)
+        log_warn("%s cannot be written: errno %d; it is tried again", file_name, err);
+    m->revoked_errno = err;
 }
 
 /* ---- what fetcher and workers are given */

@@ -207,6 +207,24 @@ def test_lists_survive_a_restart_and_the_end_of_the_fetcher(lab, own_gateway, or
     assert origins.curl("agent", case).status == 403, "known from the first connection on"
 
 
+def test_lists_that_could_not_be_written_are_tried_again(lab, own_gateway, origins, web, cases):
+    """As on a disk that was full when they came: once there is room they are written, and it was said once."""
+    ca = Authority(cases.root, web, "unwritten")
+    ca.publish([31])
+    ca.publish_root()
+    case = ca.case("unwritten-revoked", 31)
+    start(origins, case)
+    gw = own_gateway(chain_policy(lab, origins.folder))
+    (gw.state / "revoked.new").mkdir()
+    origins.curl("agent", case)
+    wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 10)
+    wait_for("the attempt", lambda: "revoked.set cannot be written" in gw.said(), 15)
+    (gw.state / "revoked.new").rmdir()
+    gw.stop()
+    assert (gw.state / "revoked.set").stat().st_size > 0
+    assert gw.said().count("revoked.set cannot be written") == 1
+
+
 # ---- revocation unknown
 
 def test_unknown_is_blocked_where_policy_says_so(lab, own_gateway, origins, web, cases):

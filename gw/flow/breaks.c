@@ -244,7 +244,7 @@ static void refused(struct flow *f)
 
 /* ---- exemptions ---- */
 
-static void exempt(struct flow *f, uint64_t device, const struct row *r)
+static void exempt(struct flow *f, const struct row *r)
 {
     struct broken *b = f->e->broken;
     int64_t now = clock_wall_s();
@@ -256,9 +256,10 @@ static void exempt(struct flow *f, uint64_t device, const struct row *r)
     if (rule == RULE_NONE)
         return;
     uint64_t place = broken_place(b, f->name, span_str(f->ja4));
-    if (broken_until(b, place, now) || broken_fails(b, place, device, now) < BROKEN_DEVICES)
-        return;
     uint32_t for_s = snapshot_rule(f->snap, rule).exempt_s;
+    if (broken_until(b, place, for_s, now) ||
+        broken_fails(b, place, broken_client(b, &f->src), now) < BROKEN_CLIENTS)
+        return;
     struct broken_exemption x = {.since_s = now, .until_s = now + for_s};
     copy(x.name, sizeof x.name, f->name);
     copy(x.ja4, sizeof x.ja4, span_str(f->ja4));
@@ -268,7 +269,7 @@ static void exempt(struct flow *f, uint64_t device, const struct row *r)
     snprintf(message, sizeof message,
              "exempt for %u s for clients %s: %d devices that accept our CA elsewhere refuse it here (after "
              "%s: %s)",
-             for_s, f->ja4, BROKEN_DEVICES, r->after, r->detail[0] ? r->detail : "closed");
+             for_s, f->ja4, BROKEN_CLIENTS, r->after, r->detail[0] ? r->detail : "closed");
     tell(f, "broken-exempt", message, rule);
 }
 
@@ -277,11 +278,15 @@ bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s)
     const struct broken *b = f->e->broken;
     if (!b || !broken_any(b) || f->name.n == 0 || f->ja4[0] == '\0' || f->no_ca)
         return false;
-    *until_s = broken_until(b, broken_place(b, f->name, span_str(f->ja4)), clock_wall_s());
-    if (*until_s == 0)
+    uint64_t place = broken_place(b, f->name, span_str(f->ja4));
+    int64_t now = clock_wall_s();
+    if (broken_until(b, place, LIM_BROKEN_EXEMPT_S, now) == 0)
         return false;
-    *rule = judge_broken(f); /* a reload may have taken the line away */
-    return *rule != RULE_NONE;
+    *rule = judge_broken(f); /* a reload may have taken the line away, or made its time shorter */
+    if (*rule == RULE_NONE)
+        return false;
+    *until_s = broken_until(b, place, snapshot_rule(f->snap, *rule).exempt_s, now);
+    return *until_s != 0;
 }
 
 /* ---- the client's side ---- */
@@ -317,7 +322,7 @@ static void client_broke(struct flow *f, const char *after)
     if (!trusts)
         refused(f);
     else if (r)
-        exempt(f, device, r);
+        exempt(f, r);
 }
 
 /* There and back; 0 where the kernel does not say. */
@@ -416,7 +421,7 @@ static json_t *show_row(struct engine *e, const struct row *r)
     uint64_t place = e->broken && r->kind == BREAK_PINNED
                          ? broken_place(e->broken, span_str(r->name), span_str(r->ja4))
                          : 0;
-    int64_t until = place ? broken_until(e->broken, place, clock_wall_s()) : 0;
+    int64_t until = place ? broken_until(e->broken, place, LIM_BROKEN_EXEMPT_S, clock_wall_s()) : 0;
     if (o && until)
         json_object_set_new(o, "exempt_until", json_integer((json_int_t)until));
     return o;

@@ -1,7 +1,7 @@
 /* Why connections break, for people: evidence by name, kind of client and cause, in bounded tables of this
  * worker; `perronctl show breaks` lists it. What all workers decide together is in gw/ipc/broken.h: which
  * devices accept our CA, and the exemptions that policy's `on broken exempt for` line gives a name for one
- * kind of client (JA4), after failures of BROKEN_DEVICES devices that accept our CA elsewhere, at an origin
+ * kind of client (JA4), after failures of BROKEN_CLIENTS clients that accept our CA elsewhere, at an origin
  * that was verified. */
 #ifndef GW_FLOW_BREAKS_H
 #define GW_FLOW_BREAKS_H

@@ -1,5 +1,7 @@
 /* The table of broken places; see broken.h. Open addressing with few probes: where no slot is free the one
- * that was of use longest ago is taken. A slot that is being filled anew has the key BUSY. */
+ * that was of use longest ago is taken. A slot that is being filled anew has the key BUSY, and keeps it when
+ * its worker is killed meanwhile: no one takes it then. A time that lies ahead is of a clock that was set
+ * back since: what it stands for is over. */
 #include "gw/ipc/broken.h"
 
 #include <fcntl.h>
@@ -15,6 +17,7 @@
 enum {
     PROBES = 16,
     SECRET = 32,
+    NET_BYTES = 8, /* the /64 of an IPv6 address */
     KEY_LEAST = 2, /* 0: free, 1: busy */
     BUSY = 1,
     SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
@@ -28,8 +31,9 @@ struct device {
 
 struct place {
     _Atomic uint64_t key;
-    _Atomic int64_t seen_s, since_s, until_s;
-    _Atomic uint64_t device[BROKEN_DEVICES];
+    _Atomic int64_t seen_s, window_s; /* the last failure, and the first that counts */
+    _Atomic int64_t since_s, until_s; /* exempt */
+    _Atomic uint64_t client[BROKEN_CLIENTS];
 };
 
 /* An exemption in words. `key` is BUSY while they are written. */
@@ -105,14 +109,35 @@ uint64_t broken_device(const struct broken *b, const struct addr *client)
     return number_of(b, "device ", span_of(client->b, client->family == 4 ? 4 : 16), SPAN_NONE);
 }
 
+uint64_t broken_client(const struct broken *b, const struct addr *client)
+{
+    return number_of(b, "client ", span_of(client->b, client->family == 4 ? 4 : NET_BYTES), SPAN_NONE);
+}
+
 uint64_t broken_place(const struct broken *b, span name, span ja4)
 {
     return number_of(b, "place ", name, ja4);
 }
 
+static bool holds(int64_t since_s, int64_t until_s, int64_t now_s)
+{
+    return since_s <= now_s && now_s < until_s;
+}
+
+static bool is_within(int64_t at_s, int64_t life_s, int64_t now_s)
+{
+    return at_s <= now_s && at_s > now_s - life_s;
+}
+
 /* ---- devices ---- */
 
-static struct device *device_of(const struct broken *b, uint64_t key, bool make)
+static int64_t device_used_s(const struct device *d, int64_t now_s)
+{
+    int64_t seen = atomic_load(&d->seen_s);
+    return seen <= now_s ? seen : 0;
+}
+
+static struct device *device_of(const struct broken *b, uint64_t key, bool make, int64_t now_s)
 {
     struct device *oldest = NULL;
     for (uint64_t i = 0; i < PROBES; i++) {
@@ -120,7 +145,7 @@ static struct device *device_of(const struct broken *b, uint64_t key, bool make)
         uint64_t there = atomic_load(&d->key);
         if (there == key)
             return d;
-        if (!oldest || there == 0 || atomic_load(&d->seen_s) < atomic_load(&oldest->seen_s))
+        if (!oldest || there == 0 || device_used_s(d, now_s) < device_used_s(oldest, now_s))
             oldest = d;
         if (there == 0)
             break;
@@ -135,13 +160,13 @@ static struct device *device_of(const struct broken *b, uint64_t key, bool make)
 void broken_accepts(struct broken *b, uint64_t device, int64_t now_s)
 {
     if (device >= KEY_LEAST)
-        atomic_store(&device_of(b, device, true)->seen_s, now_s);
+        atomic_store(&device_of(b, device, true, now_s)->seen_s, now_s);
 }
 
 bool broken_trusts(const struct broken *b, uint64_t device, int64_t now_s)
 {
-    const struct device *d = device < KEY_LEAST ? NULL : device_of(b, device, false);
-    return d && atomic_load(&d->seen_s) > now_s - LIM_BROKEN_TRUST_S;
+    const struct device *d = device < KEY_LEAST ? NULL : device_of(b, device, false, now_s);
+    return d && is_within(atomic_load(&d->seen_s), LIM_BROKEN_TRUST_S, now_s);
 }
 
 /* ---- places ---- */
@@ -153,54 +178,80 @@ static struct place *take_over(struct place *p, uint64_t key)
     if (there == BUSY || !atomic_compare_exchange_strong(&p->key, &there, BUSY))
         return NULL;
     atomic_store(&p->seen_s, 0);
+    atomic_store(&p->window_s, 0);
     atomic_store(&p->since_s, 0);
     atomic_store(&p->until_s, 0);
-    for (unsigned i = 0; i < BROKEN_DEVICES; i++)
-        atomic_store(&p->device[i], 0);
+    for (unsigned i = 0; i < BROKEN_CLIENTS; i++)
+        atomic_store(&p->client[i], 0);
     atomic_store(&p->key, key);
     return p;
 }
 
-static struct place *place_of(const struct broken *b, uint64_t key, bool make)
+/* What is exempt stays as long as it is. */
+static int64_t place_used_s(const struct place *p, int64_t now_s)
 {
-    struct place *oldest = NULL;
-    for (uint64_t i = 0; i < PROBES; i++) {
+    int64_t seen = atomic_load(&p->seen_s), until = atomic_load(&p->until_s);
+    if (holds(atomic_load(&p->since_s), until, now_s))
+        return until;
+    return seen <= now_s ? seen : 0;
+}
+
+static struct place *place_find(const struct broken *b, uint64_t key)
+{
+    for (uint64_t i = 0; key >= KEY_LEAST && i < PROBES; i++) {
         struct place *p = (struct place *)&b->place[(key + i) % LIM_BROKEN_PLACES];
         uint64_t there = atomic_load(&p->key);
         if (there == key)
             return p;
-        if (!oldest || there == 0 || atomic_load(&p->seen_s) < atomic_load(&oldest->seen_s))
+        if (there == 0)
+            break;
+    }
+    return NULL;
+}
+
+/* One of its own, made where there is none. NULL when somebody else is at it. */
+static struct place *place_take(struct broken *b, uint64_t key, int64_t now_s)
+{
+    struct place *oldest = NULL;
+    for (uint64_t i = 0; key >= KEY_LEAST && i < PROBES; i++) {
+        struct place *p = &b->place[(key + i) % LIM_BROKEN_PLACES];
+        uint64_t there = atomic_load(&p->key);
+        if (there == key)
+            return p;
+        if (there == BUSY)
+            continue;
+        if (!oldest || there == 0 || place_used_s(p, now_s) < place_used_s(oldest, now_s))
             oldest = p;
         if (there == 0)
             break;
     }
-    return make ? take_over(oldest, key) : NULL;
+    return oldest ? take_over(oldest, key) : NULL;
 }
 
 static void begin_window(struct place *p, int64_t now_s)
 {
-    for (unsigned i = 0; i < BROKEN_DEVICES; i++)
-        atomic_store(&p->device[i], 0);
-    atomic_store(&p->since_s, now_s);
+    for (unsigned i = 0; i < BROKEN_CLIENTS; i++)
+        atomic_store(&p->client[i], 0);
+    atomic_store(&p->window_s, now_s);
 }
 
-unsigned broken_fails(struct broken *b, uint64_t place, uint64_t device, int64_t now_s)
+unsigned broken_fails(struct broken *b, uint64_t place, uint64_t client, int64_t now_s)
 {
     unsigned n = 0;
     bool known = false;
-    struct place *p = place < KEY_LEAST || device < KEY_LEAST ? NULL : place_of(b, place, true);
+    struct place *p = client < KEY_LEAST ? NULL : place_take(b, place, now_s);
     if (!p)
         return 0;
-    if (atomic_load(&p->since_s) <= now_s - LIM_BROKEN_WINDOW_S)
+    if (!is_within(atomic_load(&p->window_s), LIM_BROKEN_WINDOW_S, now_s))
         begin_window(p, now_s);
     atomic_store(&p->seen_s, now_s);
     atomic_fetch_add(&b->n_fails, 1);
-    for (unsigned i = 0; i < BROKEN_DEVICES; i++) {
+    for (unsigned i = 0; i < BROKEN_CLIENTS; i++) {
         uint64_t free_slot = 0;
         if (!known)
-            atomic_compare_exchange_strong(&p->device[i], &free_slot, device);
-        uint64_t there = atomic_load(&p->device[i]);
-        known |= there == device;
+            atomic_compare_exchange_strong(&p->client[i], &free_slot, client);
+        uint64_t there = atomic_load(&p->client[i]);
+        known |= there == client;
         n += there != 0;
     }
     return n;
@@ -213,8 +264,8 @@ bool broken_counts(const struct broken *b)
 
 void broken_works(struct broken *b, uint64_t place)
 {
-    struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, false);
-    if (p && atomic_load(&p->device[0]) != 0)
+    struct place *p = place_find(b, place);
+    if (p && atomic_load(&p->client[0]) != 0)
         begin_window(p, 0);
 }
 
@@ -223,11 +274,13 @@ bool broken_any(const struct broken *b)
     return atomic_load_explicit(&b->n_exempt, memory_order_relaxed) > 0;
 }
 
-int64_t broken_until(const struct broken *b, uint64_t place, int64_t now_s)
+int64_t broken_until(const struct broken *b, uint64_t place, int64_t most_s, int64_t now_s)
 {
-    const struct place *p = place < KEY_LEAST ? NULL : place_of(b, place, false);
-    int64_t until = p ? atomic_load(&p->until_s) : 0;
-    return until > now_s ? until : 0;
+    const struct place *p = place_find(b, place);
+    int64_t until = p ? atomic_load(&p->until_s) : 0, since = p ? atomic_load(&p->since_s) : 0;
+    if (!holds(since, until, now_s) || !is_within(since, most_s, now_s))
+        return 0;
+    return until < since + most_s ? until : since + most_s;
 }
 
 /* ---- exemptions in words ---- */
@@ -256,7 +309,8 @@ static struct words *slot_for(struct broken *b, uint64_t key, int64_t now_s)
         uint64_t there = atomic_load(&w->key);
         if (there == key)
             return w;
-        if (!spare && there != BUSY && (there == 0 || atomic_load(&w->until_s) <= now_s))
+        bool over = !holds(atomic_load(&w->since_s), atomic_load(&w->until_s), now_s);
+        if (!spare && there != BUSY && (there == 0 || over))
             spare = w;
     }
     return spare;
@@ -278,14 +332,16 @@ static bool put_words(struct broken *b, uint64_t key, const struct broken_exempt
 
 bool broken_exempt(struct broken *b, const struct broken_exemption *e, int64_t now_s)
 {
-    if (!is_sound(e) || e->since_s > now_s || e->until_s <= now_s)
+    if (!is_sound(e) || !holds(e->since_s, e->until_s, now_s))
         return false;
     uint64_t key = broken_place(b, span_str(e->name), span_str(e->ja4));
-    struct place *p = key < KEY_LEAST ? NULL : place_of(b, key, true);
+    struct place *p = place_take(b, key, now_s);
     if (!p || !put_words(b, key, e, now_s))
         return false;
     begin_window(p, now_s);
-    atomic_store(&p->seen_s, e->until_s); /* it stays as long as it is exempt */
+    atomic_store(&p->seen_s, now_s);
+    atomic_store(&p->until_s, 0); /* never the old end with the new start */
+    atomic_store(&p->since_s, e->since_s);
     atomic_store(&p->until_s, e->until_s);
     atomic_fetch_add(&b->n_exempt, 1);
     return true;
@@ -302,7 +358,7 @@ bool broken_next(const struct broken *b, size_t *it, int64_t now_s, struct broke
         memcpy(out->ja4, w->ja4, sizeof out->ja4);
         out->since_s = atomic_load(&w->since_s);
         out->until_s = atomic_load(&w->until_s);
-        if (atomic_load(&w->key) == key && is_sound(out) && out->since_s <= now_s && out->until_s > now_s)
+        if (atomic_load(&w->key) == key && is_sound(out) && holds(out->since_s, out->until_s, now_s))
             return true;
     }
     return false;

@@ -57,6 +57,14 @@ def the_break(gw, patience_s=5, **want):
     return found[0]
 
 
+def three_fail(lab, devices):
+    """What exempts script.example, where the policy says so."""
+    for device in devices:
+        accept(lab, device)
+    for device in devices[:3]:
+        assert curl(lab, device, "https://script.example/", *PIN)[0] == 90
+
+
 def test_nothing_is_told_of_what_works(lab, own_gateway, devices):
     gw = own_gateway()
     accept(lab, devices[0])
@@ -186,10 +194,7 @@ def test_three_devices_that_accept_us_exempt_a_pinned_name(lab, own_gateway, dev
 def test_an_exemption_outlives_a_restart(lab, own_gateway, devices, how):
     """What three devices found out does not break again; after a kill too, some seconds later."""
     gw = own_gateway(policy(lab, settings=BROKEN))
-    for device in devices:
-        accept(lab, device)
-    for device in devices[:3]:
-        assert curl(lab, device, "https://script.example/", *PIN)[0] == 90
+    three_fail(lab, devices)
     until = gw.event(perron__reason="broken-exempt") and the_break(gw, kind="exempt")["exempt_until"]
     if how == signal.SIGKILL:
         wait_for("the file of exemptions", (gw.state / "broken").exists, 10)
@@ -208,6 +213,39 @@ def test_an_exemption_outlives_a_restart(lab, own_gateway, devices, how):
     gw.start()
     assert gw.said().count("the exemptions of `on broken` were damaged") == 1
     assert gw.show("breaks") == []
+
+
+def test_an_exemption_that_could_not_be_written_is_tried_again(lab, own_gateway, devices):
+    """As on a full disk: it is said once, and written once there is room."""
+    gw = own_gateway(policy(lab, settings=BROKEN), start=False)
+    (gw.state / "broken.new").mkdir()
+    gw.start()
+    three_fail(lab, devices)
+    wait_for("the alarm", lambda: "the exemptions of `on broken` cannot be written" in gw.said(), 10)
+    time.sleep(6)   # another attempt (LIM_HITS_TURN_MS)
+    (gw.state / "broken.new").rmdir()
+    wait_for("the file", (gw.state / "broken").exists, 10)
+    assert " script.example\n" in (gw.state / "broken").read_text()
+    assert gw.said().count("the exemptions of `on broken` cannot be written") == 1
+
+
+def test_an_exemption_lasts_no_longer_than_the_line_in_force_says(lab, own_gateway, devices):
+    """It was given for 30 days, 13 hours ago; the line says 12 hours by now."""
+    gw = own_gateway(policy(lab, settings=BROKEN))
+    three_fail(lab, devices)
+    assert gw.event(perron__reason="broken-exempt")
+    gw.stop()
+    head, line, tail = (gw.state / "broken").read_text().splitlines(keepends=True)
+    since, _, ja4, name = line.split()
+    old = int(since) - 13 * 3600
+    (gw.state / "broken").write_text(f"{head}{old} {old + 30 * 86400} {ja4} {name}\n{tail}")
+    lab.open_again()
+    gw.start()
+    agent = ("https://script.example/", "--tls-max", "1.2")
+    assert curl(lab, devices[3], *agent, store=lab.pki.roots)[0] == 60
+    # what breaks again is exempt again, for as long as the line says
+    three_fail(lab, devices)
+    assert curl(lab, devices[3], *agent, store=lab.pki.roots)[0] == 0
 
 
 def handshake(lab, device, host, pause_s, version=ssl.TLSVersion.TLSv1_2, session=None):

@@ -78,7 +78,7 @@ static void exempt(const char *name, int64_t for_s)
 
 static int64_t until(const char *name, int64_t now_s)
 {
-    return broken_until(b, broken_place(b, span_str(name), SPAN(JA4)), now_s);
+    return broken_until(b, broken_place(b, span_str(name), SPAN(JA4)), LIM_BROKEN_EXEMPT_S, now_s);
 }
 
 static void put_file(const char *text)

@@ -9,38 +9,22 @@ enum { CODE_CHARS = 10 };
 
 const char code_alphabet[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-/* Powers of x in GF(32) modulo x^5 + x^2 + 1: all different, none zero. Two characters swapped or one changed
- * move the sum by (w1 - w2)(c1 - c2) or w(c1 - c2), never zero. */
-static const uint8_t code_weight[CODE_CHARS] = {1, 2, 4, 8, 16, 5, 10, 20, 13, 26};
-enum { LAST_WEIGHT_INVERSE = 21 }; /* times 26 is 1 */
-
-static uint8_t gf_mul(uint8_t a, uint8_t b)
-{
-    uint8_t sum = 0;
-    for (; b; b >>= 1) {
-        if (b & 1)
-            sum ^= a;
-        a = (uint8_t)(a << 1);
-        if (a & 32)
-            a ^= 37; /* x^5 = x^2 + 1 */
-    }
-    return sum;
-}
+/* Weights are the powers of x in GF(32) modulo x^5 + x^2 + 1, the first character's 1: all different, none
+ * zero. Two characters swapped or one changed move the sum by (w1 - w2)(c1 - c2) or w(c1 - c2), never zero.
+ */
+enum { POLYNOMIAL = 37 };
+#define TIMES_X(v)  ((unsigned)(v) << 1 ^ ((v)&16 ? POLYNOMIAL : 0u))
+#define DIVIDE_X(v) (((v) ^ ((v)&1 ? POLYNOMIAL : 0u)) >> 1)
 
 /* Odd factors and xor with a right shift are each undone exactly. UNSTIR_ factors are the inverses modulo
  * 2^40. */
-#define STIR_A UINT64_C(0x9e3779b97b)
-#define STIR_B UINT64_C(0xd6e8feb865)
-#define STIR_C UINT64_C(0x5bd1e995a3) /* the first number of a new gateway is not 000-0000-000 */
+#define STIR_A   UINT64_C(0x9e3779b97b)
+#define STIR_B   UINT64_C(0xd6e8feb865)
+#define STIR_C   UINT64_C(0x5bd1e995a3) /* the first number of a new gateway is not 000-0000-000 */
+#define UNSTIR_A UINT64_C(0xcb04c33db3)
+#define UNSTIR_B UINT64_C(0xb38e39396d)
+_Static_assert((STIR_A * UNSTIR_A & CODE_MASK) == 1 && (STIR_B * UNSTIR_B & CODE_MASK) == 1, "inverses");
 enum { STIR_SHIFT = 20 };
-
-static uint64_t inverse_40(uint64_t odd)
-{
-    uint64_t x = odd; /* right in the lowest 3 bits; each round doubles them (Newton) */
-    for (int i = 0; i < 4; i++)
-        x *= 2 - odd * x;
-    return x & CODE_MASK;
-}
 
 static uint64_t stir(uint64_t v)
 {
@@ -54,17 +38,27 @@ static uint64_t unstir(uint64_t v)
 {
     v ^= STIR_C;
     v ^= v >> STIR_SHIFT; /* half the width: its own inverse */
-    v = (v * inverse_40(STIR_B)) & CODE_MASK;
+    v = (v * UNSTIR_B) & CODE_MASK;
     v ^= v >> STIR_SHIFT;
-    return (v * inverse_40(STIR_A)) & CODE_MASK;
+    return (v * UNSTIR_A) & CODE_MASK;
 }
 
-static uint8_t weighted(const uint8_t c[CODE_CHARS], size_t n)
+/* By Horner's rule. */
+static unsigned weighted(const uint8_t c[CODE_CHARS], size_t n)
 {
-    uint8_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum ^= gf_mul(code_weight[i], c[i]);
+    unsigned sum = 0;
+    while (n-- > 0)
+        sum = TIMES_X(sum) ^ c[n];
     return sum;
+}
+
+/* What makes the weighted sum zero: minus is plus here, and the last weight is x to the ninth. */
+static uint8_t check_char(const uint8_t c[CODE_CHARS])
+{
+    unsigned v = weighted(c, CODE_CHARS - 1);
+    for (unsigned i = 0; i < CODE_CHARS - 1; i++)
+        v = DIVIDE_X(v);
+    return (uint8_t)v;
 }
 
 void code_format(unsigned node, uint64_t number, char out[CODE_TEXT])
@@ -74,7 +68,7 @@ void code_format(unsigned node, uint64_t number, char out[CODE_TEXT])
     c[0] = node & 31;
     for (size_t i = 8; i >= 1; i--, v >>= 5)
         c[i] = v & 31;
-    c[CODE_CHARS - 1] = gf_mul(LAST_WEIGHT_INVERSE, weighted(c, CODE_CHARS - 1));
+    c[CODE_CHARS - 1] = check_char(c);
 
     size_t at = 0;
     for (size_t i = 0; i < CODE_CHARS; i++) {

@@ -35,6 +35,7 @@ struct logger {
     struct ev_io wake[LOGGER_WAKES];
     size_t n_wakes;
     struct ev_timer again, tick, names;
+    uint32_t today; /* days since 1970, of the turn that is under way */
     bool idle_once; /* the last look found nothing; the next such look goes to sleep */
     bool ready, stopping, orphan;
     int64_t busy_ms; /* when a line was last there */
@@ -65,6 +66,18 @@ static void tell_master(void)
     buf_fini(&b);
 }
 
+static uint32_t today(void)
+{
+    int64_t s = clock_wall_s();
+    return s < 0 ? 0 : (uint32_t)(s / DAY_S);
+}
+
+static enum rc turn(void)
+{
+    logger.today = today();
+    return drain_turn(logger.drain);
+}
+
 static void look_again_in(int64_t ms)
 {
     ev_timer_set(logger.ctx->ev, &logger.again, ms);
@@ -85,7 +98,7 @@ static void rest(void)
         return;
     }
     drain_sleeping(logger.drain, true);
-    if (drain_turn(logger.drain) != RC_MORE) { /* something came while we said so */
+    if (turn() != RC_MORE) { /* something came while we said so */
         drain_sleeping(logger.drain, false);
         logger.idle_once = false;
         look_again_in(1);
@@ -97,7 +110,7 @@ static void work(void)
     enum rc rc = RC_OK;
     bool more = true;
     for (int i = 0; i < LOGGER_BATCHES && more; i++) {
-        rc = drain_turn(logger.drain);
+        rc = turn();
         more = rc == RC_OK && drain_full(logger.drain);
         if (rc == RC_OK) {
             logger.busy_ms = ev_now_ms(logger.ctx->ev);
@@ -154,12 +167,6 @@ static void on_tick(struct ev_timer *t)
 
 /* ---- names seen lately ---- */
 
-static uint32_t today(void)
-{
-    int64_t s = clock_wall_s();
-    return s < 0 ? 0 : (uint32_t)(s / DAY_S);
-}
-
 /* What is blocked anyway is no news to the guard of lists; where a warning stood nobody has been yet. */
 static bool let_through(const struct record *r)
 {
@@ -174,7 +181,7 @@ static void on_record(const struct journal_frame *f, void *arg)
     (void)arg;
     struct record *r = &logger.record;
     if (record_decode(f->record, r) == RC_OK && let_through(r) && r->facts.name.n)
-        seen_ask(logger.seen, r->facts.name, r->flow, today());
+        seen_ask(logger.seen, r->facts.name, r->flow, logger.today);
 }
 
 static void write_names(void)

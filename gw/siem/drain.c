@@ -250,15 +250,35 @@ static enum rc put_note(struct drain *d, struct event_note *note)
     return put_line(d, buf_span(&d->line));
 }
 
+/* Sixteen bytes at a time; the last ones beside some that were seen already. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static bytes16 controls_at(const uint8_t *p)
+{
+    bytes16 b;
+    memcpy(&b, p, sizeof b);
+    return (bytes16)((b < 0x20) | (b == 0x7f));
+}
+
+static bool has_control(span s)
+{
+    bytes16 found = {0};
+    uint64_t halves[2];
+    size_t i = 0;
+    for (; s.n - i >= sizeof found; i += sizeof found)
+        found |= controls_at(s.p + i);
+    if (s.n >= sizeof found)
+        found |= controls_at(s.p + s.n - sizeof found);
+    else
+        for (; i < s.n; i++)
+            found[i] = s.p[i] < 0x20 || s.p[i] == 0x7f;
+    memcpy(halves, &found, sizeof halves);
+    return halves[0] | halves[1];
+}
+
 static bool one_line_of_json(span s)
 {
-    if (s.n < 2 || s.p[0] != '{' || s.p[s.n - 1] != '}')
-        return false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return false;
-    }
-    return true;
+    return s.n >= 2 && s.p[0] == '{' && s.p[s.n - 1] == '}' && !has_control(s);
 }
 
 /* A line that waited in its worker for room in the ring was numbered before its turn came: the frame's number

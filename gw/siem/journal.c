@@ -18,7 +18,8 @@ enum rc journal_new(struct journal **out)
     *j = (struct journal){
         .dir = -1, .fd = -1, .index = -1, .disk = {LIM_JOURNAL_SEGMENT_BYTES, pwrite, fdatasync}};
     buf_init(&j->batch, JNL_BATCH);
-    if (buf_reserve(&j->batch, JNL_BATCH) != RC_OK) { /* all now: within a batch there is no way back */
+    /* All memory now: within a batch there is no way back. */
+    if (sha256_new(&j->sha) != RC_OK || buf_reserve(&j->batch, JNL_BATCH) != RC_OK) {
         journal_free(j);
         return RC_NOMEM;
     }
@@ -40,6 +41,7 @@ void journal_free(struct journal *j)
     close_fd(&j->fd);
     close_fd(&j->index);
     close_fd(&j->dir);
+    sha256_free(j->sha);
     buf_fini(&j->batch);
     free(j->pairs);
     free(j);
@@ -169,12 +171,12 @@ enum rc journal_add(struct journal *j, uint64_t boot, uint32_t worker, uint64_t 
     if (buf_reserve(&j->batch, whole) != RC_OK)
         return RC_LIMIT;
     uint8_t *p = j->batch.p + j->batch.w;
-    memset(p, 0, whole);
     jnl_put(p, JNL_MARK, 4);
     jnl_put(p + 4, record.n, 4);
     jnl_put(p + 8, boot, 8);
-    jnl_put(p + 16, worker, 4);
+    jnl_put(p + 16, worker, 8);
     jnl_put(p + 24, seq, 8);
+    memset(p + whole - JOURNAL_HASH - 8, 0, 8); /* what fills up to a multiple of 8, before its record */
     memcpy(p + JNL_FRAME, record.p, record.n);
     j->batch.w += whole;
     j->chained = false;
@@ -190,7 +192,7 @@ static enum rc chain(struct journal *j)
     for (size_t at = 0, next; at < bytes.n; at = next) {
         gw_assert(jnl_frame_read(bytes, at, &f, &next) == RC_OK);
         uint8_t *hash = j->batch.p + j->batch.r + next - JOURNAL_HASH;
-        TRY(jnl_frame_hash(span_cut(bytes, at, next), prev, hash));
+        TRY(jnl_frame_hash(j->sha, span_of(bytes.p + at, next - at), prev, hash));
         prev = hash;
     }
     j->chained = true;

@@ -5,7 +5,6 @@
 
 #include "gw/base/dir.h"
 #include "gw/base/obj.h"
-#include "gw/base/sha256.h"
 #include "gw/siem/code.h"
 
 uint64_t journal_code(unsigned node, uint64_t number)
@@ -64,10 +63,11 @@ enum rc jnl_frame_read(span bytes, size_t at, struct journal_frame *out, size_t 
     return RC_OK;
 }
 
-enum rc jnl_frame_hash(span frame, const uint8_t prev[JOURNAL_HASH], uint8_t out[JOURNAL_HASH])
+enum rc jnl_frame_hash(struct sha256_ctx *c, span frame, const uint8_t prev[JOURNAL_HASH],
+                       uint8_t out[JOURNAL_HASH])
 {
     const span parts[2] = {span_of(prev, JOURNAL_HASH), span_cut(frame, 0, frame.n - JOURNAL_HASH)};
-    return sha256(parts, 2, out);
+    return sha256_with(c, parts, 2, out);
 }
 
 /* ---- indexes ---- */

@@ -11,9 +11,11 @@
 #ifndef GW_SIEM_JOURNAL_FMT_H
 #define GW_SIEM_JOURNAL_FMT_H
 
+#include <endian.h>
 #include <stdio.h>
 
 #include "gw/base/limits.h"
+#include "gw/base/sha256.h"
 #include "gw/siem/journal.h"
 
 #define JNL_MAGIC   UINT64_C(0x314c4e4a52524550) /* "PERRJNL1" */
@@ -37,18 +39,18 @@ static inline size_t jnl_frame_bytes(size_t n)
     return JNL_FRAME + ((n + 7) & ~(size_t)7) + JOURNAL_HASH;
 }
 
+/* At most eight bytes. */
 static inline void jnl_put(uint8_t *p, uint64_t v, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++, v >>= 8)
-        p[i] = (uint8_t)v;
+    v = htole64(v);
+    memcpy(p, &v, bytes);
 }
 
 static inline uint64_t jnl_get(const uint8_t *p, size_t bytes)
 {
     uint64_t v = 0;
-    for (size_t i = bytes; i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
+    memcpy(&v, p, bytes);
+    return le64toh(v);
 }
 
 struct jnx_pair {
@@ -74,7 +76,8 @@ enum rc jnl_head_write(uint64_t segment, int64_t wall_us, const uint8_t prev[JOU
 /* The frame at `at` of a segment's bytes; MORE: cut short; BAD: no frame. `next`: where the next one is. */
 enum rc jnl_frame_read(span bytes, size_t at, struct journal_frame *out, size_t *next) MUST_USE;
 /* What the frame's hash must be. */
-enum rc jnl_frame_hash(span frame, const uint8_t prev[JOURNAL_HASH], uint8_t out[JOURNAL_HASH]) MUST_USE;
+enum rc jnl_frame_hash(struct sha256_ctx *c, span frame, const uint8_t prev[JOURNAL_HASH],
+                       uint8_t out[JOURNAL_HASH]) MUST_USE;
 
 /* Which closed segments cannot hold a code (journal_map.c). */
 enum { JNL_STRETCH_BITS = 16 };

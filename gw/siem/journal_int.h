@@ -23,6 +23,7 @@ struct journal {
     uint64_t segment, size;
     uint8_t tip[JOURNAL_HASH]; /* hash that the next frame goes on from */
     bool suspect;              /* the file may hold more than `size`, or a sync failed: begin a new one */
+    struct sha256_ctx *sha;
     struct buf batch;
     bool chained; /* the batch's hashes are made, going on from `tip` */
     struct jnx_pair *pairs;

@@ -33,12 +33,12 @@ uint64_t journal_seen(const struct journal *j, uint64_t boot, uint32_t worker)
 }
 
 /* Is the frame what its hash says? Only the end is asked: what was synced before cannot be half there. */
-static bool is_whole(span bytes, size_t at, size_t next, const uint8_t prev[JOURNAL_HASH])
+static bool is_whole(const struct journal *j, span bytes, size_t at, size_t next)
 {
     uint8_t hash[JOURNAL_HASH];
     if (bytes.n - at > JNL_END)
         return true;
-    return jnl_frame_hash(span_cut(bytes, at, next), prev, hash) == RC_OK &&
+    return jnl_frame_hash(j->sha, span_cut(bytes, at, next), j->tip, hash) == RC_OK &&
            memcmp(hash, bytes.p + next - JOURNAL_HASH, JOURNAL_HASH) == 0;
 }
 
@@ -48,7 +48,7 @@ static size_t scan(struct journal *j, span bytes)
     size_t at = JNL_HEAD, next;
     struct journal_frame f;
     j->n_pairs = j->n_told = 0;
-    while (jnl_frame_read(bytes, at, &f, &next) == RC_OK && is_whole(bytes, at, next, j->tip)) {
+    while (jnl_frame_read(bytes, at, &f, &next) == RC_OK && is_whole(j, bytes, at, next)) {
         memcpy(j->tip, f.hash, JOURNAL_HASH);
         jnl_pair(j, f.code, at);
         if (bytes.n - at <= JNL_END)

@@ -52,6 +52,7 @@ struct chain {
     bool known; /* `tip` is what the next head must name */
     uint8_t tip[JOURNAL_HASH];
     uint64_t segment;
+    struct sha256_ctx *sha;
 };
 
 static void broken(struct journal_walk *w, uint64_t segment, uint64_t at, const char *why)
@@ -84,7 +85,7 @@ static bool head_ok(struct journal_walk *w, struct chain *c, span bytes, uint64_
 static bool hash_ok(const struct chain *c, span bytes, size_t at, size_t next)
 {
     uint8_t hash[JOURNAL_HASH];
-    return jnl_frame_hash(span_cut(bytes, at, next), c->tip, hash) == RC_OK &&
+    return jnl_frame_hash(c->sha, span_cut(bytes, at, next), c->tip, hash) == RC_OK &&
            memcmp(hash, bytes.p + next - JOURNAL_HASH, JOURNAL_HASH) == 0;
 }
 
@@ -137,9 +138,10 @@ enum rc journal_walk(struct journal_walk *w)
     TRY(jnl_list(w->dir, &list, &n));
     if (n == 0)
         return RC_NOTFOUND;
-    enum rc rc = RC_OK;
+    enum rc rc = sha256_new(&c.sha);
     for (size_t i = 0; rc == RC_OK && i < n; i++)
         rc = walk_segment(w, &c, list[i], i + 1 == n, &bytes);
+    sha256_free(c.sha);
     buf_fini(&bytes);
     return rc;
 }

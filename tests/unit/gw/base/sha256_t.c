@@ -7,11 +7,15 @@
 
 #include <cmocka.h>
 
+static struct sha256_ctx *kept; /* one for all */
+
 static void expect(const span *parts, size_t n, const char *hex)
 {
-    uint8_t out[SHA256_BYTES];
+    uint8_t out[SHA256_BYTES], again[SHA256_BYTES];
     char text[65];
     assert_int_equal(sha256(parts, n, out), RC_OK);
+    assert_int_equal(sha256_with(kept, parts, n, again), RC_OK);
+    assert_memory_equal(out, again, sizeof out);
     for (unsigned i = 0; i < SHA256_BYTES; i++)
         snprintf(text + 2 * i, 3, "%02x", out[i]);
     assert_string_equal(text, hex);
@@ -32,5 +36,9 @@ static void nothing_and_examples(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(nothing_and_examples)};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    if (sha256_new(&kept) != RC_OK)
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    sha256_free(kept);
+    return failed;
 }

@@ -4,6 +4,8 @@
  * caps, words against their enumerations. */
 #include "policy/record.h"
 
+#include <endian.h>
+
 #include "gw/base/obj.h"
 
 enum { TEXT_SHORT = 40, TEXT_MIDDLE = 128 };
@@ -36,10 +38,11 @@ struct writer {
     size_t at;
 };
 
-static void put(struct writer *w, uint64_t v, size_t bytes)
+static inline void put(struct writer *w, uint64_t v, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++, v >>= 8)
-        w->p[w->at++] = (uint8_t)v;
+    v = htole64(v);
+    memcpy(w->p + w->at, &v, bytes);
+    w->at += bytes;
 }
 
 static void put_raw(struct writer *w, const void *p, size_t n)
@@ -212,7 +215,7 @@ struct reader {
     bool bad;
 };
 
-static const uint8_t *take(struct reader *r, size_t n)
+static inline const uint8_t *take(struct reader *r, size_t n)
 {
     if (r->bad || r->s.n - r->at < n) {
         r->bad = true;
@@ -222,13 +225,13 @@ static const uint8_t *take(struct reader *r, size_t n)
     return r->s.p + r->at - n;
 }
 
-static uint64_t get(struct reader *r, size_t bytes)
+static inline uint64_t get(struct reader *r, size_t bytes)
 {
     const uint8_t *p = take(r, bytes);
     uint64_t v = 0;
-    for (size_t i = bytes; p && i-- > 0;)
-        v = v << 8 | p[i];
-    return v;
+    if (p)
+        memcpy(&v, p, bytes);
+    return le64toh(v);
 }
 
 /* A number below `end`. */

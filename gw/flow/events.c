@@ -9,8 +9,10 @@ static const char *const modes[] = {
     [MODE_EXEMPT] = "exempt", [MODE_REFUSED] = "refused",
 };
 
+enum { RULE_FILE = 256 };
+
 struct texts { /* what event_perron borrows while a line is written */
-    char rule_at[300];
+    uint8_t rule_at[RULE_FILE + 1 + DEC_MOST];
     char user[PSEUDO_TEXT];
     char set[640], changed[640], log[640];
     char origin_tls[64], client_tls[64];
@@ -60,6 +62,18 @@ static void fill_changed(const struct txn *x, struct event_perron *p, struct tex
     p->changed = span_str(t->changed);
 }
 
+/* "FILE:LINE" */
+static span rule_place(const struct rule_info *r, uint8_t out[RULE_FILE + 1 + DEC_MOST])
+{
+    uint8_t digits[DEC_MOST];
+    span file = span_cut(r->file, 0, RULE_FILE), line = dec_span(r->line, digits);
+    if (file.n)
+        memcpy(out, file.p, file.n);
+    out[file.n] = ':';
+    memcpy(out + file.n + 1, line.p, line.n);
+    return span_of(out, file.n + 1 + line.n);
+}
+
 static void fill_rule(const struct snapshot *snap, const struct judged *j, struct event_perron *p,
                       struct texts *t)
 {
@@ -75,9 +89,7 @@ static void fill_rule(const struct snapshot *snap, const struct judged *j, struc
         return;
     struct rule_info r = snapshot_rule(snap, j->rule);
     p->rule = r.text;
-    snprintf(t->rule_at, sizeof t->rule_at, "%.*s:%u", (int)(r.file.n < 256 ? r.file.n : 256),
-             (const char *)r.file.p, r.line);
-    p->rule_at = span_str(t->rule_at);
+    p->rule_at = rule_place(&r, t->rule_at);
 }
 
 static void fill_perron(struct flow *f, const struct snapshot *snap, const struct judged *j,

@@ -31,10 +31,10 @@ void record_fini(struct engine *e)
 span flow_pseudonym(struct flow *f, span user, char out[PSEUDO_TEXT])
 {
     const struct engine *e = f->e;
-    uint32_t day = (uint32_t)(clock_wall_s() / 86400);
-    const uint8_t *key = e->pseudo_key[day > e->pseudo_day];
     if (user.n == 0)
         return SPAN_NONE;
+    uint32_t day = (uint32_t)(clock_wall_s() / 86400);
+    const uint8_t *key = e->pseudo_key[day > e->pseudo_day];
     if (user.p != f->user.p || user.n != f->user.n) {
         pseudonym(key, user, out);
         return span_str(out);

@@ -70,11 +70,30 @@ static INLINE void put_raw(struct out *o, const void *p, size_t n)
 }
 #define PUT_LIT(o, lit) put_raw(o, lit, sizeof(lit) - 1)
 
+/* 00 to 99, two digits each. */
+#define TEN(t) t "0" t "1" t "2" t "3" t "4" t "5" t "6" t "7" t "8" t "9"
+static const char pairs[] =
+    TEN("0") TEN("1") TEN("2") TEN("3") TEN("4") TEN("5") TEN("6") TEN("7") TEN("8") TEN("9");
+#undef TEN
+
+static INLINE void put_pair(uint8_t *to, uint64_t v)
+{
+    memcpy(to, pairs + 2 * v, 2);
+}
+
 static void put_u64(struct out *o, uint64_t v)
 {
-    uint8_t digits[DEC_MOST];
-    span s = dec_span(v, digits);
-    put_raw(o, s.p, s.n);
+    size_t n = 1;
+    for (uint64_t left = v; left >= 10; left /= 1000)
+        n += left >= 1000 ? 3 : left >= 100 ? 2 : 1;
+    uint8_t *to = o->p + n;
+    for (; v >= 100; v /= 100)
+        put_pair(to -= 2, v % 100);
+    if (v >= 10)
+        put_pair(to - 2, v);
+    else
+        to[-1] = (uint8_t)('0' + v);
+    o->p += n;
 }
 
 static void put_hex64(struct out *o, uint64_t v)
@@ -83,10 +102,11 @@ static void put_hex64(struct out *o, uint64_t v)
         *o->p++ = (uint8_t) "0123456789abcdef"[v >> shift & 15];
 }
 
-static void put_digits(struct out *o, uint32_t v, unsigned n)
+/* An even number of digits. */
+static INLINE void put_digits(struct out *o, uint32_t v, unsigned n)
 {
-    for (unsigned i = n; i-- > 0; v /= 10)
-        o->p[i] = (uint8_t)('0' + v % 10);
+    for (unsigned i = n; i > 0; i -= 2, v /= 100)
+        put_pair(o->p + i - 2, v % 100);
     o->p += n;
 }
 
@@ -190,32 +210,80 @@ static size_t escape_one(span s, size_t *at, uint8_t to[ESCAPED])
 
 /* Eight bytes of which none needs an escape? Each subtraction sets the top bit of a byte that is below 0x20,
  * '"', '\\' or 0x7f; a borrow can only come from such a byte. */
-static bool all_plain(const uint8_t *p)
+static bool all_plain(uint64_t w)
 {
-    uint64_t w;
-    memcpy(&w, p, sizeof w);
     return ((w | (w - EACH_BYTE(0x20)) | ((w ^ EACH_BYTE('"')) - EACH_BYTE(1)) |
              ((w ^ EACH_BYTE('\\')) - EACH_BYTE(1)) | ((w ^ EACH_BYTE(0x7f)) - EACH_BYTE(1))) &
             EACH_BYTE(0x80)) == 0;
+}
+
+/* Sixteen bytes, each all ones where it needs an escape. */
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+
+static INLINE bytes16 escapes_at(const uint8_t *p)
+{
+    bytes16 b;
+    memcpy(&b, p, sizeof b);
+    return (bytes16)((b < 0x20) | (b == '"') | (b == '\\') | (b >= 0x7f));
+}
+
+/* At least sixteen bytes. */
+static bool is_long_plain(span s)
+{
+    uint64_t halves[2];
+    bytes16 found = escapes_at(s.p + s.n - sizeof found);
+    for (size_t i = 0; i + sizeof found < s.n; i += sizeof found)
+        found |= escapes_at(s.p + i);
+    memcpy(halves, &found, sizeof halves);
+    return (halves[0] | halves[1]) == 0;
+}
+
+static uint64_t eight_at(const uint8_t *p)
+{
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+static uint64_t four_at(const uint8_t *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* Most strings are; the last bytes are looked at beside some that were seen already. */
+static bool is_plain(span s)
+{
+    if (s.n >= 16)
+        return is_long_plain(s);
+    if (s.n >= 8)
+        return all_plain(eight_at(s.p)) && all_plain(eight_at(s.p + s.n - 8));
+    if (s.n >= 4)
+        return all_plain(four_at(s.p) << 32 | four_at(s.p + s.n - 4));
+    for (size_t i = 0; i < s.n; i++) {
+        if (escape[s.p[i]] != 0)
+            return false;
+    }
+    return true;
 }
 
 /* Bytes from `at` on that stand for themselves. */
 static size_t plain_run(span s, size_t at)
 {
     size_t end = at;
-    while (s.n - end >= 8 && all_plain(s.p + end))
+    while (s.n - end >= 8 && all_plain(eight_at(s.p + end)))
         end += 8;
     while (end < s.n && escape[s.p[end]] == 0)
         end++;
     return end - at;
 }
 
-/* A JSON string of at most cap bytes between its quotes; true when it had to be cut. */
-static bool put_text(struct out *o, span s, size_t cap)
+/* At most cap bytes; true when it had to be cut. */
+static bool put_escaped(struct out *o, span s, size_t cap)
 {
     uint8_t one[ESCAPED];
     bool cut = false;
-    *o->p++ = '"';
     for (size_t at = 0; at < s.n && !cut;) {
         size_t n = plain_run(s, at);
         cut = n > cap;
@@ -232,6 +300,18 @@ static bool put_text(struct out *o, span s, size_t cap)
             cap -= n;
         }
     }
+    return cut;
+}
+
+/* A JSON string of at most cap bytes between its quotes; true when it had to be cut. */
+static bool put_text(struct out *o, span s, size_t cap)
+{
+    bool cut = false;
+    *o->p++ = '"';
+    if (s.n <= cap && is_plain(s))
+        put_raw(o, s.p, s.n);
+    else
+        cut = put_escaped(o, s, cap);
     *o->p++ = '"';
     return cut;
 }

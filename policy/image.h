@@ -39,6 +39,7 @@ struct snapshot {
     struct cattext list_text;
     struct catexpr *exprs;                  /* NULL: the lists have none */
     uint64_t expr_lists[CATFMT_LISTS / 64]; /* lists that have some */
+    bool url_lists;                         /* some list has single URLs or expressions */
     struct grants grants;
     struct settings settings;
     struct set_zone *zones;

@@ -474,6 +474,8 @@ static void fill_groups(struct record *r, const struct snapshot *s, const struct
 /* Whether a list has URLs of this host, so that its categories hang on the path. */
 static bool lists_look(const struct snapshot *s, const struct facts *f)
 {
+    if (!snapshot_lists_urls(s))
+        return false;
     struct facts without = *f;
     without.known &= ~FACT_BIT(PATH);
     snapshot_categories(s, &without);

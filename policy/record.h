@@ -63,5 +63,7 @@ enum rc record_decode(span bytes, struct record *out) MUST_USE;
 unsigned record_groups(const struct snapshot *s, const struct facts *f, uint16_t *out, unsigned cap);
 /* Whether any rule or list looks at this fact. */
 bool snapshot_asks(const struct snapshot *s, enum fact fact);
+/* Whether any list has single URLs or expressions: else no category hangs on a path. */
+bool snapshot_lists_urls(const struct snapshot *s);
 
 #endif

@@ -33,6 +33,11 @@ unsigned record_groups(const struct snapshot *s, const struct facts *f, uint16_t
     return n;
 }
 
+bool snapshot_lists_urls(const struct snapshot *s)
+{
+    return s->url_lists;
+}
+
 bool snapshot_asks(const struct snapshot *s, enum fact fact)
 {
     uint64_t asked = 0;

@@ -142,6 +142,15 @@ static bool shares(const struct snapshot *s, const struct snapshot *other, enum 
     return other && part_same(&s->manifest.part[p], &other->manifest.part[p]);
 }
 
+static bool has_urls(const struct catdb *db)
+{
+    uint64_t lists[CATFMT_LISTS / 64] = {0}, any = 0;
+    catdb_url_lists(db, lists);
+    for (size_t i = 0; i < N_ELEMS(lists); i++)
+        any |= lists[i];
+    return any != 0;
+}
+
 /* Views of the two list parts; the expressions are each snapshot's own. */
 static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
 {
@@ -157,6 +166,7 @@ static enum rc open_lists(struct snapshot *s, const struct snapshot *other)
         TRY(cattext_open(s->part[PART_LISTS_TEXT]->bytes, &s->list_text));
     TRY(catexpr_open(s->lists.expressions, s->lists.head.n_lists, &s->exprs));
     catexpr_lists(s->exprs, s->expr_lists);
+    s->url_lists = shares(s, other, PART_LISTS) ? other->url_lists : s->exprs || has_urls(&s->lists);
     bool belong = s->lists.head.n_lists == s->img.n_LISTCATS &&
                   s->list_text.head.n_lists == s->img.n_LISTCATS &&
                   memcmp(s->lists.head.digest, s->list_text.head.digest, sizeof s->lists.head.digest) == 0;

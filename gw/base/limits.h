@@ -151,7 +151,9 @@ enum limits {
     LIM_DRAIN_MS = 30000,       /* orderly stop: open exchanges may end */
     LIM_STOP_OVERDUE_MS = 3000, /* a child told to stop has it beyond its grace; then it ends as it is */
     LIM_LOG_SYNC_MS = 50,       /* a power cut loses at most this much */
-    LIM_LOG_GATHER_MS = 16,     /* under load the logger looks into the rings this often */
+    LIM_LOG_GATHER_MS = 16,     /* under load the logger looks into the rings this often, */
+    LIM_LOG_GATHER_MOST = 32,   /* and this often where the disk is quick enough for LIM_LOG_SYNC_MS, in ms */
+    LIM_LOG_SPARE_MS = 6,       /* of LIM_LOG_SYNC_MS, for waking up late */
     LIM_LOG_RETRY_MS = 1000,    /* a disk that refuses a write is asked again */
     LIM_LOG_LINGER_MS = 500,    /* master gone: silence in all rings after which the logger ends too */
 };

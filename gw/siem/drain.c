@@ -499,3 +499,11 @@ bool drain_full(const struct drain *d)
 {
     return d->full;
 }
+
+int64_t drain_gather_ms(int64_t turn_ms)
+{
+    int64_t left_ms = LIM_LOG_SYNC_MS - LIM_LOG_SPARE_MS - 2 * turn_ms;
+    if (left_ms > LIM_LOG_GATHER_MOST)
+        return LIM_LOG_GATHER_MOST;
+    return left_ms < LIM_LOG_GATHER_MS ? LIM_LOG_GATHER_MS : left_ms;
+}

@@ -37,9 +37,13 @@ int drain_errno(struct drain *d);
 enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker) MUST_USE;
 /* One batch. OK: written; MORE: nothing there; IO (or NOTFOUND, no file yet): all is kept, try later. */
 enum rc drain_turn(struct drain *d) MUST_USE;
-/* The last batch written was as long as one may be: come again at once. Else come again in
- * LIM_LOG_GATHER_MS, for each batch costs two syncs, however short it is. */
+/* The last batch written was as long as one may be: come again at once. Else come again in drain_gather_ms(),
+ * for each batch costs two syncs, however short it is. */
 bool drain_full(const struct drain *d);
+/* How long to wait until the next turn where one takes up to `turn_ms`: a line that comes just after a turn
+ * has looked waits for the rest of it, this long, and for its own turn, together LIM_LOG_SYNC_MS at most; yet
+ * never less than LIM_LOG_GATHER_MS. */
+int64_t drain_gather_ms(int64_t turn_ms);
 /* Sets or clears "the logger sleeps" in all rings; look once more (drain_turn) after setting. */
 void drain_sleeping(struct drain *d, bool sleeping);
 /* Between batches: has somebody moved the file away? */

@@ -193,8 +193,8 @@ static bool is_empty(void)
 static void let_it_sleep(void)
 {
     for (int i = 0; i < 100; i++) {
-        struct timespec ms = {0, 20000000};
-        nanosleep(&ms, NULL);
+        struct timespec gathers = {0, 2 * LIM_LOG_GATHER_MOST * 1000000};
+        nanosleep(&gathers, NULL);
         assert_true(turn_until(is_empty, 3000));
         if (put_line()) {
             ring_the_bell();

@@ -801,6 +801,17 @@ static int quiet(void **state)
     return 0;
 }
 
+/* From a line to the disk: the rest of one turn, the wait, one turn. */
+static void a_slow_disk_is_asked_sooner(void **state)
+{
+    (void)state;
+    assert_int_equal(drain_gather_ms(0), LIM_LOG_GATHER_MOST);
+    for (int64_t turn_ms = 0; 2 * turn_ms + LIM_LOG_GATHER_MS + LIM_LOG_SPARE_MS <= LIM_LOG_SYNC_MS;
+         turn_ms++)
+        assert_true(2 * turn_ms + drain_gather_ms(turn_ms) + LIM_LOG_SPARE_MS <= LIM_LOG_SYNC_MS);
+    assert_int_equal(drain_gather_ms(1000), LIM_LOG_GATHER_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -825,6 +836,7 @@ int main(void)
         cmocka_unit_test(the_file_is_not_readable_by_others),
         cmocka_unit_test(a_flood_of_one_worker_does_not_keep_another_waiting),
         cmocka_unit_test(a_short_batch_says_that_the_next_may_wait),
+        cmocka_unit_test(a_slow_disk_is_asked_sooner),
         cmocka_unit_test(kill_9_of_logger_and_workers_under_load),
     };
     return cmocka_run_group_tests(tests, quiet, NULL);

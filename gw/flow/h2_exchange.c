@@ -165,12 +165,13 @@ static void trim_trailers(const struct exchange *x, struct h2_head *h)
 static void client_head(struct h2_leg *l, struct h2_head *h)
 {
     struct exchange *x = of_client(l);
+    if (h->kind == H2_TRAILERS && (x->origin.out_end || !x->t.open)) {
+        h2_head_put(&x->t.f->e->h2_heads, h);
+        return;
+    }
     if (h->kind == H2_TRAILERS) {
         trim_trailers(x, h);
-        if (x->origin.out_end || !x->t.open)
-            h2_head_put(&x->t.f->e->h2_heads, h);
-        else
-            h2_finish(&x->origin, h);
+        h2_finish(&x->origin, h);
         return;
     }
     x->req = h;

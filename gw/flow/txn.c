@@ -26,6 +26,8 @@ void txn_fini(struct txn *t)
     h1_body_fini(&t->body_down);
     snapshot_put(t->snap);
     t->snap = NULL;
+    t->verdict.mods = NULL; /* they were in the arena */
+    t->verdict.n_mods = 0;
     arena_fini(&t->arena);
 }
 

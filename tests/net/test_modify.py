@@ -6,7 +6,7 @@ import pytest
 
 from client import PEOPLE, read_response
 from gateway import policy
-from h2_peer import HEADERS, H2Origin, h2_client, plain_answer
+from h2_peer import HEADERS, INTERNAL_ERROR, H2Origin, h2_client, plain_answer, serving
 from sites import SITES
 
 PROXY = "http://10.32.0.1:3128"
@@ -126,6 +126,21 @@ def test_no_http2_trailer_carries_what_is_set(lab, changing):
         c.headers(s, [("x-sum", "1"), ("x-house", "8"), ("x_house", "9"), ("x-housed", "10")], end=True)
         assert c.answer(s).status == 200
     assert seen == [("7", [("x-sum", "1"), ("x-housed", "10")])]
+
+
+def test_http2_trailers_behind_our_page_are_nobodys(lab, changing):
+    """The origin gives up, our page answers, and then the client sends the trailers it had promised."""
+    def gives_up(peer, stream, fields):
+        peer.reset(stream, INTERNAL_ERROR)
+    with H2Origin(lab, serving(gives_up)):
+        c = h2_client(lab)
+        streams = [c.request("/t", method="POST", end=False) for _ in range(20)]
+        for s in streams:
+            assert c.answer(s).status == 502
+        for s in streams:
+            c.headers(s, [(f"x-{i}", "1") for i in range(50)], end=True)
+        assert c.answer(c.request("/after")).status == 502      # the same connection goes on
+        c.close()
 
 
 def test_fields_for_the_next_hop_end_here(lab, changing):

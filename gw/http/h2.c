@@ -147,7 +147,7 @@ void h2_free(struct h2 *s)
     if (!s)
         return;
     h2_head_put(s->pool, s->head);
-    nghttp2_session_del(h2_ng(s));
+    nghttp2_session_del(h2_ng(s)); /* it has pieces elsewhere, and only the core knows where */
     h2_core_put(s->pool, s->core);
     free(s);
 }
@@ -238,7 +238,7 @@ void h2_terminate(struct h2 *s, uint32_t code)
 
 bool h2_wants_write(const struct h2 *s)
 {
-    return nghttp2_session_want_write(h2_ng(s)) != 0;
+    return !s->core->packed && nghttp2_session_want_write(s->ng) != 0;
 }
 
 int64_t h2_head_since(const struct h2 *s)

@@ -7,7 +7,8 @@
  * All else that is asked for then lives as long as the session and is almost empty: tables for streams that
  * an idle connection does not have. It lies in pages of its own (the session's core), and h2_rest() keeps
  * only the words that are not zero and gives the pages back to the system. Whoever needs the session goes
- * through h2_ng(), which puts them where they were. What a session asks for later (entries of HPACK, a head
+ * through h2_ng(), which puts them where they were; what rests has nothing to say, so asking it to write
+ * does not wake it. What a session asks for later (entries of HPACK, a head
  * of several frames) is plain memory. */
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -22,6 +23,7 @@ enum {
     ALIGN = 16,
     WORD_BITS = 64,
     CORE_WORDS = CORE_BYTES / 8,
+    KEPT_CORES = 128, /* free ones that keep their pages, for the next sessions */
 };
 
 /* Which words are not zero, and these. */
@@ -70,6 +72,10 @@ void h2_core_put(struct h2_pool *p, struct h2_core *c)
     if (!c)
         return;
     free(c->packed);
+    /* Many that end at once would leave their pages for as many that may never come. When the system does
+     * not take them back they are only kept. */
+    if (p->n_cores >= KEPT_CORES)
+        (void)madvise(c->at, CORE_BYTES, MADV_DONTNEED);
     p->cores[p->n_cores++] = c->at; /* there is room: it came from there */
     free(c);
 }
@@ -94,7 +100,7 @@ void h2_rest(struct h2 *s)
 {
     struct h2_core *c = s->core;
     size_t n = 0;
-    if (c->packed || s->busy)
+    if (c->packed || s->busy || h2_wants_write(s))
         return;
     const uint64_t *words = (const uint64_t *)(const void *)c->at;
     for (size_t i = 0; i < CORE_WORDS; i++)

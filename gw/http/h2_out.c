@@ -400,7 +400,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
 {
     TRY(preface(s, out));
     s->most = most;
-    while (!s->stopped && !s->busy && buf_len(out) < most) {
+    while (!s->core->packed && !s->stopped && !s->busy && buf_len(out) < most) {
         const uint8_t *p;
         ssize_t n = nghttp2_session_mem_send(h2_ng(s), &p);
         if (n == 0)

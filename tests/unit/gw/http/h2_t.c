@@ -485,10 +485,31 @@ static void test_resting_sessions_are_light(void **state)
     long before = own_kib();
     for (unsigned i = 0; i < N; i++)
         h2_rest(many_sessions[i]);
-    long freed = before - own_kib();
+    long resting = own_kib();
+    for (unsigned i = 0; i < N; i++) { /* asked whether they have something to say: they do not wake */
+        assert_false(h2_wants_write(many_sessions[i]));
+        assert_int_equal(h2_write(many_sessions[i], &server.out, SIZE_MAX), RC_OK);
+    }
+    long asked = own_kib();
     for (unsigned i = 0; i < N; i++)
         h2_free(many_sessions[i]);
-    assert_true(before < 0 || freed > 6 * N);
+    assert_true(before < 0 || before - resting > 6 * N);
+    assert_true(before < 0 || asked - resting < N);
+    assert_true(before < 0 || own_kib() - resting < 4 * N); /* nor does their end leave their pages here */
+}
+
+static void test_no_rest_before_all_is_said(void **state)
+{
+    (void)state;
+    h2_rest(server.s);
+    h2_rest(client.s);
+    assert_true(h2_wants_write(server.s));
+    talk();
+    h2_rest(server.s);
+    h2_shut(server.s);
+    h2_rest(server.s);
+    talk();
+    assert_int_equal(client.n_goaway, 1);
 }
 
 /* Sessions write into one buffer; what a client begins with waits there for nobody. */
@@ -540,6 +561,7 @@ int main(void)
         T(test_early_answer),
         T(test_rests_and_goes_on),
         T(test_resting_sessions_are_light),
+        T(test_no_rest_before_all_is_said),
         T(test_sessions_do_not_disturb_each_other),
         T(test_stopped_says_nothing),
         T(test_not_h2_at_all),

@@ -25,6 +25,9 @@ enum rc h2flow_new(struct flow *f)
     h->end_why = REASON_N;
     h->streams = LIM_H2_STREAMS;
     list_init(&h->open);
+    h->waiting = share_waiting_get(&f->e->share, &f->src);
+    if (!h->waiting)
+        return RC_NOMEM;
     TRY(h2_new(&h->client, true, &exchange_client_ops, f, &f->e->h2_heads));
     if (stream_open(&f->origin)) {
         TRY(h2_new(&h->origin, false, &exchange_origin_ops, f, &f->e->h2_heads));
@@ -45,6 +48,8 @@ void h2flow_free(struct flow *f)
         exchange_free(CONTAINER_OF(h->open.next, struct exchange, link));
     h2_free(h->client);
     h2_free(h->origin);
+    if (h->waiting)
+        share_waiting_put(&f->e->share, &f->src);
     free(h);
     f->h2 = NULL;
 }

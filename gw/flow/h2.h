@@ -26,6 +26,7 @@ struct exchange {
 struct h2flow {
     struct h2 *client, *origin; /* origin NULL: refused, nothing goes upstream */
     struct list open;
+    struct h2_waiting *waiting; /* where the content of its exchanges counts; share.c */
     unsigned n;
     int64_t due_ms;      /* no exchange is due before; INT64_MAX: none is */
     bool last;           /* the client has been told that no new stream is taken, or takes none itself */
@@ -54,6 +55,9 @@ void h2flow_free(struct flow *f);
 /* h2_exchange.c: what happens to one */
 extern const struct h2_ops exchange_client_ops, exchange_origin_ops;
 struct exchange *exchange_of(struct txn *t);
+/* From txn.c: OK; DENIED, and its stream is refused: so much content waits for readers that nothing new
+ * begins. */
+enum rc exchange_room(struct txn *t) MUST_USE;
 /* From txn.c: the request is allowed; as txn_begin. */
 enum rc exchange_send(struct txn *t, struct msg *m) MUST_USE;
 /* From answer.c: an HTTP/1.1 response of our own. */

@@ -80,6 +80,7 @@ static struct h2_leg *on_begin(void *owner)
     x->hold.again = on_room;
     h2_leg_init(&x->client);
     h2_leg_init(&x->origin);
+    x->client.waiting = x->origin.waiting = f->h2->waiting;
     x->req = NULL;
     x->wasted = 0;
     x->patient = x->own_answer = x->over = false;
@@ -179,11 +180,19 @@ static void client_head(struct h2_leg *l, struct h2_head *h)
     begin(x);
 }
 
-static enum rc refuse(struct exchange *x, span detail)
+static enum rc refuse(struct exchange *x, enum reason why, span detail)
 {
-    exchange_break(x, REASON_ORIGIN_CLOSED, detail,
-                   H2E_REFUSED); /* nothing of it was sent: clients ask again */
+    exchange_break(x, why, detail, H2E_REFUSED); /* nothing of it was sent: clients ask again */
     return RC_DENIED;
+}
+
+enum rc exchange_room(struct txn *t)
+{
+    struct exchange *x = exchange_of(t);
+    if (!h2_waiting_full(x->client.waiting, 1))
+        return RC_OK;
+    t->f->e->n.h2_refused++;
+    return refuse(x, REASON_LIMIT, SPAN("h2-waiting"));
 }
 
 enum rc exchange_send(struct txn *t, struct msg *m)
@@ -194,7 +203,7 @@ enum rc exchange_send(struct txn *t, struct msg *m)
     struct relay_opts o = {0};
     if (!origin || f->h2->origin_over || !h2_may_request(origin) ||
         stream_pending(&f->origin) > 2 * LIM_PEND_BYTES)
-        return refuse(x, SPAN("no-stream"));
+        return refuse(x, REASON_ORIGIN_CLOSED, SPAN("no-stream"));
     if (m->upgrade && !h2_peer_connects(origin)) {
         t->status = 501;
         answer_page(t, REASON_CLIENT_HTTP, SPAN("protocol"));
@@ -216,6 +225,17 @@ enum rc exchange_send(struct txn *t, struct msg *m)
     return RC_OK;
 }
 
+/* Content goes on to the other side; where it cannot, the exchange ends. */
+static void pass(struct exchange *x, struct h2_leg *from, struct h2_leg *to, span data)
+{
+    enum rc rc = h2_content(to, data);
+    if (rc != RC_OK) {
+        h2_took(from->s, from, data.n);
+        exchange_break(x, REASON_LIMIT, rc == RC_LIMIT ? SPAN("h2-waiting") : SPAN("memory"), H2E_INTERNAL);
+    }
+    exchange_touch(x);
+}
+
 static void client_data(struct h2_leg *l, span data)
 {
     struct exchange *x = of_client(l);
@@ -228,9 +248,7 @@ static void client_data(struct h2_leg *l, span data)
             h2_reset(l, H2E_NO_ERROR);
         return;
     }
-    if (h2_content(&x->origin, data) != RC_OK)
-        exchange_break(x, REASON_LIMIT, SPAN("memory"), H2E_INTERNAL);
-    exchange_touch(x);
+    pass(x, l, &x->origin, data);
 }
 
 static void client_end(struct h2_leg *l)
@@ -261,12 +279,11 @@ static void client_closed(struct h2_leg *l, uint32_t code)
 {
     struct exchange *x = of_client(l);
     struct h2flow *h = x->t.f->h2;
+    size_t unread = h2_drop_content(l);
     engine_unhold(&x->hold);
     if (h->origin && !x->own_answer)
-        h2_took(h->origin, &x->origin, buf_len(&l->out)); /* nobody reads that any more */
-    buf_fini(&l->out);
-    h2_took(h->client, l, buf_len(&x->origin.out));
-    buf_fini(&x->origin.out);
+        h2_took(h->origin, &x->origin, unread); /* nobody reads that any more */
+    h2_took(h->client, l, h2_drop_content(&x->origin));
     if (l->end_out && code == H2E_NO_ERROR)
         txn_end(&x->t, REASON_DONE, SPAN_NONE);
     else
@@ -338,9 +355,7 @@ static void origin_data(struct h2_leg *l, span data)
         return;
     }
     t->bytes_down += data.n;
-    if (h2_content(&x->client, data) != RC_OK)
-        exchange_break(x, REASON_LIMIT, SPAN("memory"), H2E_INTERNAL);
-    exchange_touch(x);
+    pass(x, l, &x->client, data);
 }
 
 static void origin_end(struct h2_leg *l)
@@ -370,8 +385,7 @@ static void origin_closed(struct h2_leg *l, uint32_t code)
 {
     struct exchange *x = of_origin(l);
     struct h2flow *h = x->t.f->h2;
-    h2_took(h->client, &x->client, buf_len(&l->out));
-    buf_fini(&l->out);
+    h2_took(h->client, &x->client, h2_drop_content(l));
     if (x->t.open && !x->t.answered && x->t.down != WAY_DONE)
         cut(x, code);
     end_leg(x);
@@ -479,8 +493,7 @@ void exchange_answer(struct txn *t, span bytes, enum reason why, span detail)
     t->waiting = false;
     t->bytes_down = bytes.n;
     h2_reset(&x->origin, H2E_CANCEL);
-    h2_took(f->h2->client, &x->client, buf_len(&x->origin.out));
-    buf_fini(&x->origin.out);
+    h2_took(f->h2->client, &x->client, h2_drop_content(&x->origin));
     if (x->client.s && !submit_own(x, bytes))
         h2_reset(&x->client, H2E_INTERNAL);
     txn_end(t, why, detail);

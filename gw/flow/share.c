@@ -11,8 +11,15 @@ struct bucket {
     int64_t at_ms;
 };
 
+struct client {
+    struct h2_waiting waiting;
+    size_t users;
+};
+
 void share_init(struct share *s)
 {
+    map_init(&s->waiting, 0); /* at most one entry a flow */
+    s->all = (struct h2_waiting){.most = LIM_H2_WAITING_BYTES};
     map_init(&s->by_client, LIM_CLIENTS_SHARED);
     map_init(&s->open, 0); /* at most two entries a flow */
 }
@@ -31,6 +38,16 @@ void share_fini(struct share *s)
 {
     forget_buckets(s);
     map_fini(&s->open);
+    map_fini(&s->waiting); /* whoever had an entry has put it back */
+}
+
+/* An address, of IPv6 the /64 that it is in. */
+static span client_key(const struct addr *client, uint8_t out[9])
+{
+    size_t n = client->family == 4 ? 4 : 8;
+    out[0] = client->family;
+    memcpy(out + 1, client->b, n);
+    return span_of(out, n + 1);
 }
 
 static struct bucket *bucket_of(struct share *s, span key, int64_t now_ms)
@@ -52,10 +69,8 @@ static struct bucket *bucket_of(struct share *s, span key, int64_t now_ms)
 
 bool share_take(struct share *s, const struct addr *client, int64_t now_ms)
 {
-    uint8_t key[9] = {client->family};
-    size_t n = client->family == 4 ? 4 : 8;
-    memcpy(key + 1, client->b, n);
-    struct bucket *b = bucket_of(s, span_of(key, n + 1), now_ms);
+    uint8_t key[9];
+    struct bucket *b = bucket_of(s, client_key(client, key), now_ms);
     if (!b)
         return true;
     b->milli += (now_ms - b->at_ms) * LIM_CLIENT_MINT_RATE; /* per second = thousandths per millisecond */
@@ -127,4 +142,36 @@ void share_leave(struct share *s, const struct addr *client)
     uint8_t key[KEY_BYTES];
     leave(s, key_of(client, false, key));
     leave(s, key_of(client, true, key));
+}
+
+/* ---- memory of HTTP/2 ---- */
+
+struct h2_waiting *share_waiting_get(struct share *s, const struct addr *client)
+{
+    uint8_t bytes[9];
+    span key = client_key(client, bytes);
+    struct client *c = map_find(&s->waiting, key);
+    if (!c) {
+        c = calloc(1, sizeof *c);
+        if (!c || map_put(&s->waiting, key, c) != RC_OK) {
+            free(c);
+            return NULL;
+        }
+        c->waiting = (struct h2_waiting){.most = LIM_H2_CLIENT_WAITING_BYTES, .up = &s->all};
+    }
+    c->users++;
+    return &c->waiting;
+}
+
+void share_waiting_put(struct share *s, const struct addr *client)
+{
+    uint8_t bytes[9];
+    span key = client_key(client, bytes);
+    struct client *c = map_find(&s->waiting, key);
+    gw_assert(c && c->users > 0);
+    if (--c->users > 0)
+        return;
+    gw_assert(c->waiting.bytes == 0);
+    map_take(&s->waiting, key);
+    free(c);
 }

@@ -232,6 +232,8 @@ enum rc txn_begin(struct txn *t, struct msg *m)
         answer_page(t, REASON_CLIENT_HTTP, SPAN("host-not-a-name"));
         return RC_DENIED;
     }
+    if (f->h2)
+        TRY(exchange_room(t));
     TRY(proxy_own_urls(t, m));
     if (f->refused)
         return answer_refused(t);

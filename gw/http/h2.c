@@ -43,7 +43,7 @@ void h2_leg_fini(struct h2_leg *l, struct h2_pool *pool)
     l->sending_end = &l->sending;
     h2_head_put(pool, l->trailers);
     l->trailers = NULL;
-    buf_fini(&l->out);
+    h2_drop_content(l);
     if (l->widened)
         l->widened->n_wide--;
     l->widened = NULL;
@@ -56,7 +56,8 @@ static bool widen(struct h2 *s, struct h2_leg *l, size_t n)
     if (l->s != s || l->widened)
         return true;
     l->took += n;
-    if (l->took < LIM_H2_FIRST_BYTES / 2 || l->end_in || s->n_wide == WIDE_MOST)
+    if (l->took < LIM_H2_FIRST_BYTES / 2 || l->end_in || s->n_wide == WIDE_MOST ||
+        h2_waiting_full(l->waiting, 1))
         return true;
     l->widened = s;
     s->n_wide++;

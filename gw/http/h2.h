@@ -7,7 +7,8 @@
  * one on the other side, and only when it has left there may the owner say h2_took(), which allows its sender
  * more (flow control end to end). Each stream's window holds its own sender, never another's: all of
  * LIM_H2_STREAMS may be full with LIM_H2_FIRST_BYTES each, some of them with LIM_H2_STREAM_BYTES, together at
- * most LIM_H2_SESSION_BYTES, and the session's window is still open.
+ * most LIM_H2_SESSION_BYTES, and the session's window is still open. Over sessions h2_wait.h counts what
+ * waits: where that is full no window is made wide, and the owner takes no more streams.
  *
  * Callbacks come from within h2_feed() and h2_write(). They may call everything here about another session,
  * and the functions about legs for their own; they never free a session. */
@@ -16,6 +17,7 @@
 
 #include "gw/http/h1.h"
 #include "gw/http/h2_head.h"
+#include "gw/http/h2_wait.h"
 
 struct h2;
 struct h2_leg;
@@ -51,6 +53,8 @@ struct h2_leg {
     bool broken;        /* told once that it breaks a rule: nothing more of it is told */
     /* what leaves */
     struct buf out;                         /* content that waits */
+    struct h2_waiting *waiting;             /* where it counts, set by the owner; NULL: nowhere */
+    size_t counted;                         /* bytes of `out` that do */
     bool out_end;                           /* nothing comes behind it but `trailers` */
     bool head_out;                          /* its head is submitted */
     bool deferred;                          /* the library waits until we have content again */
@@ -108,8 +112,11 @@ enum rc h2_request(struct h2 *s, struct h2_leg *l, struct h2_head *h, const stru
 /* A response, final or 1xx. */
 enum rc h2_response(struct h2_leg *l, struct h2_head *h, const struct msg *m,
                     const struct relay_opts *o) MUST_USE;
-/* Content for a leg whose head is submitted; LIMIT: its peer ignores its window. */
+/* Content for a leg whose head is submitted; LIMIT: its peer ignores its window, or twice as much waits as
+ * may (h2_wait.h). */
 enum rc h2_content(struct h2_leg *l, span data) MUST_USE;
+/* What waits is thrown away: so many bytes. */
+size_t h2_drop_content(struct h2_leg *l);
 /* Nothing comes behind what was given; `trailers` may be NULL and is taken. */
 void h2_finish(struct h2_leg *l, struct h2_head *trailers);
 /* RST_STREAM. The leg's `closed` comes when it is written. */

@@ -239,11 +239,29 @@ static void go_on(struct h2_leg *l)
         h2_fail(l->s, H2_NO_MEMORY, NGHTTP2_INTERNAL_ERROR);
 }
 
+/* It is the memory that counts, not how much of it is in use. */
+static void recount(struct h2_leg *l)
+{
+    h2_waiting_count(l->waiting, l->counted, l->out.cap);
+    l->counted = l->out.cap;
+}
+
 enum rc h2_content(struct h2_leg *l, span data)
 {
+    if (h2_waiting_full(l->waiting, 2))
+        return RC_LIMIT;
     TRY(buf_put(&l->out, data));
+    recount(l);
     go_on(l);
     return RC_OK;
+}
+
+size_t h2_drop_content(struct h2_leg *l)
+{
+    size_t n = buf_len(&l->out);
+    buf_fini(&l->out);
+    recount(l);
+    return n;
 }
 
 void h2_finish(struct h2_leg *l, struct h2_head *trailers)
@@ -327,8 +345,8 @@ static int on_content(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (n > 0)
         buf_consume(&l->out, n);
-    if (buf_len(&l->out) == 0 && l->out.cap > KEPT_BUF)
-        buf_fini(&l->out);
+    if (buf_len(&l->out) == 0 && (l->out.cap > KEPT_BUF || h2_waiting_full(l->waiting, 1)))
+        h2_drop_content(l);
     if (n > 0) {
         h2_flood_earn(&s->flood, FRAMES_A_CONTENT);
         s->ops->sent(l, n);

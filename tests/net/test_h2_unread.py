@@ -5,11 +5,13 @@ import struct
 import threading
 import time
 
-from h2_peer import DATA, WINDOW, WINDOW_SIZE, h2_client
+from gateway import policy
+from h2_peer import DATA, REFUSED, RST, WINDOW, WINDOW_SIZE, h2_client
 from space import wait_for
 
 HOST = "www.school.example"
 FIRST, MOST = 65535, 8 << 20      # what a stream may hold, and a connection (gw/base/limits.h)
+CLIENT_WAITING = 64 << 20         # and all of a client before it gets no more
 
 
 def unread_downloads(lab, n):
@@ -54,6 +56,33 @@ def test_memory_of_as_many_unread_downloads_as_there_may_be(lab, gw):
     held = memory_kib(gw) - before
     print(f"{held} KiB for 99 unread downloads")
     assert 99 * FIRST // 2048 < held < (MOST >> 10) + 2048
+    c.close()
+
+
+def test_client_with_many_connections_that_read_nothing_is_refused(lab, own_gateway):
+    """Windows bound a connection; what all connections of a client hold is bounded too, and others do not notice."""
+    g = own_gateway(policy(lab, workers="1"))
+    before, held, refused = memory_kib(g), [], None
+    while not refused and len(held) < 20:
+        c = h2_client(lab, HOST, open_windows=False)
+        c.window(0, 1 << 30)
+        held.append(c)
+        for _ in range(99):
+            c.request("/big.bin", host=HOST)
+        refused = c.until(lambda f: f.kind == RST, 2)
+    assert refused and refused.code == REFUSED and len(held) > 4, (refused, len(held))
+    assert memory_kib(g) - before < 2 * CLIENT_WAITING >> 10
+    told = g.event(event_type="http", perron__detail="h2-waiting")
+    assert (told["perron"]["reason"], told["http"]["hostname"]) == ("limit", HOST)
+    assert g.show("counters")[0]["h2_refused"] > 0
+    other = h2_client(lab, HOST, who="pupil")
+    assert other.answer(other.request("/hello", host=HOST), 5).text == f"hello from {HOST}\n"
+    other.close()
+    for c in held:
+        c.close()
+    time.sleep(0.5)
+    c = h2_client(lab, HOST)      # when it lets go it is served again
+    assert c.answer(c.request("/hello", host=HOST), 5).text == f"hello from {HOST}\n"
     c.close()
 
 

@@ -150,6 +150,36 @@ static void who_has_left_leaves_no_entry(void **state)
     share_fini(&s);
 }
 
+/* ---- memory of HTTP/2 ---- */
+
+static void what_waits_counts_for_its_client_and_for_all(void **state)
+{
+    struct share s;
+    struct addr a = address("fd10:32::1"), same = address("fd10:32::ffff:2"), other = address("10.32.1.10");
+    (void)state;
+    share_init(&s);
+    struct h2_waiting *w = share_waiting_get(&s, &a), *o = share_waiting_get(&s, &other);
+    assert_ptr_equal(w, share_waiting_get(&s, &same));
+    assert_ptr_not_equal(w, o);
+    h2_waiting_count(w, 0, LIM_H2_CLIENT_WAITING_BYTES - 1);
+    assert_false(h2_waiting_full(w, 1));
+    h2_waiting_count(w, 0, 1);
+    assert_true(h2_waiting_full(w, 1) && !h2_waiting_full(w, 2));
+    assert_false(h2_waiting_full(o, 1));
+    h2_waiting_count(o, 0, LIM_H2_WAITING_BYTES - LIM_H2_CLIENT_WAITING_BYTES);
+    h2_waiting_count(w, LIM_H2_CLIENT_WAITING_BYTES, 0);
+    assert_false(h2_waiting_full(w, 1));
+    h2_waiting_count(o, 0, LIM_H2_CLIENT_WAITING_BYTES);
+    assert_true(h2_waiting_full(w, 1)); /* the worker is full */
+    h2_waiting_count(o, LIM_H2_WAITING_BYTES, 0);
+    assert_int_equal(s.all.bytes, 0);
+    share_waiting_put(&s, &same);
+    share_waiting_put(&s, &a);
+    share_waiting_put(&s, &other);
+    assert_int_equal(s.waiting.n, 0);
+    share_fini(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +190,7 @@ int main(void)
         cmocka_unit_test(one_address_does_not_take_the_place_of_others),
         cmocka_unit_test(one_network_leaves_room_for_others),
         cmocka_unit_test(who_has_left_leaves_no_entry),
+        cmocka_unit_test(what_waits_counts_for_its_client_and_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,6 +328,39 @@ static void test_unread_streams_hold_no_other(void **state)
     }
 }
 
+/* Where what waits is full no window is made wide, and at twice as much nothing more is taken; what has left,
+ * or is thrown away, counts no longer. */
+static void test_what_waits_is_counted(void **state)
+{
+    (void)state;
+    static uint8_t block[LIM_PEND_BYTES];
+    static struct h2_waiting all = {.most = sizeof block};
+    client.leg.waiting = &all;
+    ask(true);
+    server.leg.waiting = &all;
+    assert_int_equal(h2_content(&client.leg, span_of(block, sizeof block)), RC_OK);
+    assert_true(h2_waiting_full(&all, 1) && !h2_waiting_full(&all, 2));
+    assert_int_equal(h2_content(&client.leg, span_of(block, sizeof block)), RC_OK);
+    assert_int_equal(h2_content(&client.leg, span_of(block, 1)), RC_LIMIT);
+    assert_int_equal(all.bytes, 2 * sizeof block);
+    talk();
+    assert_int_equal(buf_len(&server.got), LIM_H2_FIRST_BYTES);
+    h2_took(server.s, &server.leg, 40000); /* a reader, but what waits is full */
+    talk();
+    assert_int_equal(buf_len(&server.got), LIM_H2_FIRST_BYTES + 40000);
+    h2_took(server.s, &server.leg, LIM_H2_FIRST_BYTES);
+    talk();
+    assert_int_equal(buf_len(&server.got), 2 * sizeof block);
+    assert_int_equal(all.bytes, 0);
+    assert_int_equal(h2_content(&client.leg, span_of(block, sizeof block)), RC_OK);
+    assert_int_equal(h2_drop_content(&client.leg), sizeof block);
+    assert_int_equal(all.bytes, 0);
+    assert_int_equal(h2_content(&client.leg, span_of(block, 100)), RC_OK);
+    assert_true(all.bytes > 0);
+    h2_leg_fini(&client.leg, &pool);
+    assert_int_equal(all.bytes, 0);
+}
+
 /* A wide window is had again when what it was for is over. */
 static void test_wide_windows_are_given_back(void **state)
 {
@@ -554,6 +587,7 @@ int main(void)
         T(test_window_is_the_readers),
         cmocka_unit_test_setup_teardown(test_unread_streams_hold_no_other, many_set_up, many_tear_down),
         cmocka_unit_test_setup_teardown(test_wide_windows_are_given_back, many_set_up, many_tear_down),
+        T(test_what_waits_is_counted),
         T(test_writes_as_much_as_told),
         T(test_reset),
         T(test_refused),

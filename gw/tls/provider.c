@@ -117,18 +117,19 @@ bool provider_agrees(const char *query)
 
 void provider_load(void)
 {
-    static bool tried; /* once per process, at first use */
-    OSSL_PROVIDER *ours = NULL;
+    static OSSL_PROVIDER *standard, *ours; /* they stay until the process ends */
+    static bool tried;                     /* once per process, at first use */
     if (tried)
         return;
     tried = true;
     /* OpenSSL takes its own by itself only where nothing else is loaded. */
-    OSSL_PROVIDER *standard = OSSL_PROVIDER_load(NULL, "default");
+    standard = OSSL_PROVIDER_load(NULL, "default");
     if (standard && x25519_init(standard) && OSSL_PROVIDER_add_builtin(NULL, "perron", init) == 1)
         ours = OSSL_PROVIDER_load(NULL, "perron");
     if (ours && provider_agrees("provider=perron"))
         return;
     OSSL_PROVIDER_unload(ours);
+    ours = NULL;
     log_warn(
         "this OpenSSL does not go together with our key schedule and X25519: handshakes use its own, which "
         "cost more");

@@ -67,11 +67,20 @@ static int init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *core, const
 
 /* ---- tests ---- */
 
+static OSSL_PROVIDER *wrong;
+
 static int setup(void **state)
 {
     (void)state;
     provider_load();
-    return OSSL_PROVIDER_add_builtin(NULL, "wrong", init) != 1 || !OSSL_PROVIDER_load(NULL, "wrong");
+    wrong = OSSL_PROVIDER_add_builtin(NULL, "wrong", init) == 1 ? OSSL_PROVIDER_load(NULL, "wrong") : NULL;
+    return !wrong;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return OSSL_PROVIDER_unload(wrong) != 1;
 }
 
 static void wrong_or_missing_secrets_are_found_out(void **state)
@@ -98,5 +107,5 @@ int main(void)
         cmocka_unit_test(wrong_or_missing_secrets_are_found_out),
         cmocka_unit_test(ours_is_in_use_and_agrees),
     };
-    return cmocka_run_group_tests(tests, setup, NULL);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

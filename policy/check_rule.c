@@ -2,6 +2,8 @@
 #include "policy/checker.h"
 
 #include "gw/base/obj.h"
+#include "policy/explain.h"
+#include "policy/index.h"
 
 const struct cond *check_find(const struct rule *r, enum noun noun, bool except)
 {
@@ -154,22 +156,32 @@ static void check_names(struct diag *d)
     map_fini(&names);
 }
 
+/* decide() has room for so many rules of a table. `log` and `set` rules have one table, whatever their block.
+ */
+static void count_rule(struct diag *d, unsigned per_table[TABLE_N + 1], enum table table, struct pos pos)
+{
+    const char *hint = table == TABLE_LOG || table == TABLE_SET ? "those of all blocks count together" : NULL;
+    if (++per_table[table] == LIM_POLICY_RULES + 1)
+        diag_error(d, pos, hint, "more than %d `%s` rules", LIM_POLICY_RULES,
+                   table == TABLE_N ? "masquerade" : explain_table_word(table));
+}
+
 void check_rules(struct diag *d)
 {
-    unsigned per_block[BLOCK_CEILING + 1] = {0};
+    unsigned per_table[TABLE_N + 1] = {0};
     for (struct rule *r = d->tree->rules.first; r; r = r->next) {
         check_conds(d, r, r->conds);
         check_contradictions(d, r);
         check_verb(d, r);
         if (r->block == BLOCK_TLS)
             check_tls_rule(d, r);
-        if (++per_block[r->block] == LIM_POLICY_RULES + 1)
-            diag_error(d, r->pos, NULL, "more than %d rules", LIM_POLICY_RULES);
+        count_rule(d, per_table, index_table(r), r->pos);
     }
     for (struct observe_decl *o = d->tree->observes.first; o; o = o->next) {
         struct rule r = {.block = BLOCK_OBSERVE, .conds = o->conds};
         check_conds(d, &r, o->conds);
         check_contradictions(d, &r);
+        count_rule(d, per_table, TABLE_OBSERVE, o->pos);
     }
     check_names(d);
 }

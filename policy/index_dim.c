@@ -407,6 +407,8 @@ static enum rc table_start(struct indexer *x, enum table table)
 {
     x->now.n_rules = x->o->first[table + 1] - x->o->first[table];
     x->now.n_words = img_words(x->now.n_rules);
+    if (x->now.n_rules > LIM_POLICY_RULES)
+        return RC_LIMIT; /* the checker counts too */
     for (unsigned d = 0; d < DIM_N; d++) {
         x->now.asked[d] = false;
         x->now.conditioned[d] = calloc((size_t)x->now.n_words + 1, sizeof(uint64_t));

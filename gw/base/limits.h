@@ -112,7 +112,7 @@ enum limits {
     LIM_POLICY_LINE_BYTES = 65536,
     LIM_POLICY_DEPTH = 16, /* files including files */
     LIM_POLICY_TREE_BYTES = 1073741824,
-    LIM_POLICY_RULES = 65536, /* in one kind of block */
+    LIM_POLICY_RULES = 65536, /* tried together: of one block; all `set`, all `log`, all `observe` */
     LIM_POLICY_SCHEDULES = 128,
     LIM_FENCE_NETWORKS = 16,       /* of `management`, and of `private-destinations block except` */
     LIM_POLICY_SLOTS = 16384,      /* stretches of one schedule: a day of a dated one each */

@@ -125,7 +125,42 @@ static void too_many_rules(void **state)
     assert_int_equal(c.rc, RC_OK);
     text.w = end;
     assert_int_equal(buf_put_str(&text, "allow any\n}\n"), RC_OK);
-    expect_error(buf_span(&text), ":65539:1: error: more than 65536 rules");
+    expect_error(buf_span(&text), ":65539:1: error: more than 65536 `web` rules");
+    assert_int_equal(count(c.diag, "error:"), 1);
+    buf_fini(&text);
+}
+
+static void put_many(struct buf *text, unsigned n, const char *rule)
+{
+    for (unsigned i = 0; i < n; i++)
+        assert_int_equal(buf_put_str(text, rule), RC_OK);
+}
+
+/* `log` rules of all blocks are tried together: half of them in `web`, the others in `dns`. */
+static void too_many_log_rules(void **state)
+{
+    static const char rule[] = "log any purpose security\n";
+    struct buf text = {0};
+    (void)state;
+    assert_int_equal(buf_put_str(&text, "zone lan network 10.0.0.0/8\nweb {\nallow any\n"), RC_OK);
+    put_many(&text, LIM_POLICY_RULES / 2, rule);
+    assert_int_equal(buf_put_str(&text, "}\ndns {\n"), RC_OK);
+    put_many(&text, LIM_POLICY_RULES, rule);
+    assert_int_equal(buf_put_str(&text, "}\n"), RC_OK);
+    expect_error(buf_span(&text), ":65542:1: error: more than 65536 `log` rules");
+    assert_int_equal(count(c.diag, "error:"), 1);
+    assert_non_null(strstr(c.diag, "those of all blocks count together"));
+    buf_fini(&text);
+}
+
+static void too_many_observe_statements(void **state)
+{
+    static const char rule[] = "observe from network 10.0.0.0/24 until 2027-01-15\n";
+    struct buf text = {0};
+    (void)state;
+    assert_int_equal(buf_put_str(&text, "zone lan network 10.0.0.0/8\nweb { allow any }\n"), RC_OK);
+    put_many(&text, 2 * LIM_POLICY_RULES, rule);
+    expect_error(buf_span(&text), ":65539:1: error: more than 65536 `observe` rules");
     assert_int_equal(count(c.diag, "error:"), 1);
     buf_fini(&text);
 }
@@ -438,6 +473,8 @@ int main(void)
         cmocka_unit_test(encodings),
         cmocka_unit_test(too_large_a_file),
         cmocka_unit_test(too_many_rules),
+        cmocka_unit_test(too_many_log_rules),
+        cmocka_unit_test(too_many_observe_statements),
         cmocka_unit_test(parts_are_sealed_and_named_by_content),
         cmocka_unit_test(the_same_text_has_the_same_hash),
         cmocka_unit_test(checking_makes_no_part),

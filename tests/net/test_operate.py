@@ -133,7 +133,6 @@ def test_a_port_that_is_taken_is_refused(idle):
     gw = idle
     with gw.lab.gateway_space:
         taken = socket.socket()
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)    # as servers do: old connections may still linger
         taken.bind(("10.32.0.1", 3128))
         taken.listen()
@@ -273,6 +272,7 @@ def test_listeners_come_and_go_by_reload(own_gateway, lab):
     assert gw.reload(there)[0] == 0 and gw.reload(here)[0] == 0 and gw.reload(there)[0] == 0
     wait_for("the old port to close", lambda: lab.curl("agent", url, proxy=old).exit_code == 7, 5)
     with lab.gateway_space, socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)    # as servers do: old connections may still linger
         taken.bind(("10.32.0.1", 3128))
         taken.listen()
         status, said = gw.reload(here)

@@ -1,7 +1,7 @@
 /* Where each rule of a large table is anchored, and what it asks besides; see index_dim.h. A rule is anchored
  * at the one of its conditions whose commonest value the fewest rules of the table share, so that a decision
- * looks at few rules however many there are. Where too many rules have no such condition the table is not
- * anchored, and its bit sets are ANDed as a whole. */
+ * looks at few rules however many there are. Where too many rules have no such condition, or the anchors
+ * would take too much room, the table is not anchored, and its bit sets are ANDed as a whole. */
 #include "policy/index_dim.h"
 
 #include <stdlib.h>
@@ -61,7 +61,29 @@ static void sign_all(const struct index_table *x, enum img_sign s, struct img_an
     }
 }
 
-enum rc index_anchors_choose(const struct index_table *x, struct index_anchors *a)
+static bool is_asked(const struct index_table *x, enum dim d)
+{
+    return x->asked[d] && d != DIM_SCHEDULE; /* schedules are asked of the rules that are left */
+}
+
+/* What the anchored rules would take: a record for every value of their anchors, a number for every other
+ * value that they name. Rules may share long lists (a `host` with all its members), and each writes out its
+ * own. */
+static uint64_t anchored_bytes(const struct index_table *x, const struct index_anchors *a)
+{
+    uint64_t bytes = 0;
+    for (unsigned d = 0; d < DIM_N; d++) {
+        for (uint32_t token = 0; is_asked(x, d) && token < x->accept[d].n; token++) {
+            const struct index_list *l = &x->accept[d].v[token];
+            bytes += x->except[d].v[token].n * sizeof(uint32_t);
+            for (uint32_t i = 0; i < l->n; i++)
+                bytes += a->dim[l->v[i]] == d ? sizeof *a->anchor : sizeof(uint32_t);
+        }
+    }
+    return bytes;
+}
+
+enum rc index_anchors_choose(const struct index_table *x, uint64_t *room, struct index_anchors *a)
 {
     uint32_t loose = 0;
     *a = (struct index_anchors){NULL, NULL};
@@ -76,10 +98,12 @@ enum rc index_anchors_choose(const struct index_table *x, struct index_anchors *
     choose(x, a, shared, least);
     for (uint32_t rule = 0; rule < x->n_rules; rule++)
         loose += a->dim[rule] == DIM_N;
-    if (loose > most_rules(x) || loose == x->n_rules) {
+    uint64_t bytes = anchored_bytes(x, a);
+    if (loose > most_rules(x) || loose == x->n_rules || bytes > *room) {
         index_anchors_fini(a);
         return RC_OK;
     }
+    *room -= bytes;
     for (unsigned s = 0; s < SIGN_N; s++)
         sign_all(x, s, a->anchor);
     return RC_OK;
@@ -150,11 +174,6 @@ static bool shuns(const struct index_table *x, const struct asks *asks, enum dim
 {
     return asks->except[d].v[rule].n > 0 ||
            (index_bit(x->touched[d], rule) && !index_bit(x->conditioned[d], rule));
-}
-
-static bool is_asked(const struct index_table *x, enum dim d)
-{
-    return x->asked[d] && d != DIM_SCHEDULE; /* schedules are asked of the rules that are left */
 }
 
 static enum rc put_asks(const struct index_table *x, const struct index_anchors *a, const struct asks *asks,

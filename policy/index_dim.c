@@ -113,6 +113,7 @@ struct indexer {
     struct intervals v4[DIM_N], v6[DIM_N];
     struct index_table now;
     struct index_anchors anchors; /* of it */
+    uint64_t anchor_room;         /* bytes left for those of the tables to come */
     uint64_t scratch[LIM_POLICY_RULES / 64 + IMG_BLOCK_WORDS];
 };
 
@@ -500,7 +501,7 @@ static enum rc table_build(struct indexer *x, enum table table)
     TRY(put_bits(x, x->scratch, &o.all));
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
-    TRY(index_anchors_choose(&x->now, &x->anchors));
+    TRY(index_anchors_choose(&x->now, &x->anchor_room, &x->anchors));
     TRY(index_asks_put(&x->now, &x->anchors, bits_at(x, o.timed), bits_at(x, o.forbids), x->p, &o));
     for (unsigned d = 0; d < DIM_N; d++) {
         o.asked |= (uint32_t)x->now.asked[d] << d;
@@ -566,6 +567,7 @@ enum rc index_tables(struct tree *t, struct index_order *o, struct part *p)
     x->t = t;
     x->p = p;
     x->o = o;
+    x->anchor_room = LIM_POLICY_ANCHOR_BYTES;
     rc = number_all(x);
     if (rc == RC_OK)
         rc = put_maps(x);

@@ -65,7 +65,8 @@ struct index_anchors {
     uint8_t *dim;              /* a rule; DIM_N: nowhere */
     struct img_anchor *anchor; /* a rule; NULL: the table is not anchored */
 };
-enum rc index_anchors_choose(const struct index_table *x, struct index_anchors *a) MUST_USE;
+/* Chooses them within `room`, the bytes that the anchors of all tables may still take, and takes from it. */
+enum rc index_anchors_choose(const struct index_table *x, uint64_t *room, struct index_anchors *a) MUST_USE;
 void index_anchors_fini(struct index_anchors *a);
 /* Of these rules the ones that are anchored in that dimension. */
 enum rc index_anchors_put(const struct index_anchors *a, const struct index_list *rules, enum dim d,

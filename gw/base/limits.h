@@ -120,6 +120,8 @@ enum limits {
     LIM_POLICY_STALE_GROUPS = 128, /* groups with `stale` */
     LIM_POLICY_PATH_BYTES = 512,   /* of a rule */
     LIM_POLICY_PART_BYTES = 268435456,
+    /* of it, for anchors and what anchored rules ask */
+    LIM_POLICY_ANCHOR_BYTES = 33554432,
     LIM_LIST_BYTES = 1073741824,   /* one list file */
     LIM_CLICK_S = 900,             /* a click on a warning counts so many seconds */
     LIM_CLICK_OFFER_S = 3600,      /* ... and may come so long after the page */

@@ -310,6 +310,39 @@ static void more_rules_than_room(void **state)
     compare(ROUNDS);
 }
 
+/* So many rules that name a host with so many members, each a domain of its own too. */
+static bool anchored_with(unsigned rules, unsigned members)
+{
+    static struct compiled c;
+    struct compile_opts opts = {.time_s = 1};
+    bool anchored;
+    buf_clear(&text);
+    PUT("zone lan network 10.0.0.0/8\nhost farm");
+    for (unsigned i = 0; i < members; i++)
+        PUT("%s 192.0.%u.%u", i ? "," : "", i / 256, i % 256);
+    PUT("\nweb {\n");
+    for (unsigned i = 0; i < rules; i++)
+        PUT(" block domain \"d%u.test\" to host farm\n", i);
+    PUT(" allow any\n}\n");
+    compile_bytes(buf_span(&text), &opts, &c);
+    assert_int_equal(c.rc, RC_OK);
+    struct snapshot *s;
+    assert_int_equal(snapshot_open(c.fds, c.hash, &s), RC_OK);
+    compiled_close(&c);
+    anchored = s->img.TABLES[TABLE_WEB].anchored != 0;
+    snapshot_put(s);
+    return anchored;
+}
+
+/* A host of many members that very many rules name would take more room than a part has. */
+static void anchors_have_a_room(void **state)
+{
+    (void)state;
+    assert_true(anchored_with(200, 700));
+    assert_true(anchored_with(5000, 1));
+    assert_false(anchored_with(14000, 700));
+}
+
 static int teardown(void **state)
 {
     (void)state;
@@ -325,6 +358,7 @@ int main(void)
         cmocka_unit_test(small_tables_are_not),
         cmocka_unit_test(open_signs_refuse_nothing),
         cmocka_unit_test(more_rules_than_room),
+        cmocka_unit_test(anchors_have_a_room),
     };
     return cmocka_run_group_tests(tests, NULL, teardown);
 }

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 
 #include "gw/base/limits.h"
+#include "policy/index.h"
+#include "policy/parse.h"
 #include "tests/unit/policy/snap_help.h"
 
 static struct compiled c;
@@ -162,6 +164,29 @@ static void too_many_observe_statements(void **state)
     put_many(&text, 2 * LIM_POLICY_RULES, rule);
     expect_error(buf_span(&text), ":65539:1: error: more than 65536 `observe` rules");
     assert_int_equal(count(c.diag, "error:"), 1);
+    buf_fini(&text);
+}
+
+/* Who builds a part of what nobody checked gets no more than decide() has room for either. */
+static void too_many_rules_unchecked(void **state)
+{
+    static struct tree tree;
+    struct buf text = {0}, said = {0};
+    struct diag d = {.out = &said, .tree = &tree};
+    struct part part;
+    (void)state;
+    tree_init(&tree);
+    part_init(&part);
+    assert_int_equal(buf_put_str(&text, "web {\n"), RC_OK);
+    for (unsigned i = 0; i <= LIM_POLICY_RULES; i++)
+        assert_int_equal(buf_printf(&text, "allow domain \"d%u.test\"\n", i), RC_OK);
+    assert_int_equal(buf_put_str(&text, "}\n"), RC_OK);
+    policy_parse_text(&d, "many", buf_span(&text));
+    assert_int_equal(d.errors, 0);
+    assert_int_equal(index_build(&tree, &part), RC_LIMIT);
+    part_fini(&part);
+    tree_fini(&tree);
+    buf_fini(&said);
     buf_fini(&text);
 }
 
@@ -475,6 +500,7 @@ int main(void)
         cmocka_unit_test(too_many_rules),
         cmocka_unit_test(too_many_log_rules),
         cmocka_unit_test(too_many_observe_statements),
+        cmocka_unit_test(too_many_rules_unchecked),
         cmocka_unit_test(parts_are_sealed_and_named_by_content),
         cmocka_unit_test(the_same_text_has_the_same_hash),
         cmocka_unit_test(checking_makes_no_part),

@@ -40,15 +40,8 @@ int bench_bulk(int argc, char **argv)
         {"errors", "connections", MEASURE_TOTAL},
         {"rate", "MiB/s", MEASURE_MEDIAN},
     };
-    struct knobs k = {.runs = 5,
-                      .count = 32,
-                      .parallel = 4,
-                      .names = 1,
-                      .size_mib = 64,
-                      .rate = 1,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(32, 4);
+    k.size_mib = 64;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

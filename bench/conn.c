@@ -35,15 +35,7 @@ int bench_conn(int argc, char **argv)
         {"p99", "ms", MEASURE_MEDIAN},
         {"resumed", "% of connections", MEASURE_MEDIAN},
     };
-    struct knobs k = {.runs = 5,
-                      .count = 2000,
-                      .parallel = 200,
-                      .names = 1,
-                      .size_mib = 1,
-                      .rate = 1,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(2000, 200);
     char prefix[MEASURE_NAME * 3 / 4];
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)

@@ -83,16 +83,8 @@ int bench_h2(int argc, char **argv)
         {"errors", "requests", MEASURE_TOTAL},
         {"rate", "requests/s", MEASURE_MEDIAN},
     };
-    struct knobs k = {.runs = 5,
-                      .count = 200000,
-                      .parallel = 8,
-                      .streams = 10,
-                      .names = 1,
-                      .size_mib = 1,
-                      .rate = 1,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(200000, 8);
+    k.streams = 10;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

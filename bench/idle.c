@@ -81,16 +81,9 @@ int bench_idle(int argc, char **argv)
         {"rss", "KiB/connection", MEASURE_MEDIAN},
         {"lost", "connections", MEASURE_TOTAL},
     };
-    struct knobs k = {.runs = 3,
-                      .count = 1,
-                      .parallel = 5000,
-                      .names = 1,
-                      .size_mib = 1,
-                      .hold_s = 5,
-                      .rate = 1,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(1, 5000);
+    k.runs = 3;
+    k.hold_s = 5;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -35,15 +35,7 @@ int bench_keepalive(int argc, char **argv)
         {"p50", "ms", MEASURE_MEDIAN},
         {"p99", "ms", MEASURE_MEDIAN},
     };
-    struct knobs k = {.runs = 5,
-                      .count = 100000,
-                      .parallel = 32,
-                      .names = 1,
-                      .size_mib = 1,
-                      .rate = 1,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(100000, 32);
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

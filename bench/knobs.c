@@ -95,6 +95,19 @@ static enum rc read_option(struct knobs *k, int argc, char **argv, int *at)
     return set_value(k, r, *at + 1 < argc ? argv[++*at] : NULL);
 }
 
+struct knobs knobs_usual(uint64_t count, uint64_t parallel)
+{
+    return (struct knobs){.runs = 5,
+                          .count = count,
+                          .parallel = parallel,
+                          .names = 1,
+                          .size_mib = 1,
+                          .rate = 1,
+                          .minutes = 1,
+                          .listed = 1000000,
+                          .workers = 1};
+}
+
 enum rc knobs_parse(struct knobs *k, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {

@@ -5,9 +5,6 @@
 
 #include "gw/base/buf.h"
 
-/* A policy of full size, unless --listed says otherwise. */
-enum { KNOBS_LISTED = 1000000 };
-
 struct knobs {
 #define NUMBER(field, option, min, max, sentence) uint64_t field;
 #define FLAG(field, option, sentence)             bool field;
@@ -17,6 +14,9 @@ struct knobs {
 #undef FLAG
 #undef TEXT
 };
+
+/* What a measurement starts from: five runs, one name, one worker, a policy of full size. */
+struct knobs knobs_usual(uint64_t count, uint64_t parallel);
 
 /* Reads argv[1..]; argv[0] is the subcommand. CONFIG after one clear line on standard error. With --help the
  * options are listed on standard output and CLOSED is returned. */

@@ -32,15 +32,8 @@ int bench_latency(int argc, char **argv)
         {"p99", "us", MEASURE_MEDIAN},
         {"errors", "connections", MEASURE_TOTAL},
     };
-    struct knobs k = {.runs = 5,
-                      .count = 4000,
-                      .parallel = 16,
-                      .names = 1,
-                      .size_mib = 1,
-                      .rate = 200,
-                      .minutes = 1,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(4000, 16);
+    k.rate = 200;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -297,18 +297,13 @@ static enum rc run_bed(struct bed *b, struct knobs *k, bool *good)
 
 int bench_reload(int argc, char **argv)
 {
-    struct knobs k = {.runs = 1,
-                      .count = 1,
-                      .parallel = 1000,
-                      .names = 200,
-                      .size_mib = 1,
-                      .rate = 100,
-                      .minutes = 1,
-                      .reloads = 1000,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1,
-                      .pause_ms = 250};
+    struct knobs k = knobs_usual(1, 1000);
     bool good = false;
+    k.runs = 1;
+    k.names = 200;
+    k.rate = 100;
+    k.reloads = 1000;
+    k.pause_ms = 250;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -149,15 +149,11 @@ static int run(const struct knobs *k)
 
 int bench_soak(int argc, char **argv)
 {
-    struct knobs k = {.runs = 1,
-                      .count = 1,
-                      .parallel = 1000,
-                      .names = 500,
-                      .size_mib = 1,
-                      .rate = 100,
-                      .minutes = 10,
-                      .listed = KNOBS_LISTED,
-                      .workers = 1};
+    struct knobs k = knobs_usual(1, 1000);
+    k.runs = 1;
+    k.names = 500;
+    k.rate = 100;
+    k.minutes = 10;
     enum rc rc = knobs_parse(&k, argc, argv);
     if (rc != RC_OK)
         return rc == RC_CLOSED ? 0 : 1;

@@ -100,10 +100,11 @@ class Origins:
 class Web:
     """What authorities publish: lists and certificates, at pki.example."""
 
-    def __init__(self, lab, folder, site="pki.example"):
+    def __init__(self, lab, folder, site="pki.example", address=None):
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        self.proc = lab.internet.start(sys.executable, HERE / "pki_web.py", folder, SITES[site].v4)
+        address = address or SITES[site].v4
+        self.proc = lab.internet.start_server(address, 80, sys.executable, HERE / "pki_web.py", folder, address)
         self.url = f"http://{site}/"
 
     def put(self, name, data):

@@ -60,6 +60,19 @@ class Space:
         kw.setdefault("stdin", subprocess.DEVNULL)
         return subprocess.Popen(self.enter(*cmd, when_we_die="TERM"), **kw)
 
+    def start_server(self, address, port, *cmd, **kw):
+        """The same, for one that listens at that address and port: when this returns, it does."""
+        at = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+        proc = self.start(*cmd, **kw)
+        try:
+            wait_for(f"{cmd[0]} to listen at {at}", lambda: proc.poll() is not None or self.run("ss", "-Hltn", "src", at))
+            if proc.returncode is not None:
+                raise AssertionError(f"{cmd[0]} was to listen at {at} and ended with status {proc.returncode}")
+        except BaseException:
+            end(proc, 5)
+            raise
+        return proc
+
     def __enter__(self):
         self.outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         fd = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)

@@ -139,10 +139,10 @@ def test_the_origins_troubles_are_told_apart(lab, own_gateway, devices):
 def test_an_origin_that_insists_on_the_clients_certificate(lab, own_gateway, version):
     gw = own_gateway()
     pem = lab.pki.folder / "closed.example"
-    server = lab.internet.start("openssl", "s_server", "-accept", f"{SITES['closed.example'].v4}:443", "-cert",
-                                f"{pem}.pem", "-cert_chain", f"{pem}.pem", "-key", f"{pem}.key", version, "-Verify", "1",
-                                "-www", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    wait_for("s_server", lambda: ":443" in lab.internet.run("ss", "-Hltn", f"src {SITES['closed.example'].v4}"))
+    at = SITES["closed.example"].v4
+    server = lab.internet.start_server(at, 443, "openssl", "s_server", "-accept", f"{at}:443", "-cert", f"{pem}.pem",
+                                       "-cert_chain", f"{pem}.pem", "-key", f"{pem}.key", version, "-Verify", "1", "-www",
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert lab.curl("agent", "https://closed.example/").status != 200
         row = the_break(gw, name="closed.example")

@@ -273,8 +273,9 @@ def test_an_origin_with_a_leaf_of_an_old_one_is_refused(gw, lab, tmp_path):
     (tmp_path / "key.pem").write_bytes(key_pem(key))
     (tmp_path / "leaf.pem").write_bytes(pem(cert))
     (tmp_path / "chain.pem").write_bytes((gw.state / "ca" / "issuing.crt").read_bytes() + (gw.state / "ca" / "root.crt").read_bytes())
-    server = lab.internet.start("openssl", "s_server", "-accept", f"{SITES['closed.example'].v4}:443", "-key", tmp_path / "key.pem",
-                                "-cert", tmp_path / "leaf.pem", "-cert_chain", tmp_path / "chain.pem", "-www", "-quiet")
+    at = SITES["closed.example"].v4
+    server = lab.internet.start_server(at, 443, "openssl", "s_server", "-accept", f"{at}:443", "-key", tmp_path / "key.pem",
+                                       "-cert", tmp_path / "leaf.pem", "-cert_chain", tmp_path / "chain.pem", "-www", "-quiet")
     try:
         prepare(gw)
         gw.ctl("ca", "switch")

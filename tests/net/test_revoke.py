@@ -449,12 +449,7 @@ def test_private_addresses_are_fetched_from_only_where_policy_allows(lab, own_ga
     host = "private.chains.example"
     der, key = ca.leaf([host], more=[crl_at("http://172.16.9.9/private.crl")], serial=12)
     case = Case("private", 141, "", host, [der, ca.der], key)
-    server = Web.__new__(Web)
-    server.folder, server.url = tmp_path / "private", ""
-    server.folder.mkdir()
-    import sys
-    from chainlab import HERE
-    server.proc = lab.internet.start(sys.executable, HERE / "pki_web.py", server.folder, "172.16.9.9")
+    server = Web(lab, tmp_path / "private", address="172.16.9.9")
     server.put("private.crl", revocations(ca.name, ca.key, WEEK, [12]))
     start(origins, case)
     gw = own_gateway(chain_policy(lab, origins.folder))

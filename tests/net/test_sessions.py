@@ -42,11 +42,11 @@ def own_origin(lab, kind, *options, name="closed.example"):
         lab.pki.make(stem.name, [name], kind)
     site = SITES[name]
     log = open(lab.folder / f"s_server-{kind}.out", "wb")
-    server = lab.internet.start("openssl", "s_server", "-accept", f"{site.v4}:443", "-cert", f"{stem}.pem", "-cert_chain",
-                                f"{stem}.pem", "-key", f"{stem}.key", "-www", "-quiet", *options, stdout=log, stderr=log)
+    server = lab.internet.start_server(site.v4, 443, "openssl", "s_server", "-accept", f"{site.v4}:443", "-cert", f"{stem}.pem",
+                                       "-cert_chain", f"{stem}.pem", "-key", f"{stem}.key", "-www", "-quiet", *options,
+                                       stdout=log, stderr=log)
     log.close()
     try:
-        wait_for("s_server", lambda: ":443" in lab.internet.run("ss", "-Hltn", "src", f"{site.v4}:443"))
         yield
     finally:
         end(server, 5)

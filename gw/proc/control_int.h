@@ -6,7 +6,7 @@
 
 #include "gw/proc/control.h"
 
-enum { SHOW_MS = 2000 };
+enum { SHOW_MS = 5000 }; /* a busy machine may keep a worker waiting for seconds */
 
 struct client {
     struct control *owner;

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "gw/base/obj.h"
+
 struct fold {
     uint64_t h;
 };
@@ -84,21 +86,40 @@ static uint64_t rule_key(const struct index_item *item)
     return fold_end(&f);
 }
 
+/* The last key that was made of an item's own for one that says the same, and the number it was made with. */
+struct again {
+    uint64_t key, n;
+};
+
+/* A key that none has, from that of the item which says the same: the second, third, ... such one is always
+ * given the same. */
+static uint64_t next_key(const struct map *seen, struct again *last)
+{
+    do {
+        struct fold f = {last->key};
+        fold_number(&f, ++last->n);
+        last->key = fold_end(&f);
+    } while (map_find(seen, span_of(&last->key, sizeof last->key)));
+    return last->key;
+}
+
+static enum rc give_key(struct map *seen, struct index_item *items, uint32_t i, struct again *last)
+{
+    uint64_t key = rule_key(&items[i]);
+    const struct index_item *same = map_find(seen, span_of(&key, sizeof key));
+    items[i].key = same ? next_key(seen, &last[same - items]) : key;
+    last[i] = (struct again){items[i].key, 1};
+    return map_put(seen, span_of(&items[i].key, sizeof items[i].key), &items[i]);
+}
+
 enum rc index_keys(struct index_order *o)
 {
     struct map seen;
-    enum rc rc = RC_OK;
+    AUTO_FREE struct again *last = calloc((size_t)o->n + 1, sizeof *last);
+    enum rc rc = last ? RC_OK : RC_NOMEM;
     map_init(&seen, 0);
-    for (uint32_t i = 0; i < o->n && rc == RC_OK; i++) {
-        struct index_item *item = &o->items[i];
-        item->key = rule_key(item);
-        for (uint64_t again = 2; map_find(&seen, span_of(&item->key, sizeof item->key)); again++) {
-            struct fold f = {item->key};
-            fold_number(&f, again);
-            item->key = fold_end(&f);
-        }
-        rc = map_put(&seen, span_of(&item->key, sizeof item->key), item);
-    }
+    for (uint32_t i = 0; i < o->n && rc == RC_OK; i++)
+        rc = give_key(&seen, o->items, i, last);
     map_fini(&seen);
     return rc;
 }

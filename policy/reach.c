@@ -407,12 +407,15 @@ static bool make_tables(struct model *m)
         m->formula[v] = arena_alloc(&m->mem, (n + 1) * sizeof(*m->formula[v]));
         ok = ok && m->formula[v];
     }
+    m->groups = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->groups));
     m->of_group = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->of_group));
     m->gate[0] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[0]));
     m->gate[1] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[1]));
     for (const struct zone_decl *z = m->t->zones.first; z; z = z->next)
         m->exempts = m->exempts || z->ca_none;
-    return ok && m->of_group && m->rules && m->gate[0] && m->gate[1];
+    for (const struct group_decl *g = m->t->groups.first; g && m->groups; g = g->next)
+        m->groups[g->id] = g;
+    return ok && m->groups && m->of_group && m->rules && m->gate[0] && m->gate[1];
 }
 
 static bool start(struct search *x, const struct tree *t, const struct snapshot *snap, int64_t now,

@@ -98,7 +98,8 @@ struct model {
     const uint32_t *choice;                /* that is being walked */
     const struct formula **gate[2]; /* by number of the rule that stops, then by table; made when asked for */
     uint32_t gate_parts;            /* of all of those together */
-    const struct formula **of_group; /* by number; made when asked for */
+    const struct group_decl **groups; /* by number */
+    const struct formula **of_group;  /* the same; made when asked for */
     const struct formula *unidentified, *no_category[VIEWS + 1];
     bool exempts; /* some flow may pass without being decrypted */
 };

@@ -142,14 +142,6 @@ static const struct iset *cond_set(struct model *m, const struct cond *c)
 
 /* ---- people and categories: conditions of several variables ---- */
 
-static const struct group_decl *group_with(const struct tree *t, uint32_t id)
-{
-    const struct group_decl *g = t->groups.first;
-    while (g && g->id != id)
-        g = g->next;
-    return g;
-}
-
 static const struct iset *group_networks(struct model *m, const struct group_decl *g)
 {
     const struct iset *out = iset_range(&m->mem, 0, 0);
@@ -210,7 +202,7 @@ static const struct formula *people(struct model *m, const struct cond *c)
 {
     struct parts p = {.m = m};
     for (const struct value *v = c->vals; v; v = v->next) {
-        const struct group_decl *g = v->kind == VALUE_GROUP ? group_with(m->t, v->id) : NULL;
+        const struct group_decl *g = v->kind == VALUE_GROUP ? m->groups[v->id] : NULL;
         if (v->kind == VALUE_UNIDENTIFIED)
             add(&p, nobody(m));
         else if (v->kind == VALUE_USER)

@@ -2,6 +2,8 @@
  * the runner; under sanitizers all of it takes some seconds. */
 #include "tests/unit/policy/snap_help.h"
 
+#include <time.h>
+
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
 
@@ -110,6 +112,26 @@ static void rules_that_could_cover_each_other(void **state)
     passes();
 }
 
+/* What is made of a rule takes no look at all the rules or groups before it: some seconds, where the squares
+ * of these numbers are minutes. */
+static void rules_that_say_the_same(void **state)
+{
+    (void)state;
+    clock_t began = clock();
+    start(HEAD "web {\n");
+    many(" block domain \"a.test\" owner \"o", 60000, "\"\n");
+    put(" allow any\n}\n");
+    passes();
+    start(HEAD);
+    for (unsigned i = 0; i < 60000; i++)
+        assert_int_equal(buf_printf(&text, "group g%u user \"u%u\"\n", i, i), RC_OK);
+    put("web {\n");
+    many(" block domain \"a.test\" for g", 60000, "\n");
+    put(" allow any\n}\n");
+    passes();
+    assert_true((clock() - began) / CLOCKS_PER_SEC < 20);
+}
+
 static const char *const zone_names[LIM_POLICY_TIME_ZONES] = {
     "Europe/Brussels", "Europe/Paris",  "Europe/London",  "Europe/Berlin",  "Europe/Madrid", "Europe/Rome",
     "Europe/Lisbon",   "Europe/Vienna", "Europe/Prague",  "Europe/Warsaw",  "Europe/Athens", "Europe/Dublin",
@@ -178,6 +200,7 @@ int main(void)
         cmocka_unit_test(brackets_without_end),
         cmocka_unit_test(values_by_the_hundred_thousand),
         cmocka_unit_test(rules_that_could_cover_each_other),
+        cmocka_unit_test(rules_that_say_the_same),
         cmocka_unit_test(declarations_without_end),
         cmocka_unit_test(conditions_without_end),
     };

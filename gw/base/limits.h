@@ -56,6 +56,7 @@ enum limits {
     LIM_BROKEN_EXEMPT = 1024,      /* of them exempt at a time; no more are exempted then */
     LIM_BROKEN_EXEMPT_S = 2592000, /* the longest that `on broken` may exempt a name */
     LIM_BROKEN_WINDOW_S = 86400,   /* failures of several devices count together so long */
+    LIM_BROKEN_BUSY_S = 60,        /* who fills a row for longer is dead (LIM_WORKER_SILENT_MS) */
     LIM_ASKING = 1024,             /* origins known to ask for a client certificate, exempted for it ... */
     LIM_ASKING_S = 28800,          /* ... for so long */
     LIM_WEAK_ORIGINS = 1024,       /* origins known to agree to the weak offer alone, given it at once ... */

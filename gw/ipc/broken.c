@@ -1,7 +1,7 @@
 /* The table of broken places; see broken.h. Open addressing with few probes: where no slot is free the one
- * that was of use longest ago is taken. A slot that is being filled anew has the key BUSY, and keeps it when
- * its worker is killed meanwhile: no one takes it then. A time that lies ahead is of a clock that was set
- * back since: what it stands for is over. */
+ * that was of use longest ago is taken. A slot that is being filled has the second at which that began for a
+ * key, and keeps it when its worker is killed meanwhile: LIM_BROKEN_BUSY_S later it is anybody's. A time that
+ * lies ahead is of a clock that was set back since: what it stands for is over. */
 #include "gw/ipc/broken.h"
 
 #include <fcntl.h>
@@ -18,11 +18,11 @@ enum {
     PROBES = 16,
     SECRET = 32,
     NET_BYTES = 8, /* the /64 of an IPv6 address */
-    KEY_LEAST = 2, /* 0: free, 1: busy */
-    BUSY = 1,
     SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
 };
 #define BROKEN_MAGIC UINT64_C(0x7065727262726f6b)
+/* 0: free; below: being filled since that second. */
+#define KEY_LEAST (UINT64_C(1) << 40)
 
 struct device {
     _Atomic uint64_t key;
@@ -36,7 +36,7 @@ struct place {
     _Atomic uint64_t client[BROKEN_CLIENTS];
 };
 
-/* An exemption in words. `key` is BUSY while they are written. */
+/* An exemption in words. */
 struct words {
     _Atomic uint64_t key;
     _Atomic int64_t since_s, until_s;
@@ -129,6 +129,19 @@ static bool is_within(int64_t at_s, int64_t life_s, int64_t now_s)
     return at_s <= now_s && at_s > now_s - life_s;
 }
 
+/* ---- slots that are being filled ---- */
+
+static uint64_t busy_key(int64_t now_s)
+{
+    return now_s > 0 && (uint64_t)now_s < KEY_LEAST ? (uint64_t)now_s : 1;
+}
+
+/* Is somebody at it who may still live? */
+static bool is_busy(uint64_t key, int64_t now_s)
+{
+    return key != 0 && key < KEY_LEAST && is_within((int64_t)key, LIM_BROKEN_BUSY_S, now_s);
+}
+
 /* ---- devices ---- */
 
 static int64_t device_used_s(const struct device *d, int64_t now_s)
@@ -172,10 +185,10 @@ bool broken_trusts(const struct broken *b, uint64_t device, int64_t now_s)
 /* ---- places ---- */
 
 /* Empties a slot for another place; NULL when somebody else is at it. */
-static struct place *take_over(struct place *p, uint64_t key)
+static struct place *take_over(struct place *p, uint64_t key, int64_t now_s)
 {
     uint64_t there = atomic_load(&p->key);
-    if (there == BUSY || !atomic_compare_exchange_strong(&p->key, &there, BUSY))
+    if (is_busy(there, now_s) || !atomic_compare_exchange_strong(&p->key, &there, busy_key(now_s)))
         return NULL;
     atomic_store(&p->seen_s, 0);
     atomic_store(&p->window_s, 0);
@@ -191,6 +204,8 @@ static struct place *take_over(struct place *p, uint64_t key)
 static int64_t place_used_s(const struct place *p, int64_t now_s)
 {
     int64_t seen = atomic_load(&p->seen_s), until = atomic_load(&p->until_s);
+    if (atomic_load(&p->key) < KEY_LEAST)
+        return 0;
     if (holds(atomic_load(&p->since_s), until, now_s))
         return until;
     return seen <= now_s ? seen : 0;
@@ -218,14 +233,14 @@ static struct place *place_take(struct broken *b, uint64_t key, int64_t now_s)
         uint64_t there = atomic_load(&p->key);
         if (there == key)
             return p;
-        if (there == BUSY)
+        if (is_busy(there, now_s))
             continue;
         if (!oldest || there == 0 || place_used_s(p, now_s) < place_used_s(oldest, now_s))
             oldest = p;
         if (there == 0)
             break;
     }
-    return oldest ? take_over(oldest, key) : NULL;
+    return oldest ? take_over(oldest, key, now_s) : NULL;
 }
 
 static void begin_window(struct place *p, int64_t now_s)
@@ -309,8 +324,8 @@ static struct words *slot_for(struct broken *b, uint64_t key, int64_t now_s)
         uint64_t there = atomic_load(&w->key);
         if (there == key)
             return w;
-        bool over = !holds(atomic_load(&w->since_s), atomic_load(&w->until_s), now_s);
-        if (!spare && there != BUSY && (there == 0 || over))
+        bool over = there < KEY_LEAST || !holds(atomic_load(&w->since_s), atomic_load(&w->until_s), now_s);
+        if (!spare && over && !is_busy(there, now_s))
             spare = w;
     }
     return spare;
@@ -319,8 +334,8 @@ static struct words *slot_for(struct broken *b, uint64_t key, int64_t now_s)
 static bool put_words(struct broken *b, uint64_t key, const struct broken_exemption *e, int64_t now_s)
 {
     struct words *w = slot_for(b, key, now_s);
-    uint64_t there = w ? atomic_load(&w->key) : BUSY;
-    if (there == BUSY || !atomic_compare_exchange_strong(&w->key, &there, BUSY))
+    uint64_t there = w ? atomic_load(&w->key) : 0;
+    if (!w || is_busy(there, now_s) || !atomic_compare_exchange_strong(&w->key, &there, busy_key(now_s)))
         return false;
     memcpy(w->name, e->name, sizeof w->name);
     memcpy(w->ja4, e->ja4, sizeof w->ja4);

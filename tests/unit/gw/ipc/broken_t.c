@@ -317,33 +317,69 @@ static void an_exemption_is_no_longer_than_its_line_says_now(void **state)
     assert_int_equal(until(b, p, NOW + 43200), NOW + LIM_BROKEN_EXEMPT_S);
 }
 
-/* As a worker leaves it that is killed while it takes a slot. */
-static void slot_of_the_dead(uint64_t key)
+/* As a worker leaves them that is killed at that moment while it fills them: the rows with this key. */
+static void rows_of_the_dead(uint64_t key, int64_t at_s, size_t want)
 {
     uint64_t *w = (uint64_t *)b;
     size_t n = 0;
     for (size_t i = 0; i < table_bytes / sizeof *w; i++) {
         if (w[i] == key) {
-            w[i] = 1;
+            w[i] = (uint64_t)at_s;
             n++;
         }
     }
-    assert_int_equal(n, 1);
+    assert_int_equal(n, want);
 }
 
-static void a_worker_killed_in_the_middle_costs_one_slot(void **state)
+static void a_row_of_a_killed_worker_is_in_nobodys_way(void **state)
 {
     char name[32];
     (void)state;
     for (unsigned i = 0; i < 64; i++) {
         snprintf(name, sizeof name, "dead%u.example", i);
         assert_int_equal(broken_fails(b, place(name, "t12d"), client(1), 1), 1); /* the oldest of all */
-        slot_of_the_dead(place(name, "t12d"));
+        rows_of_the_dead(place(name, "t12d"), NOW, 1);
     }
     for (unsigned i = 0; i < 4 * LIM_BROKEN_PLACES; i++) {
         snprintf(name, sizeof name, "%u.example", i);
         assert_int_equal(broken_fails(b, place(name, "t12d"), client(1), NOW), 1);
     }
+}
+
+static void exempt_then_killed(unsigned number, int64_t killed_s)
+{
+    char name[32];
+    snprintf(name, sizeof name, "dead%u.example", number);
+    assert_true(exempt(name, "t12d", NOW + 43200));
+    rows_of_the_dead(place(name, "t12d"), killed_s, 2); /* its count and its words */
+}
+
+static void a_row_of_a_killed_worker_is_free_again_later(void **state)
+{
+    enum { LATER = NOW + LIM_BROKEN_BUSY_S };
+    struct broken_exemption x = {
+        .name = "app.example", .ja4 = "t12d", .since_s = NOW, .until_s = NOW + 43200};
+    size_t it = 0;
+    (void)state;
+    for (unsigned i = 0; i < LIM_BROKEN_EXEMPT; i++)
+        exempt_then_killed(i, NOW);
+    assert_false(broken_next(b, &it, NOW, &x)); /* what is half written is not told */
+    assert_false(broken_exempt(b, &x, LATER - 1));
+    assert_true(broken_exempt(b, &x, LATER));
+    for (unsigned i = 1; i < LIM_BROKEN_EXEMPT; i++) {
+        snprintf(x.name, sizeof x.name, "next%u.example", i);
+        assert_true(broken_exempt(b, &x, LATER));
+    }
+    assert_int_equal(until(b, place("app.example", "t12d"), LATER), NOW + 43200);
+}
+
+static void a_row_that_a_clock_ahead_began_is_free(void **state)
+{
+    struct broken_exemption x = {.name = "app.example", .ja4 = "t12d", .since_s = NOW, .until_s = NOW + 60};
+    (void)state;
+    for (unsigned i = 0; i < LIM_BROKEN_EXEMPT; i++)
+        exempt_then_killed(i, NOW + 1000000);
+    assert_true(broken_exempt(b, &x, NOW));
 }
 
 int main(void)
@@ -365,7 +401,9 @@ int main(void)
         T(what_a_clock_ahead_left_is_over),
         T(entries_of_a_clock_ahead_make_room),
         T(an_exemption_is_no_longer_than_its_line_says_now),
-        T(a_worker_killed_in_the_middle_costs_one_slot),
+        T(a_row_of_a_killed_worker_is_in_nobodys_way),
+        T(a_row_of_a_killed_worker_is_free_again_later),
+        T(a_row_that_a_clock_ahead_began_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,15 +1,32 @@
-/* Exemptions of broken places as a file; see broken_file.h. A line "perron broken 1", then "SINCE UNTIL JA4
- * NAME" each (UTC seconds), then "end N". */
+/* Exemptions of broken places as a file; see broken_file.h. A line "perron broken 2", then "SINCE UNTIL JA4
+ * NAME" each (UTC seconds), then "end N DIGEST": SHA-256, in hex, of the bytes before that line. A bit that
+ * has tipped over in a name or an end would be an exemption like any other. */
 #include "gw/proc/broken_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/sha256.h"
 #include "gw/proc/kept_file.h"
 
 enum { LINE_MOST = LIM_NAME_BYTES + BROKEN_JA4 + 64, FILE_MOST = (LIM_BROKEN_EXEMPT + 2) * LINE_MOST };
-static const char file_name[] = "broken", first_line[] = "perron broken 1\n";
+static const char file_name[] = "broken", first_line[] = "perron broken 2\n";
+
+/* ---- the last line ---- */
+
+enum { LAST_LINE = 32 + 2 * SHA256_BYTES };
+
+static enum rc last_line(span before, size_t n, char out[LAST_LINE])
+{
+    uint8_t digest[SHA256_BYTES];
+    TRY(sha256(&before, 1, digest));
+    int at = snprintf(out, LAST_LINE, "end %zu ", n);
+    for (size_t i = 0; i < SHA256_BYTES; i++)
+        at += snprintf(out + at, LAST_LINE - (size_t)at, "%02x", digest[i]);
+    snprintf(out + at, LAST_LINE - (size_t)at, "\n");
+    return RC_OK;
+}
 
 /* ---- writing ---- */
 
@@ -17,12 +34,15 @@ enum rc broken_file_write(int state_dir, const struct broken *b, int64_t now_s)
 {
     struct broken_exemption x;
     struct buf out = {0};
+    char last[LAST_LINE];
     size_t n = 0;
     enum rc rc = buf_put_str(&out, first_line);
     for (size_t it = 0; rc == RC_OK && broken_next(b, &it, now_s, &x); n++)
         rc = buf_printf(&out, "%lld %lld %s %s\n", (long long)x.since_s, (long long)x.until_s, x.ja4, x.name);
     if (rc == RC_OK)
-        rc = buf_printf(&out, "end %zu\n", n);
+        rc = last_line(buf_span(&out), n, last);
+    if (rc == RC_OK)
+        rc = buf_put_str(&out, last);
     if (rc == RC_OK)
         rc = kept_file_write(state_dir, file_name, buf_span(&out));
     buf_fini(&out);
@@ -69,20 +89,21 @@ static bool read_line(span *at, struct broken_exemption *x)
            next_text(at, ' ', x->ja4, sizeof x->ja4) && next_text(at, '\n', x->name, sizeof x->name);
 }
 
-/* Is it whole, as we write it? Its lines are then read a second time. */
-static bool is_whole(span at)
+/* BAD: it is not whole, as we write it. Its lines are then read a second time. */
+static enum rc is_whole(span all)
 {
     struct broken_exemption x;
-    char last[32];
+    char last[LAST_LINE];
+    span at = all;
     size_t n = 0;
     if (!span_has_prefix(at, span_str(first_line)))
-        return false;
+        return RC_BAD;
     for (at = span_cut(at, sizeof first_line - 1, at.n); !span_has_prefix(at, SPAN("end ")); n++) {
         if (n == LIM_BROKEN_EXEMPT || !read_line(&at, &x))
-            return false;
+            return RC_BAD;
     }
-    snprintf(last, sizeof last, "end %zu\n", n);
-    return span_eq(at, span_str(last));
+    TRY(last_line(span_cut(all, 0, all.n - at.n), n, last));
+    return span_eq(at, span_str(last)) ? RC_OK : RC_BAD;
 }
 
 static void take(span at, struct broken *b, int64_t now_s)
@@ -113,7 +134,9 @@ enum rc broken_file_read(int state_dir, struct broken *b, int64_t now_s, struct 
     enum rc rc = kept_file_read(state_dir, file_name, bytes, FILE_MOST, &n);
     if (rc == RC_NOTFOUND)
         return RC_OK;
-    if (rc == RC_LIMIT || (rc == RC_OK && !is_whole(span_of(bytes, n))))
+    if (rc == RC_OK)
+        rc = is_whole(span_of(bytes, n));
+    if (rc == RC_LIMIT || rc == RC_BAD)
         return put_aside(state_dir, err);
     TRY(rc);
     take(span_of(bytes, n), b, now_s);

@@ -6,8 +6,8 @@
 
 #include "gw/ipc/broken.h"
 
-/* Puts what has not ended into `b`. OK without a file. A damaged one is put aside under another name with a
- * line in `err` (CONFIG), and nothing of it counts. */
+/* Puts what has not ended into `b`. OK without a file. One that is not byte for byte what was written is put
+ * aside under another name with a line in `err` (CONFIG), and nothing of it counts. */
 enum rc broken_file_read(int state_dir, struct broken *b, int64_t now_s, struct buf *err) MUST_USE;
 /* Writes what is exempt now, whole or not at all. IO with errno. */
 enum rc broken_file_write(int state_dir, const struct broken *b, int64_t now_s) MUST_USE;

@@ -3,6 +3,7 @@
 Devices are addresses of the clients' namespace; a device "accepts our CA" once curl with our root got an answer there.
 The pinning program is curl with --pinnedpubkey and TLS 1.2 only, so that its JA4 is not that of the same device's browser.
 """
+import hashlib
 import signal
 import socket
 import ssl
@@ -209,7 +210,9 @@ def test_an_exemption_outlives_a_restart(lab, own_gateway, devices, how):
     # a damaged file counts for nothing, is said once, and keeps nobody from starting
     gw.stop()
     lab.open_again()
-    (gw.state / "broken").write_text("perron broken 1\n1 2 3")
+    text = (gw.state / "broken").read_text()
+    assert " script.example\n" in text
+    (gw.state / "broken").write_text(text.replace(" script.example\n", " scripu.example\n"))
     gw.start()
     assert gw.said().count("the exemptions of `on broken` were damaged") == 1
     assert gw.show("breaks") == []
@@ -235,10 +238,11 @@ def test_an_exemption_lasts_no_longer_than_the_line_in_force_says(lab, own_gatew
     three_fail(lab, devices)
     assert gw.event(perron__reason="broken-exempt")
     gw.stop()
-    head, line, tail = (gw.state / "broken").read_text().splitlines(keepends=True)
+    head, line, _ = (gw.state / "broken").read_text().splitlines(keepends=True)
     since, _, ja4, name = line.split()
     old = int(since) - 13 * 3600
-    (gw.state / "broken").write_text(f"{head}{old} {old + 30 * 86400} {ja4} {name}\n{tail}")
+    text = f"{head}{old} {old + 30 * 86400} {ja4} {name}\n"
+    (gw.state / "broken").write_text(f"{text}end 1 {hashlib.sha256(text.encode()).hexdigest()}\n")
     lab.open_again()
     gw.start()
     agent = ("https://script.example/", "--tls-max", "1.2")

@@ -1,43 +1,24 @@
 /* Counts of rules survive their tables, their workers and the gateway; a damaged file is put aside. */
 #include "gw/proc/counts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdint.h>
-#include <cmocka.h>
+#include "tests/unit/gw/proc/state_help.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static char base[] = "/tmp/perron-counts-XXXXXX";
-static int dir;
+static struct state_dir dir;
 static struct buf err;
 
 static int setup(void **state)
 {
     (void)state;
-    assert_non_null(mkdtemp(base));
-    dir = open(base, O_RDONLY | O_DIRECTORY);
-    return dir < 0;
+    state_dir_make(&dir);
+    return 0;
 }
 
 static int teardown(void **state)
 {
-    char cmd[128];
     (void)state;
-    close(dir);
     buf_fini(&err);
-    snprintf(cmd, sizeof cmd, "rm -rf %s", base);
-    return system(cmd);
-}
-
-static void put_file(const char *text)
-{
-    int fd = openat(dir, "hits", O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-    close(fd);
+    state_dir_remove(&dir);
+    return 0;
 }
 
 static struct hits *writer(struct counts *c, uint32_t w)
@@ -68,13 +49,13 @@ static void damaged_files_are_put_aside(void **state)
     struct counts c;
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        put_file(bad[i]);
+        state_dir_put(&dir, "hits", bad[i], strlen(bad[i]));
         counts_init(&c);
-        assert_int_equal(counts_open(&c, dir, &err), RC_CONFIG);
+        assert_int_equal(counts_open(&c, dir.fd, &err), RC_CONFIG);
         assert_true(buf_len(&err) > 0);
         buf_clear(&err);
-        assert_int_equal(faccessat(dir, "hits", F_OK, 0), -1);
-        assert_int_equal(faccessat(dir, "hits.damaged", F_OK, 0), 0);
+        assert_false(state_dir_has(&dir, "hits"));
+        assert_true(state_dir_has(&dir, "hits.damaged"));
         assert_int_equal(count_of(&c, 1), 0);
         counts_close(&c);
     }
@@ -85,7 +66,7 @@ static void counts_survive_the_gateway(void **state)
     struct counts c;
     (void)state;
     counts_init(&c);
-    assert_int_equal(counts_open(&c, dir, &err), RC_OK); /* none yet */
+    assert_int_equal(counts_open(&c, dir.fd, &err), RC_OK); /* none yet */
     struct hits *a = writer(&c, 0), *b = writer(&c, 3);
     hits_add(a, 5, 100);
     hits_add(a, 5, 101);
@@ -101,7 +82,7 @@ static void counts_survive_the_gateway(void **state)
     counts_close(&c);
     for (int again = 0; again < 3; again++) {
         counts_init(&c);
-        assert_int_equal(counts_open(&c, dir, &err), RC_OK);
+        assert_int_equal(counts_open(&c, dir.fd, &err), RC_OK);
         assert_true(counts_find(&c, 5, &h));
         assert_int_equal(h.n, 3);
         assert_int_equal(h.last_s, 101);

@@ -1,5 +1,6 @@
-/* Files that are whole or not there; see kept_file.h. What a kill leaves half-written is named NAME.new and
- * is overwritten by the next attempt, or removed with what is old. */
+/* Files that are whole or not there; see kept_file.h. What could not be written whole is removed; what a kill
+ * leaves half-written is named NAME.new and is overwritten by the next attempt, or removed with what is old.
+ */
 #include "gw/proc/kept_file.h"
 
 #include <errno.h>
@@ -24,11 +25,18 @@ static int begin(int dir, const char *name, char tmp[NAME_MOST])
     return openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
-static enum rc settle(int dir, int fd, const char *tmp, const char *name, bool sync)
+/* `written`: how it went so far. After a failure nothing is left to take room on a full disk. */
+static enum rc settle(int dir, int fd, const char *tmp, const char *name, enum rc written, bool sync)
 {
-    if ((sync && fsync(fd) < 0) || renameat(dir, tmp, dir, name) < 0 || (sync && fsync(dir) < 0))
-        return RC_IO;
-    return RC_OK;
+    enum rc rc = written;
+    if (rc == RC_OK && ((sync && fsync(fd) < 0) || renameat(dir, tmp, dir, name) < 0))
+        rc = RC_IO;
+    if (rc == RC_OK)
+        return sync && fsync(dir) < 0 ? RC_IO : RC_OK;
+    int why = errno;
+    unlinkat(dir, tmp, 0);
+    errno = why;
+    return rc;
 }
 
 static enum rc write_all(int fd, span bytes)
@@ -50,8 +58,7 @@ enum rc kept_file_write(int dir, const char *name, span bytes)
     AUTO_CLOSE int fd = begin(dir, name, tmp);
     if (fd < 0)
         return RC_IO;
-    TRY(write_all(fd, bytes));
-    return settle(dir, fd, tmp, name, true);
+    return settle(dir, fd, tmp, name, write_all(fd, bytes), true);
 }
 
 enum rc kept_file_bytes(int from, int to, uint64_t size)
@@ -79,8 +86,7 @@ enum rc kept_file_copy(int dir, const char *name, int from, uint64_t size, bool 
     AUTO_CLOSE int fd = begin(dir, name, tmp);
     if (fd < 0)
         return RC_IO;
-    TRY(kept_file_bytes(from, fd, size));
-    return settle(dir, fd, tmp, name, sync);
+    return settle(dir, fd, tmp, name, kept_file_bytes(from, fd, size), sync);
 }
 
 enum rc kept_file_read(int dir, const char *name, uint8_t *out, size_t cap, size_t *n)

@@ -1,4 +1,5 @@
-/* Files of the state directory that are whole or not there: written under a second name, synced, renamed. */
+/* Files of the state directory that are whole or not there: written under a second name, synced, renamed; of
+ * an attempt that fails nothing stays. */
 #ifndef GW_PROC_KEPT_FILE_H
 #define GW_PROC_KEPT_FILE_H
 

@@ -3,31 +3,22 @@
  * lost costs a few minutes in which revocation is unknown, so nothing waits for the disk. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/proc/kept_file.h"
 #include "gw/proc/master_int.h"
 
 enum { WRITE_MS = 60000, SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL };
-static const char file_name[] = "revoked.set", file_new[] = "revoked.new";
+static const char file_name[] = "revoked.set";
 
-static bool copy(int to, int from)
+static uint64_t size_of(int fd)
 {
     struct stat st;
-    off_t at = 0;
-    if (fstat(from, &st) < 0)
-        return false;
-    while (at < st.st_size) {
-        ssize_t n = sendfile(to, from, &at, (size_t)(st.st_size - at));
-        if (n <= 0)
-            return false;
-    }
-    return true;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
 }
 
 void revocations_open(struct master *m)
@@ -36,7 +27,7 @@ void revocations_open(struct master *m)
     if (from < 0)
         return;
     AUTO_CLOSE int to = memfd_create("perron-revoked", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (to < 0 || !copy(to, from) || fcntl(to, F_ADD_SEALS, SEALS) < 0) {
+    if (to < 0 || kept_file_bytes(from, to, size_of(from)) != RC_OK || fcntl(to, F_ADD_SEALS, SEALS) < 0) {
         log_warn("%s of the last run cannot be read: revocation lists are fetched anew", file_name);
         return;
     }
@@ -67,22 +58,15 @@ void revocations_take(struct master *m, int fd)
         send_set(&m->worker[w]);
 }
 
-static bool write_down(const struct master *m)
-{
-    AUTO_CLOSE int to =
-        openat(m->state.dir, file_new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return to >= 0 && copy(to, m->revoked_fd) &&
-           renameat(m->state.dir, file_new, m->state.dir, file_name) == 0;
-}
-
 void revocations_write(struct master *m, bool now)
 {
     int64_t ms = m->ev ? ev_now_ms(m->ev) : 0;
     if (!m->revoked_dirty || (!now && m->revoked_ms && ms - m->revoked_ms < WRITE_MS))
         return;
     m->revoked_ms = ms;
-    m->revoked_dirty = !write_down(m);
-    int err = m->revoked_dirty ? errno : 0;
+    enum rc rc = kept_file_copy(m->state.dir, file_name, m->revoked_fd, size_of(m->revoked_fd), false);
+    int err = rc == RC_OK ? 0 : errno;
+    m->revoked_dirty = rc != RC_OK;
     if (err && err != m->revoked_errno)
         log_warn("%s cannot be written: errno %d; it is tried again", file_name, err);
     m->revoked_errno = err;

@@ -215,11 +215,12 @@ def test_lists_that_could_not_be_written_are_tried_again(lab, own_gateway, origi
     case = ca.case("unwritten-revoked", 31)
     start(origins, case)
     gw = own_gateway(chain_policy(lab, origins.folder))
-    (gw.state / "revoked.new").mkdir()
+    (gw.state / "revoked.set").mkdir()
     origins.curl("agent", case)
     wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 10)
     wait_for("the attempt", lambda: "revoked.set cannot be written" in gw.said(), 15)
-    (gw.state / "revoked.new").rmdir()
+    assert not list(gw.state.glob("revoked*new")), "takes room on a full disk"
+    (gw.state / "revoked.set").rmdir()
     gw.stop()
     assert (gw.state / "revoked.set").stat().st_size > 0
     assert gw.said().count("revoked.set cannot be written") == 1

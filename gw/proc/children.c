@@ -92,8 +92,10 @@ static void on_ready(struct child *c)
     c->ready_ms = ev_now_ms(c->m->ev);
     log_debug("%s (pid %d) ready after %lld ms", child_name(c, name), (int)c->pid,
               (long long)(c->ready_ms - c->spawned_ms));
-    if (c->role == ROLE_LOGGER)
+    if (c->role == ROLE_LOGGER) {
         logger_changed(c->m);
+        leaves_logger_ready(c->m);
+    }
     if (c->role == ROLE_WORKER)
         tell_of_logger(c);
     if (c->role == ROLE_SIGNER)

@@ -384,10 +384,10 @@ static void feed_ring(struct child *logger, uint32_t w)
 static enum rc feed_logger(struct child *c)
 {
     struct master *m = c->m;
+    leaves_feed_logger(c); /* before the file that it says READY to */
     child_send(c, MSG_JOURNAL, SPAN_NONE, &m->journal_fd, 1);
     child_send(c, MSG_SEEN, SPAN_NONE, &m->seen_fd, 1);
     child_send(c, MSG_LOGFILE, SPAN(log_file), &m->log_fd, 1);
-    leaves_feed_logger(c);
     for (uint32_t w = 0; w < m->n_workers; w++)
         feed_ring(c, w);
     feed_ring(c, LIM_WORKERS);

@@ -97,19 +97,25 @@ static void feed_to_sync(struct child *logger, uint32_t number)
         log_error("alarm: the register of leaves cannot be synced: %s", strerror(errno));
 }
 
-/* The file before too: what came last there may not be on disk when the logger before ended. */
+/* The logger before had two files, whose last lines may not be on disk, and knows nothing of those that were
+ * begun since. Of the time before the gateway's start the file before the newest is looked after. */
 void leaves_feed_logger(struct child *logger)
 {
-    uint32_t newest = logger->m->leaves.number;
-    if (newest > 1)
-        feed_to_sync(logger, newest - 1);
-    feed_to_sync(logger, newest);
+    const struct leaf_state *l = &logger->m->leaves;
+    uint32_t last = l->synced ? l->synced : l->number;
+    for (uint32_t n = last > 1 ? last - 1 : 1; n <= l->number; n++)
+        feed_to_sync(logger, n);
+}
+
+void leaves_logger_ready(struct master *m)
+{
+    m->leaves.synced = m->leaves.number;
 }
 
 void leaves_turn(struct master *m)
 {
     struct leaf_state *l = &m->leaves;
-    struct child *signer = &m->single[ROLE_SIGNER];
+    struct child *signer = &m->single[ROLE_SIGNER], *logger = &m->single[ROLE_LOGGER];
     if (size_of(l->fd) < LIM_LEAFLOG_FILE_BYTES)
         return;
     int fd = begin_file(l->dir, l->number + 1);
@@ -122,8 +128,10 @@ void leaves_turn(struct master *m)
     l->number++;
     if (signer->peer)
         child_send(signer, MSG_LEAFLOG, SPAN_NONE, &fd, 1);
-    if (m->single[ROLE_LOGGER].peer)
-        feed_to_sync(&m->single[ROLE_LOGGER], l->number);
+    if (logger->peer)
+        feed_to_sync(logger, l->number);
+    if (logger->state == CHILD_READY)
+        leaves_logger_ready(m);
 }
 
 void leaves_said(struct master *m, span payload)

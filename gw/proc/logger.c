@@ -158,10 +158,9 @@ static void on_wake(struct ev_io *io, uint32_t events)
         work();
 }
 
-/* What a power cut may take of the register is what came since the last tick. */
-static void sync_leaves(void)
+static void say_of_leaves(enum rc synced)
 {
-    int err = synced_turn(&logger.leaves) == RC_OK ? 0 : errno;
+    int err = synced == RC_OK ? 0 : errno;
     if (err && err != logger.leaves_errno)
         log_error("alarm: the register of leaves is not on disk: %s", strerrorname_np(err));
     logger.leaves_errno = err;
@@ -170,7 +169,7 @@ static void sync_leaves(void)
 static void on_tick(struct ev_timer *t)
 {
     drain_check_file(logger.drain);
-    sync_leaves();
+    say_of_leaves(synced_turn(&logger.leaves)); /* a power cut may take what came since the last tick */
     tell_master();
     ev_timer_set(logger.ctx->ev, t, LOGGER_TICK_MS);
     if (logger.again.due_ms == 0)
@@ -275,7 +274,7 @@ static void on_msg(struct role_ctx *ctx, enum msg_type t, span payload, int *fds
         return;
     }
     if (t == MSG_LEAVES && n_fds == 1) {
-        synced_target(&logger.leaves, fds[0]);
+        say_of_leaves(synced_target(&logger.leaves, fds[0]));
         return;
     }
     if (t == MSG_RINGS && n_fds == 2) {
@@ -319,7 +318,7 @@ static void end(struct role_ctx *ctx)
     (void)ctx;
     if (!logger.seen)
         return;
-    synced_fini(&logger.leaves);
+    say_of_leaves(synced_fini(&logger.leaves));
     write_names();
     seen_free(logger.seen);
     logger.seen = NULL;

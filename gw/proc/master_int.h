@@ -54,6 +54,7 @@ struct leaf_state {
     uint32_t log_errno;
     int dir, fd;     /* STATE/leaves and its newest file */
     uint32_t number; /* of that file */
+    uint32_t synced; /* the newest that a logger was known to have; 0: none yet */
 };
 
 struct master {
@@ -157,7 +158,8 @@ void feed_clock(struct master *m);
  */
 enum rc leaves_open(struct master *m, struct buf *err) MUST_USE;
 void leaves_feed(struct child *signer);
-void leaves_feed_logger(struct child *logger); /* who syncs it: the newest file and the one before */
+void leaves_feed_logger(struct child *logger); /* who syncs it: all since the one before its last */
+void leaves_logger_ready(struct master *m);    /* it has what it was fed */
 void leaves_turn(struct master *m);
 void leaves_said(struct master *m, span payload);
 void leaves_signer_ended(struct master *m);

@@ -1,6 +1,7 @@
 /* Files of others on disk; see synced.h. */
 #include "gw/proc/synced.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,22 +25,26 @@ static enum rc sync_one(struct synced *s, int i)
     return RC_OK;
 }
 
-static void let_go(struct synced *s, int i)
+static enum rc let_go(struct synced *s, int i)
 {
     if (s->fd[i] < 0)
-        return;
-    (void)!sync_one(s, i);
+        return RC_OK;
+    enum rc rc = sync_one(s, i);
+    int why = errno;
     close(s->fd[i]);
     s->fd[i] = -1;
+    errno = why;
+    return rc;
 }
 
-void synced_target(struct synced *s, int fd)
+enum rc synced_target(struct synced *s, int fd)
 {
-    let_go(s, 1);
+    enum rc rc = let_go(s, 1);
     s->fd[1] = s->fd[0];
     s->on_disk[1] = s->on_disk[0];
     s->fd[0] = fd;
     s->on_disk[0] = -1; /* whatever it holds already */
+    return rc;
 }
 
 enum rc synced_turn(struct synced *s)
@@ -48,8 +53,8 @@ enum rc synced_turn(struct synced *s)
     return rc != RC_OK ? rc : before;
 }
 
-void synced_fini(struct synced *s)
+enum rc synced_fini(struct synced *s)
 {
-    let_go(s, 0);
-    let_go(s, 1);
+    enum rc rc = let_go(s, 0), before = let_go(s, 1);
+    return rc != RC_OK ? rc : before;
 }

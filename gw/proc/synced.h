@@ -15,10 +15,11 @@ struct synced {
 };
 
 void synced_init(struct synced *s);
-/* What is left is synced. */
-void synced_fini(struct synced *s);
-/* The next file (taken). The one before the last is synced and closed. */
-void synced_target(struct synced *s, int fd);
+/* What is left is synced. IO with errno: some of it is not on disk. */
+enum rc synced_fini(struct synced *s) MUST_USE;
+/* The next file (taken). The one before the last is synced and closed: IO with errno when some of that is not
+ * on disk. */
+enum rc synced_target(struct synced *s, int fd) MUST_USE;
 /* Syncs what has grown since the last turn. IO with errno: some of it is not on disk; it is tried again. */
 enum rc synced_turn(struct synced *s) MUST_USE;
 

@@ -56,7 +56,7 @@ static void without_a_file_there_is_nothing_to_do(void **state)
     (void)state;
     begin(&s);
     assert_int_equal(synced_turn(&s), RC_OK);
-    synced_fini(&s);
+    assert_int_equal(synced_fini(&s), RC_OK);
     assert_int_equal(n_syncs, 0);
 }
 
@@ -67,7 +67,7 @@ static void a_failure_is_said_and_tried_again(void **state)
     (void)state;
     begin(&s);
     new_file(&w, &r);
-    synced_target(&s, r);
+    assert_int_equal(synced_target(&s, r), RC_OK);
     append(w);
     disk_fails = true;
     assert_int_equal(synced_turn(&s), RC_IO);
@@ -75,7 +75,7 @@ static void a_failure_is_said_and_tried_again(void **state)
     disk_fails = false;
     assert_int_equal(synced_turn(&s), RC_OK);
     assert_int_equal(n_syncs, 2);
-    synced_fini(&s);
+    assert_int_equal(synced_fini(&s), RC_OK);
     close(w);
 }
 
@@ -87,7 +87,7 @@ static void one_sync_serves_many_lines(void **state)
     begin(&s);
     new_file(&w, &r);
     append(w); /* before it was known */
-    synced_target(&s, r);
+    assert_int_equal(synced_target(&s, r), RC_OK);
     assert_int_equal(synced_turn(&s), RC_OK);
     assert_int_equal(n_syncs, 1);
     assert_int_equal(synced_turn(&s), RC_OK);
@@ -97,7 +97,7 @@ static void one_sync_serves_many_lines(void **state)
     assert_int_equal(synced_turn(&s), RC_OK);
     assert_int_equal(n_syncs, 2);
     append(w);
-    synced_fini(&s);
+    assert_int_equal(synced_fini(&s), RC_OK);
     assert_int_equal(n_syncs, 3);
     assert_int_equal(fcntl(r, F_GETFD), -1);
     close(w);
@@ -111,19 +111,42 @@ static void the_file_before_is_synced_until_another_one_comes(void **state)
     begin(&s);
     for (int i = 0; i < 3; i++)
         new_file(&w[i], &r[i]);
-    synced_target(&s, r[0]);
+    assert_int_equal(synced_target(&s, r[0]), RC_OK);
     assert_int_equal(synced_turn(&s), RC_OK);
-    synced_target(&s, r[1]);
+    assert_int_equal(synced_target(&s, r[1]), RC_OK);
     assert_int_equal(synced_turn(&s), RC_OK);
     n_syncs = 0;
     append(w[0]); /* its writer had not heard of the new one */
     assert_int_equal(synced_turn(&s), RC_OK);
     assert_true(n_syncs == 1 && last_fd == r[0]);
     append(w[0]);
-    synced_target(&s, r[2]);
+    assert_int_equal(synced_target(&s, r[2]), RC_OK);
     assert_true(n_syncs == 2 && last_fd == r[0]);
     assert_int_equal(fcntl(r[0], F_GETFD), -1);
-    synced_fini(&s);
+    assert_int_equal(synced_fini(&s), RC_OK);
+    for (int i = 0; i < 3; i++)
+        close(w[i]);
+}
+
+static void a_file_that_is_let_go_unsynced_is_told(void **state)
+{
+    struct synced s;
+    int w[3], r[3];
+    (void)state;
+    begin(&s);
+    for (int i = 0; i < 3; i++) {
+        new_file(&w[i], &r[i]);
+        append(w[i]);
+    }
+    assert_int_equal(synced_target(&s, r[0]), RC_OK);
+    assert_int_equal(synced_target(&s, r[1]), RC_OK);
+    disk_fails = true;
+    assert_int_equal(synced_target(&s, r[2]), RC_IO);
+    assert_int_equal(errno, EIO);
+    assert_int_equal(fcntl(r[0], F_GETFD), -1);
+    errno = 0;
+    assert_int_equal(synced_fini(&s), RC_IO);
+    assert_int_equal(errno, EIO);
     for (int i = 0; i < 3; i++)
         close(w[i]);
 }
@@ -135,6 +158,7 @@ int main(void)
         cmocka_unit_test(a_failure_is_said_and_tried_again),
         cmocka_unit_test(one_sync_serves_many_lines),
         cmocka_unit_test(the_file_before_is_synced_until_another_one_comes),
+        cmocka_unit_test(a_file_that_is_let_go_unsynced_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,6 +57,17 @@ static uint64_t repeats(span s)
     return all;
 }
 
+/* Does it match where there is nothing to match, and so everything? False too when it makes no sense. */
+static bool matches_all(const char *z)
+{
+    hs_expr_info_t *info = NULL;
+    hs_compile_error_t *err = NULL;
+    bool all = hs_expression_info(z, FLAGS, &info, &err) == HS_SUCCESS && info->min_width == 0;
+    free(info);
+    hs_free_compile_error(err);
+    return all;
+}
+
 bool catexpr_check(span text, char why[128])
 {
     hs_database_t *db = NULL;
@@ -67,6 +78,10 @@ bool catexpr_check(span text, char why[128])
     if (cost > CATEXPR_REPEATS) {
         snprintf(why, 128, "its repeats multiply to %llu, %d is the most", (unsigned long long)cost,
                  CATEXPR_REPEATS);
+        return false;
+    }
+    if (z && matches_all(z)) {
+        snprintf(why, 128, "it matches an empty text too, so every URL of every host would be in the list");
         return false;
     }
     if (!z || hs_compile(z, FLAGS, HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS) {

@@ -193,7 +193,8 @@ static bool slot_ok(const struct img_slot *s)
 /* Numbers in these lists are schedules of this part. */
 static bool times_ok(const struct image *m)
 {
-    if (m->n_SCHEDULES > LIM_POLICY_SCHEDULES || m->n_TZONES > LIM_POLICY_TIME_ZONES)
+    if (m->n_SCHEDULES > LIM_POLICY_SCHEDULES || m->n_TZONES > LIM_POLICY_TIME_ZONES ||
+        !shifts_ok(m, m->set->shifts))
         return false;
     for (uint32_t i = 0; i < m->n_TZONES; i++) {
         const struct img_tzone *z = &m->TZONES[i];

@@ -85,7 +85,7 @@ static inline const struct cond *index_own(const struct index_item *i)
 enum rc index_keys(struct index_order *o) MUST_USE;
 /* Bit sets of all tables; fills in the items' schedules. */
 enum rc index_tables(struct tree *t, struct index_order *o, struct part *p) MUST_USE;
-/* Schedules with their time zones. RC_NOTFOUND: the system does not know one. */
+/* Schedules with their time zones, and the policy's. RC_NOTFOUND: the system does not know one. */
 enum rc index_schedules(const struct tree *t, struct part *p) MUST_USE;
 
 #endif

@@ -19,22 +19,31 @@ struct times {
     struct zone_slots zone[LIM_POLICY_TIME_ZONES];
 };
 
-static enum rc put_shifts(struct part *p, span name, struct zone_slots *z)
+static enum rc put_utc(struct part *p, struct img_run *out)
+{
+    *out = (struct img_run){.at = part_count(p, SECT_SHIFTS), .n = 1};
+    return part_put(p, SECT_SHIFTS, &(struct img_shift){.at = INT64_MIN}, NULL);
+}
+
+static enum rc put_shifts(struct part *p, span name, struct img_run *out)
 {
     struct tz tz = {0};
     enum rc rc = tz_load(name, &tz);
-    z->shifts.at = part_count(p, SECT_SHIFTS);
+    *out = (struct img_run){.at = part_count(p, SECT_SHIFTS)};
     for (size_t i = 0; i < tz.n && rc == RC_OK; i++) {
         struct img_shift s = {.at = tz.v[i].at, .offset_s = tz.v[i].offset_s};
         rc = part_put(p, SECT_SHIFTS, &s, NULL);
-        z->shifts.n++;
+        out->n++;
     }
     tz_fini(&tz);
-    if (rc == RC_OK && z->shifts.n == 0) { /* UTC */
-        z->shifts.n = 1;
-        rc = part_put(p, SECT_SHIFTS, &(struct img_shift){.at = INT64_MIN}, NULL);
-    }
-    return rc == RC_OK ? part_text(p, name, &z->name) : rc;
+    return rc == RC_OK && out->n == 0 ? put_utc(p, out) : rc;
+}
+
+/* The policy's own. UTC where it names none and the machine has none; the checker refuses it with a date. */
+static enum rc put_own_shifts(const struct tree *t, struct part *p)
+{
+    enum rc rc = put_shifts(p, t->set.time_zone.text, &p->set.shifts);
+    return rc == RC_NOTFOUND && !t->set.once_time_zone.given ? put_utc(p, &p->set.shifts) : rc;
 }
 
 static enum rc put_slot(struct times *x, struct zone_slots *z, uint32_t schedule, struct img_slot s)
@@ -82,8 +91,10 @@ static enum rc put_schedule(struct times *x, const struct schedule_decl *s)
     if (o.tzone >= LIM_POLICY_TIME_ZONES)
         return RC_LIMIT;
     struct zone_slots *z = &x->zone[o.tzone];
-    if (o.tzone == known)
-        TRY(put_shifts(x->p, name, z));
+    if (o.tzone == known) {
+        TRY(put_shifts(x->p, name, &z->shifts));
+        TRY(part_text(x->p, name, &z->name));
+    }
     TRY(put_slots(x, z, s->id, s->slots, false));
     TRY(put_slots(x, z, s->id, s->except, true));
     o.slots.n = part_count(x->p, SECT_SLOTS) - o.slots.at;
@@ -109,6 +120,7 @@ enum rc index_schedules(const struct tree *t, struct part *p)
     if (!x)
         return rc;
     x->p = p;
+    rc = put_own_shifts(t, p);
     for (const struct schedule_decl *s = t->schedules.first; s && rc == RC_OK; s = s->next)
         rc = put_schedule(x, s);
     for (uint32_t i = 0; i < x->names.n && rc == RC_OK; i++)

@@ -5,7 +5,7 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 7
+#define IMG_VERSION 8
 
 enum { IMG_CATEGORIES = 1024 };
 
@@ -100,6 +100,7 @@ struct img_settings {
     struct img_addr open[LIM_FENCE_NETWORKS], management[LIM_FENCE_NETWORKS];
     uint32_t n_open, n_management, forwarded;
     struct img_run trust, crl, telephone, mail, node, time_zone; /* of BYTES */
+    struct img_run shifts;                                       /* of SHIFTS, at least one: time_zone's */
     uint32_t internet_zone;                                      /* or UINT32_MAX */
     struct img_run map_v4[MAP_N], map_v6[MAP_N];                 /* of RANGES */
     struct img_run strings[STRINGS_N];                           /* of BUCKETS; n is a power of two */

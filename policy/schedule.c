@@ -10,9 +10,8 @@ static int64_t near_time(int64_t t)
     return t < -FAR ? -FAR : t > FAR ? FAR : t;
 }
 
-int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_t *until)
+int32_t schedule_shift(const struct image *m, struct img_run r, int64_t t, int64_t *until)
 {
-    struct img_run r = m->TZONES[tzone].shifts;
     const struct img_shift *s = &m->SHIFTS[r.at];
     uint32_t at = 0, n = r.n; /* as image_range() does it */
     while (n > 1) {
@@ -22,6 +21,11 @@ int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_
     }
     *until = at + 1 < r.n ? s[at + 1].at : INT64_MAX;
     return s[at].offset_s;
+}
+
+int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_t *until)
+{
+    return schedule_shift(m, m->TZONES[tzone].shifts, t, until);
 }
 
 /* Local minute since 1970, rounded down. */

@@ -6,7 +6,10 @@
 
 #include "policy/image.h"
 
-/* Seconds that local time of the zone is ahead at `t`; `until`: when that changes next (INT64_MAX: never). */
+/* Seconds that local time is ahead at `t`, by a time zone's shifts; `until`: when that changes next
+ * (INT64_MAX: never). */
+int32_t schedule_shift(const struct image *m, struct img_run shifts, int64_t t, int64_t *until);
+/* The same by the zone's number. */
 int32_t schedule_offset(const struct image *m, uint32_t tzone, int64_t t, int64_t *until);
 bool schedule_active(const struct image *m, uint32_t schedule, int64_t t);
 /* A moment after `t` before which schedule_active() does not change: that of the next change, or an earlier

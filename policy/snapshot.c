@@ -384,3 +384,9 @@ bool snapshot_schedule_active(const struct snapshot *s, uint32_t schedule, int64
     *until = schedule_next(&s->img, schedule, time_s);
     return schedule_active(&s->img, schedule, time_s);
 }
+
+int32_t snapshot_offset_s(const struct snapshot *s, int64_t time_s)
+{
+    int64_t until;
+    return schedule_shift(&s->img, s->img.set->shifts, time_s, &until);
+}

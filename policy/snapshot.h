@@ -164,6 +164,8 @@ uint32_t snapshot_n_schedules(const struct snapshot *s);
 span snapshot_schedule_name(const struct snapshot *s, uint32_t schedule);
 /* Whether the moment is in the schedule, and until when that stays so at least. False for no schedule. */
 bool snapshot_schedule_active(const struct snapshot *s, uint32_t schedule, int64_t time_s, int64_t *until);
+/* Seconds that clocks in the policy's time zone are ahead of UTC at that moment (UTC seconds). */
+int32_t snapshot_offset_s(const struct snapshot *s, int64_t time_s);
 
 /* Groups that hold the user of these facts, and why. Returns how many there are; at most `most` are written.
  */

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
@@ -23,27 +22,22 @@ static const char *text_of(json_t *o, const char *key)
     return s ? s : "";
 }
 
-static const char *moment(json_t *o, const char *key, char out[20])
+/* In the policy's time zone, with its distance from UTC. */
+static const char *moment(json_t *o, const char *key)
 {
-    json_t *v = json_object_get(o, key);
-    time_t at = (time_t)json_integer_value(v);
-    struct tm tm;
-    snprintf(out, 20, "-");
-    if (json_is_integer(v) && localtime_r(&at, &tm))
-        strftime(out, 20, "%F %H:%M", &tm);
-    return out;
+    const char *text = text_of(o, key);
+    return *text ? text : "-";
 }
 
 static void on_exempt(const struct wish *w, json_t *answer)
 {
     json_t *e = json_object_get(answer, "exempt");
-    char until[20];
     if (w->ctl->json) {
         ctl_print_json(answer);
         return;
     }
     printf("zone %s is exempt until %s: nothing is intercepted there, whatever `tls` says (by %s: ",
-           text_of(e, "zone"), moment(e, "until", until), text_of(e, "by"));
+           text_of(e, "zone"), moment(e, "until_local"), text_of(e, "by"));
     ctl_print(stdout, span_str(text_of(e, "reason")), false);
     printf(")\n");
 }
@@ -57,7 +51,6 @@ static void on_rule(json_t *answer, void *arg)
     }
     json_t *r = json_object_get(answer, "rule");
     json_t *last = json_object_get(r, "last");
-    char last_text[20], until[20];
     if (!r || (w->unused && json_is_integer(last) && json_integer_value(last) >= w->before_s))
         return;
     w->n++;
@@ -66,12 +59,12 @@ static void on_rule(json_t *answer, void *arg)
         return;
     }
     if (!w->headed)
-        printf("%12s  %-16s  %-16s  %-12s  %-8s  %s\n", "hits", "last hit", "until", "owner", "block",
+        printf("%12s  %-22s  %-22s  %-12s  %-8s  %s\n", "hits", "last hit", "until", "owner", "block",
                "rule");
     w->headed = true;
-    printf("%12" PRId64 "  %-16s  %-16s  %-12.40s  %-8s  ",
-           (int64_t)json_integer_value(json_object_get(r, "hits")), moment(r, "last", last_text),
-           moment(r, "until", until), *text_of(r, "owner") ? text_of(r, "owner") : "-", text_of(r, "block"));
+    printf("%12" PRId64 "  %-22s  %-22s  %-12.40s  %-8s  ",
+           (int64_t)json_integer_value(json_object_get(r, "hits")), moment(r, "last_local"),
+           moment(r, "until_local"), *text_of(r, "owner") ? text_of(r, "owner") : "-", text_of(r, "block"));
     ctl_print(stdout, span_str(text_of(r, "text")), false);
     printf("%s   ", json_is_true(json_object_get(r, "observed")) ? "   [observed]" : "");
     ctl_print(stdout, span_str(text_of(r, "file")), false);

@@ -47,6 +47,7 @@ static void fill_page(struct txn *t, enum reason why, span detail, struct page *
     const struct flow *f = t->f;
     const struct settings *set = snapshot_settings(t->snap);
     char ip[ADDR_TEXT];
+    int64_t now_s = clock_wall_s();
     enum defect d = why == REASON_CERTIFICATE ? defect_first(f->cert.defects) : DEFECT_N;
     *p = (struct page){.kind = pages[why].kind,
                        .status = t->status           ? t->status
@@ -61,7 +62,8 @@ static void fill_page(struct txn *t, enum reason why, span detail, struct page *
                        .code = t->code,
                        .telephone = set->help_telephone,
                        .mail = set->help_mail,
-                       .wall_s = clock_wall_s(),
+                       .wall_s = now_s,
+                       .offset_s = snapshot_offset_s(t->snap, now_s),
                        .accept = t->accept,
                        .accept_language = t->accept_language,
                        .head = span_eq(t->method, SPAN("HEAD")),

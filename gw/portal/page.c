@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "gw/base/addr.h"
@@ -150,15 +151,19 @@ static void put_address(struct writer *w, const struct page *p)
     put_str(w, "</bdi></dd></div>\n");
 }
 
-static void put_moment(struct writer *w, int64_t wall_s)
+static void put_moment(struct writer *w, int64_t wall_s, int32_t offset_s)
 {
-    time_t t = (time_t)wall_s;
+    int ahead_min = offset_s / 60;
+    unsigned off_min = (unsigned)abs(ahead_min);
+    time_t t = (time_t)(wall_s + (int64_t)ahead_min * 60);
+    char off[24];
     struct tm tm;
     if (!gmtime_r(&t, &tm) || tm.tm_year < 0 || tm.tm_year > 8099)
         return;
-    put_f(w, "<time datetime=\"%04d-%02d-%02dT%02d:%02d:%02dZ\">%02d/%02d/%04d %02d:%02d UTC</time>",
-          tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, tm.tm_mday,
-          tm.tm_mon + 1, tm.tm_year + 1900, tm.tm_hour, tm.tm_min);
+    snprintf(off, sizeof off, "%c%02u:%02u", ahead_min < 0 ? '-' : '+', off_min / 60, off_min % 60);
+    put_f(w, "<time datetime=\"%04d-%02d-%02dT%02d:%02d:%02d%s\">%02d/%02d/%04d %02d:%02d (UTC%s)</time>",
+          tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, off, tm.tm_mday,
+          tm.tm_mon + 1, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, off);
 }
 
 static void put_row(struct writer *w, enum page_text label, const char *tag, span value, size_t max)
@@ -188,7 +193,7 @@ static void put_details(struct writer *w, const struct page *p)
         put_str(w, "<div><dt>");
         put_our(w, TEXT_WHEN);
         put_str(w, "</dt><dd>");
-        put_moment(w, p->wall_s);
+        put_moment(w, p->wall_s, p->offset_s);
         put_str(w, "</dd></div>\n");
     }
     put_str(w, "</dl></section>\n");

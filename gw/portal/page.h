@@ -29,6 +29,7 @@ struct page {
     const char *code;     /* decision code or NULL */
     span telephone, mail; /* the policy's help line */
     int64_t wall_s;
+    int32_t offset_s;             /* clocks of the page's reader are so far ahead of UTC */
     span accept, accept_language; /* of the request */
     bool head;                    /* HEAD: no body */
     bool close;                   /* Connection: close */

@@ -1,8 +1,11 @@
 """Rules and what they did: counts outlive a reload, a killed worker and a restart of the whole gateway, and a rule keeps its count
 when it moves or gets another reason."""
+import datetime
 import os
 import signal
 import time
+
+import pytest
 
 from gateway import policy
 from space import wait_for
@@ -65,6 +68,24 @@ def test_counts_are_written_while_it_runs(lab, own_gateway):
     gw.err.close()
     gw.start()
     assert rule(gw, "block category streaming")["hits"] == count
+
+
+@pytest.mark.parametrize("zone,off,ahead", [("Asia/Kolkata", "+05:30", 330), ("America/Caracas", "-04:00", -240)])
+def test_times_are_the_policys_own(lab, own_gateway, zone, off, ahead):
+    """On the page and in `show rules`, with the distance from UTC, whatever zone the machine is in."""
+    gw = own_gateway(policy(lab, settings=f'time-zone "{zone}"',
+                            web='  block  domain "www.school.example"  for pupils  until 2099-01-15\n'))
+    before = datetime.datetime.utcnow() + datetime.timedelta(minutes=ahead)
+    page = lab.curl("pupil", "https://www.school.example/", "-H", "Accept: text/html")
+    minutes = [before, before + datetime.timedelta(minutes=1)]
+    assert page.status == 403 and any(f"{t:%d/%m/%Y %H:%M} (UTC{off})" in page.text for t in minutes), page.text
+    row = rule(gw, "block domain")
+    assert row["last_local"] in [f"{t:%Y-%m-%d %H:%M} {off}" for t in minutes]
+    assert row["until_local"] == f"2099-01-16 00:00 {off}" and row["since_local"] is None
+    shown = [line for line in gw.ctl("show", "rules").splitlines() if "until 2099-01-15" in line]
+    assert len(shown) == 1 and row["last_local"] in shown[0] and row["until_local"] in shown[0]
+    gw.ctl("exempt", "zone", "guests", "for", "1h", "--by", "durand", "--reason", "app store")
+    assert f" {off}: nothing is intercepted there" in gw.ctl("show", "rules")
 
 
 def test_unused_rules(lab, own_gateway):

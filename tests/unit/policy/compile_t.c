@@ -369,6 +369,30 @@ static void settings_and_their_defaults(void **state)
 }
 
 /* The whole of an address family, and networks that end with it. */
+/* Also in a policy without a schedule or a date. */
+static void clocks_of_the_policys_time_zone(void **state)
+{
+    enum { WINTER = 1795514400, SPRING = 1806195600 }; /* 2026-11-24 10:00, 2027-03-28 01:00 UTC */
+    static const struct {
+        const char *text;
+        int32_t winter_s, spring_s;
+    } rows[] = {
+        {"web { allow any }\n", 3600, 7200},
+        {"time-zone \"America/Caracas\"\nweb { allow any }\n", -14400, -14400},
+        {"time-zone \"Asia/Kolkata\"\nweb { allow any }\n", 19800, 19800},
+        {"time-zone \"UTC\"\nschedule night mon-sun 20:00-24:00 zone \"Europe/Brussels\"\nweb { block during "
+         "night\n allow any }\n",
+         0, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct snapshot *s = snap_of(rows[i].text);
+        assert_int_equal(snapshot_offset_s(s, WINTER), rows[i].winter_s);
+        assert_int_equal(snapshot_offset_s(s, SPRING - 1), rows[i].winter_s);
+        assert_int_equal(snapshot_offset_s(s, SPRING), rows[i].spring_s);
+        snapshot_put(s);
+    }
+}
+
 static void the_ends_of_the_address_space(void **state)
 {
     struct snapshot *s =
@@ -509,6 +533,7 @@ int main(void)
         cmocka_unit_test(one_node_is_ours),
         cmocka_unit_test(settings_and_their_defaults),
         cmocka_unit_test(the_crl_pointer_has_a_default),
+        cmocka_unit_test(clocks_of_the_policys_time_zone),
         cmocka_unit_test(the_ends_of_the_address_space),
         cmocka_unit_test(zones_and_who_is_in_them),
     };

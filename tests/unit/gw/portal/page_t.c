@@ -34,6 +34,7 @@ static struct page sample(void)
         .telephone = SPAN("04/279.25.10"),
         .mail = SPAN("helpdesk@province.example"),
         .wall_s = 1795514400,
+        .offset_s = 3600,
         .accept = BROWSER,
         .accept_language = SPAN("en"),
         .close = true,
@@ -319,9 +320,29 @@ static void the_block_page_says_what_and_why(void **state)
     check_has(a.body, "<dt>Category</dt><dd><bdi>streaming</bdi>");
     check_has(a.body, "<dt>Rule applied</dt><dd><code>block category streaming</code>");
     check_has(a.body, "<dt>Reason</dt><dd><bdi>exam</bdi>");
-    check_has(a.body, "<time datetime=\"2026-11-24T10:00:00Z\">");
+    check_has(a.body, "<time datetime=\"2026-11-24T11:00:00+01:00\">24/11/2026 11:00 (UTC+01:00)</time>");
     assert_false(has(a.body, "Cause")); /* "policy" says nothing that the page does not */
     buf_fini(&a.b);
+}
+
+static void a_time_is_told_with_its_distance_from_utc(void **state)
+{
+    static const struct {
+        int32_t offset_s;
+        const char *want;
+    } rows[] = {{0, ">24/11/2026 10:00 (UTC+00:00)<"},
+                {-12600, "T06:30:00-03:30\">24/11/2026 06:30 (UTC-03:30)<"},
+                {50400, "2026-11-25T00:00:00+14:00\">25/11/2026 00:00 (UTC+14:00)<"},
+                {1050, ">24/11/2026 10:17 (UTC+00:17)<"}}; /* as clocks once were: to the minute */
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        struct page p = sample();
+        p.offset_s = rows[i].offset_s;
+        struct answer a = render(&p);
+        check_has(a.body, rows[i].want);
+        check_has(a.head, "Date: Tue, 24 Nov 2026 10:00:00 GMT\r\n");
+        buf_fini(&a.b);
+    }
 }
 
 static void a_defect_is_named_in_the_readers_language(void **state)
@@ -532,6 +553,7 @@ int main(void)
         cmocka_unit_test(every_kind_in_every_language),
         cmocka_unit_test(the_block_page_says_what_and_why),
         cmocka_unit_test(a_defect_is_named_in_the_readers_language),
+        cmocka_unit_test(a_time_is_told_with_its_distance_from_utc),
         cmocka_unit_test(without_a_help_line_no_empty_link),
         cmocka_unit_test(a_program_gets_one_line),
         cmocka_unit_test(a_warning_has_a_way_on_and_nothing_else_to_follow),

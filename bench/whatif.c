@@ -50,6 +50,11 @@ static const struct snapshot *open_old(void *arg, const uint8_t hash[SNAP_HASH])
     return memcmp(hash, snapshot_hash(s->then.snap), SNAP_HASH) == 0 ? s->then.snap : NULL;
 }
 
+static void expect(const struct journal_frame *f, void *arg)
+{
+    whatif_expect(arg, f->record);
+}
+
 static enum rc take(const struct journal_frame *f, void *arg)
 {
     return whatif_take(arg, f->record);
@@ -66,7 +71,7 @@ static enum rc once(struct setup *s, struct samples *out)
 {
     struct whatif *w = NULL;
     TRY(whatif_new(s->now.snap, open_old, s, &w));
-    struct journal_walk walk = {.dir = s->dir, .each = take, .arg = w};
+    struct journal_walk walk = {.dir = s->dir, .each = take, .ahead = expect, .arg = w};
     double t = cpu_s();
     enum rc rc = journal_walk(&walk);
     t = cpu_s() - t;

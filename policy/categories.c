@@ -142,7 +142,8 @@ static __attribute__((noinline)) void write_may(const struct snapshot *s, const 
     }
 }
 
-void snapshot_categories(const struct snapshot *s, struct facts *f)
+/* `keys`: NULL where the name was not expected. */
+static inline void categories(const struct snapshot *s, const struct cat_keys *keys, struct facts *f)
 {
     struct cat_query q = query_of(f);
     struct cat_hits hits; /* only what is used of it is ever set */
@@ -153,7 +154,7 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
     if (!s->part[PART_LISTS])
         return;
     cats.used = 0;
-    bool any = catdb_find(&s->lists, &q, &hits);
+    bool any = keys ? catdb_find_expected(&s->lists, &q, keys, &hits) : catdb_find(&s->lists, &q, &hits);
     if (s->exprs && q.path)
         each_expression(s, f, add_expression, &hits);
     if (!any && !s->exprs && s->img.n_NAMECATS == 0 && !hits.may_used)
@@ -164,6 +165,21 @@ void snapshot_categories(const struct snapshot *s, struct facts *f)
     write_cats(&cats, f);
     if (!q.path && (hits.may_used || s->exprs))
         write_may(s, &hits, &cats, f);
+}
+
+void snapshot_categories(const struct snapshot *s, struct facts *f)
+{
+    categories(s, NULL, f);
+}
+
+void snapshot_expect(const struct snapshot *s, span name, struct cat_keys *out)
+{
+    catdb_expect(&s->lists, name, out);
+}
+
+void snapshot_categories_expected(const struct snapshot *s, const struct cat_keys *keys, struct facts *f)
+{
+    categories(s, keys, f);
 }
 
 void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS])

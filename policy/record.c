@@ -397,6 +397,17 @@ static void get_lists(struct reader *r, struct record *o)
     }
 }
 
+span record_name(span bytes)
+{
+    struct reader r = {.s = bytes};
+    (void)take(&r, 10); /* code, version */
+    (void)take(&r, get(&r, 2) - 12);
+    for (unsigned before = 0; before < 4; before++) /* zone, rule, vpn, user */
+        (void)take(&r, get(&r, 1));
+    span name = get_text(&r, LIM_NAME_BYTES);
+    return r.bad ? SPAN_NONE : name;
+}
+
 enum rc record_decode(span bytes, struct record *out)
 {
     struct reader r = {.s = bytes};

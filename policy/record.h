@@ -55,6 +55,9 @@ void record_fill(struct record *r, const struct snapshot *s, const struct facts 
 size_t record_encode(const struct record *r, uint8_t out[RECORD_MAX]);
 /* The code of an encoded record, put in later: it is given when the verdict takes effect. */
 void record_set_code(uint8_t bytes[RECORD_MAX], uint32_t node, uint64_t number);
+/* The host name in an encoded record, without a look at the rest; empty: there is none, or this is no record.
+ */
+span record_name(span bytes);
 /* BAD: no such record, cut short, or with something behind it. Spans of *out point into `bytes`. */
 enum rc record_decode(span bytes, struct record *out) MUST_USE;
 

@@ -300,13 +300,17 @@ static uint64_t lacks_grant(const struct redecide *d, const struct record *r, bo
     return may && grants_differ(d->snap, &r->facts, v) ? FACT_BIT(USER) : 0;
 }
 
-uint64_t redecide(const struct redecide *d, struct record *r, struct verdict *out)
+uint64_t redecide(const struct redecide *d, const struct cat_keys *keys, struct record *r,
+                  struct verdict *out)
 {
     struct facts *f = &r->facts;
     bool none = !d->own && f->user.n && had_none(d, r), somebody = take_person(d, r);
     if (!d->own) {
         f->zone = snapshot_zone_of(d->snap, &f->src);
-        snapshot_categories(d->snap, f);
+        if (keys)
+            snapshot_categories_expected(d->snap, keys, f);
+        else
+            snapshot_categories(d->snap, f);
     }
     decide(d->snap, f, out);
     uint64_t lacks = out->waits_for & f->lost;

@@ -20,7 +20,9 @@ enum rc redecide_new(const struct snapshot *snap, const struct snapshot *from,
                      struct redecide **out) MUST_USE;
 void redecide_free(struct redecide *d);
 /* Decides on r->facts, which it changes to what they are under the snapshot. 0, or bits of the facts that the
- * verdict hangs on and that nobody kept. Allocates nothing. */
-uint64_t redecide(const struct redecide *d, struct record *r, struct verdict *out);
+ * verdict hangs on and that nobody kept. Allocates nothing. `keys`: what snapshot_expect() of that snapshot
+ * made of the record's name; NULL: it was not expected. */
+uint64_t redecide(const struct redecide *d, const struct cat_keys *keys, struct record *r,
+                  struct verdict *out);
 
 #endif

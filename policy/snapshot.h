@@ -7,6 +7,7 @@
 
 #include "gw/base/limits.h"
 #include "policy/decide.h"
+#include "signatures/catkeys.h"
 
 enum snap_part {
 #define P(id, name, kept, may_be_empty, text) PART_##id,
@@ -108,6 +109,10 @@ span snapshot_user_of(const struct snapshot *s, const struct addr *src);
  * from f->path where that is known; where it is not, f->may with what it could add: the categories of lists
  * that have URLs of this host, and of those that have expressions. */
 void snapshot_categories(const struct snapshot *s, struct facts *f);
+/* The same in two halves: what the first has made of f->name, when that became known, and begun to fetch is
+ * what the second looks at. For this snapshot and this name alone. */
+void snapshot_expect(const struct snapshot *s, span name, struct cat_keys *out);
+void snapshot_categories_expected(const struct snapshot *s, const struct cat_keys *keys, struct facts *f);
 /* Which categories a path can add to some host at all, a bit each. Slow: goes through the lists' sets. */
 void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS]);
 /* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:

@@ -22,6 +22,12 @@ struct old {
     struct redecide *d;
 };
 
+/* The name of a record that is expected. */
+struct expected {
+    const uint8_t *record; /* NULL: none */
+    struct cat_keys keys;
+};
+
 struct whatif {
     const struct snapshot *now;
     const struct snapshot *(*open_old)(void *arg, const uint8_t hash[SNAP_HASH]);
@@ -31,6 +37,8 @@ struct whatif {
     struct table table[WHATIF_TABLES];
     struct whatif_counts counts;
     struct record r; /* scratch */
+    struct expected ahead[WHATIF_AHEAD];
+    uint64_t n_told, n_taken;
 };
 
 static const char *const actions[] = {"allow", "block", "exempt", "inspect", "warn"};
@@ -244,8 +252,26 @@ static span category_then(const struct record *r)
     return SPAN_NONE;
 }
 
+void whatif_expect(struct whatif *w, span record)
+{
+    struct expected *e = &w->ahead[w->n_told++ % WHATIF_AHEAD];
+    e->record = record.p;
+    snapshot_expect(w->now, record_name(record), &e->keys);
+}
+
+/* NULL: it was not expected. */
+static const struct cat_keys *keys_of(struct whatif *w, span record)
+{
+    struct expected *e = &w->ahead[w->n_taken % WHATIF_AHEAD];
+    if (w->n_taken == w->n_told || e->record != record.p)
+        return NULL;
+    w->n_taken++;
+    return &e->keys;
+}
+
 enum rc whatif_take(struct whatif *w, span bytes)
 {
+    const struct cat_keys *keys = keys_of(w, bytes);
     const struct redecide *d;
     struct verdict now;
     w->counts.records++;
@@ -255,7 +281,7 @@ enum rc whatif_take(struct whatif *w, span bytes)
     }
     TRY(redecide_of(w, &d));
     span then = category_then(&w->r);
-    uint64_t rule_then = w->r.rule_key, lacks = redecide(d, &w->r, &now);
+    uint64_t rule_then = w->r.rule_key, lacks = redecide(d, keys, &w->r, &now);
     if (lacks) {
         w->counts.cannot++;
         return count_cannot(w, lacks);

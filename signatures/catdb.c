@@ -146,15 +146,10 @@ static void take_set(const struct finding *f, uint32_t set, uint64_t h, bool who
 
 enum { AT_ONCE = 4 }; /* keys: 64 bits of matches */
 
-/* Calls take_set() for each of the keys of one base, at most AT_ONCE, that is in the table; the last one is
- * the whole of what was asked for, or a parent too. All are compared before anything is decided, as what
- * stands in the line comes late. */
-static void find_keys(const struct finding *f, uint64_t base, const uint64_t *tags, size_t n, bool whole)
+/* Calls take_set() for each key that is in the line (`found`: what may be) or passed it. */
+static __attribute__((noinline)) void take_keys(const struct finding *f, const struct catfmt_line *l,
+                                                uint64_t found, const uint64_t *tags, size_t n, bool whole)
 {
-    const struct catfmt_line *l = first_line(f->db, base);
-    uint64_t found = 0;
-    for (size_t i = 0; i < n; i++)
-        found |= catfmt_match(l, tags[i]) << (16 * i);
     for (; found; found &= found - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(found), slot = bit % 16 / 2, i = bit / 16;
         if (l->high[slot] == (uint32_t)(tags[i] >> 16))
@@ -164,6 +159,23 @@ static void find_keys(const struct finding *f, uint64_t base, const uint64_t *ta
         if (l->passed & catfmt_passed(tags[i]))
             take_set(f, find_passed(f->db, tags[i]), tags[i], whole && i + 1 == n);
     }
+}
+
+/* Looks for each of the keys of one base, at most AT_ONCE, of which the last one is the whole of what was
+ * asked for, or a parent too. All are compared before anything is decided, as what stands in the line comes
+ * late. */
+static inline void find_keys(const struct finding *f, uint64_t base, const uint64_t *tags, size_t n,
+                             bool whole)
+{
+    const struct catfmt_line *l = first_line(f->db, base);
+    uint64_t found = 0;
+    uint32_t passed = 0;
+    for (size_t i = 0; i < n; i++) {
+        found |= catfmt_match(l, tags[i]) << (16 * i);
+        passed |= catfmt_passed(tags[i]);
+    }
+    if (found || l->passed & passed)
+        take_keys(f, l, found, tags, n, whole);
 }
 
 /* All beginnings of the path behind a host (with hash h) that has URLs. */
@@ -186,58 +198,48 @@ static __attribute__((noinline)) void urls_of(const struct finding *f, uint64_t 
 
 /* ---- names ---- */
 
-struct walk {
-    uint64_t tags[CATFMT_LABELS]; /* of the name and its parents, shortest first */
-    size_t n, based; /* labels; keys before the first of two or three labels, each of which is its own base */
-    uint64_t base[3]; /* of these, and of all that are longer */
-};
-
-/* Keys of the name and all its parents; false when it is no normalised name. What the base will need is
- * fetched while the labels before it are hashed. */
-static bool keys_of(const struct catdb *db, span name, struct walk *w)
+/* Hashes the name and all its parents, and fetches what their bases will need. Where the look-up follows at
+ * once that is the filter too, which is often at hand long before the line is and then saves the wait for it.
+ * Inlined, as a call of what only fetches has no effect that gcc knows of, and is left out. */
+static inline __attribute__((always_inline)) void keys_of(const struct catdb *db, span name, bool at_once,
+                                                          struct cat_keys *k)
 {
-    struct catname s;
-    uint64_t h = db->head.seed[0];
-    size_t n = 0, based = 0;
-    if (!catname_scan(name, &s))
-        return false;
-    for (struct catname_left left = catname_whole(&s, name.n);;) {
-        size_t start = catname_start(&s, &left), end = left.end;
-        if (start >= end || n == CATFMT_LABELS)
-            return false;
-        h = catname_label(db->head.seed, h, &s, start, end);
-        w->tags[n] = h;
-        if (based == n) {
-            w->base[n] = catfmt_base(db->head.seed, h);
-            __builtin_prefetch(&db->filter[catfmt_place(w->base[n], db->head.n_words)]);
-            __builtin_prefetch(first_line(db, w->base[n]));
-            based += !catfmt_is_base(n, end - start);
-        }
-        n++;
-        if (start == 0)
-            break;
-        left.end = start - 1;
+    size_t n = catname_hashes(db->head.seed, name, k->tag, &k->n_own);
+    k->n = (uint32_t)n;
+    for (size_t i = 0; i < n && i <= k->n_own; i++) {
+        k->base[i] = catfmt_base(db->head.seed, k->tag[i]);
+        if (at_once)
+            __builtin_prefetch(&db->filter[catfmt_place(k->base[i], db->head.n_words)]);
+        __builtin_prefetch(first_line(db, k->base[i]));
     }
-    w->n = n;
-    w->based = based;
-    return true;
 }
 
-static void find_name(const struct finding *f, span name)
+static inline bool may_hold(const struct finding *f, uint64_t base, bool at_once)
 {
-    struct walk w;
-    if (!keys_of(f->db, name, &w))
-        return;
-    for (size_t i = 0; i < w.based; i++) {
-        if (is_base_known(f->db, w.base[i]))
-            find_keys(f, w.base[i], w.tags + i, 1, i + 1 == w.n);
+    return !at_once || is_base_known(f->db, base);
+}
+
+static inline __attribute__((always_inline)) void find_name(const struct finding *f, const struct cat_keys *k,
+                                                            bool at_once)
+{
+    size_t own = k->n_own;
+    for (size_t i = 0; i < own; i++) {
+        if (may_hold(f, k->base[i], at_once))
+            find_keys(f, k->base[i], k->tag + i, 1, i + 1 == k->n);
     }
-    if (w.based == w.n || !is_base_known(f->db, w.base[w.based]))
+    if (own == k->n || !may_hold(f, k->base[own], at_once))
         return;
-    for (size_t i = w.based; i < w.n; i += AT_ONCE) {
-        size_t n = w.n - i < AT_ONCE ? w.n - i : AT_ONCE;
-        find_keys(f, w.base[w.based], w.tags + i, n, i + n == w.n);
+    for (size_t i = own; i < k->n; i += AT_ONCE) {
+        size_t n = k->n - i < AT_ONCE ? k->n - i : AT_ONCE;
+        find_keys(f, k->base[own], k->tag + i, n, i + n == k->n);
     }
+}
+
+void catdb_expect(const struct catdb *db, span name, struct cat_keys *out)
+{
+    out->n = out->n_own = 0;
+    if (db->lines)
+        keys_of(db, name, false, out);
 }
 
 /* ---- addresses ---- */
@@ -273,10 +275,23 @@ bool catdb_find(const struct catdb *db, const struct cat_query *q, struct cat_hi
     hits->used = hits->may_used = 0;
     if (!db->lines)
         return false; /* of a snapshot without its lists */
-    if (q->name.n)
-        find_name(&f, q->name);
-    else if (q->addr && q->addr->family)
+    if (q->name.n) {
+        struct cat_keys k;
+        keys_of(db, q->name, true, &k);
+        find_name(&f, &k, true);
+    } else if (q->addr && q->addr->family)
         each_net(db, q->addr, find_net, &f);
+    return hits->used != 0;
+}
+
+bool catdb_find_expected(const struct catdb *db, const struct cat_query *q, const struct cat_keys *k,
+                         struct cat_hits *hits)
+{
+    struct finding f = {db, q, hits};
+    if (q->name.n == 0)
+        return catdb_find(db, q, hits);
+    hits->used = hits->may_used = 0;
+    find_name(&f, k, false);
     return hits->used != 0;
 }
 

@@ -11,7 +11,7 @@
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 6
+#define CATFMT_VERSION 7
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */
@@ -22,7 +22,6 @@ enum {
     CATFMT_BELOW = 0x2000,      /* what is below the name alone */
     CATFMT_URLS = 0x1000,       /* the host itself is not meant: the list has URLs of it */
     CATFMT_SPARE = 0x0c00,      /* never set */
-    CATFMT_LABELS = 128,        /* more labels than a 253-byte name can have */
     CATFMT_SEGMENTS = 64,       /* of a path; entries have no more, look-ups stop there */
     CATFMT_SLOTS = 7,           /* of a line */
     CATFMT_PROBES = 64,         /* a table with a longer run of full lines is refused at build */
@@ -115,8 +114,8 @@ static inline uint64_t catfmt_chunk(const uint64_t seed[4], uint64_t h, const ui
     return catfmt_mum(h ^ v[1], (seed[1] | 1) ^ v[0] ^ (uint64_t)n << 56) + (v[0] ^ v[1]);
 }
 
-/* State of the hash after one more label to the left, or one more segment of a path: chunks of 16 bytes from
- * the end, the last one marked with its length so that boundaries are part of what is hashed. */
+/* State of the hash after an address, or after one more segment of a path: chunks of 16 bytes from the end,
+ * the last one marked with its length so that boundaries are part of what is hashed. Names: catname.h. */
 static inline uint64_t catfmt_label(const uint64_t seed[4], uint64_t h, const uint8_t *p, size_t n)
 {
     uint64_t v[2];

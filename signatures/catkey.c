@@ -55,7 +55,6 @@ static bool net_key(span text, struct catkey *out)
 bool catkey_host(span text, struct catkey *out)
 {
     out->net.a.family = 0;
-    out->dots = 0;
     out->kind = CATKEY_NAME;
     out->n = is_ascii(text) ? name_normalise(text, out->text) : idn_name(text, out->text);
     out->host_n = out->n;
@@ -103,7 +102,6 @@ size_t catkey_line(span rest, struct catkey *out)
     out->net.a.family = 0;
     out->kind = CATKEY_NAME;
     out->n = out->host_n = n;
-    out->dots = dots;
     return n;
 }
 
@@ -186,7 +184,6 @@ void catkey_expression(span text, struct catkey *out)
 {
     out->kind = CATKEY_N;
     out->net.a.family = 0;
-    out->dots = 0;
     out->n = out->host_n = text.n;
     memcpy(out->text, text.p, text.n);
 }
@@ -216,32 +213,16 @@ bool catkey_again(enum catkey_kind kind, span text, struct catkey *out)
 
 /* ---- hashes ---- */
 
-static uint64_t hash_scanned(const uint64_t seed[4], const struct catname *s, size_t n,
-                             struct catkey_hashes *out)
-{
-    struct catkey_hashes h = {.own = seed[0]};
-    bool based = false;
-    struct catname_left left = catname_whole(s, n);
-    for (size_t level = 0;; level++) {
-        size_t start = catname_start(s, &left);
-        h.parent = h.own;
-        h.own = catname_label(seed, h.own, s, start, left.end);
-        h.base = based ? h.base : h.own;
-        based = based || catfmt_is_base(level, left.end - start);
-        if (start == 0)
-            break;
-        left.end = start - 1;
-    }
-    if (out)
-        *out = h;
-    return h.own;
-}
-
 uint64_t catkey_hash_name(const uint64_t seed[4], span name, struct catkey_hashes *out)
 {
-    struct catname s;
-    gw_assert(catname_scan(name, &s));
-    return hash_scanned(seed, &s, name.n, out);
+    uint64_t hash[CATKEYS_MAX];
+    uint32_t own;
+    size_t n = catname_hashes(seed, name, hash, &own);
+    gw_assert(n);
+    if (out)
+        *out = (struct catkey_hashes){
+            .own = hash[n - 1], .base = hash[own < n ? own : n - 1], .parent = n > 1 ? hash[n - 2] : seed[0]};
+    return hash[n - 1];
 }
 
 uint64_t catkey_hash_net(const uint64_t seed[4], const struct prefix *net)
@@ -273,8 +254,6 @@ uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, struct catk
         h.own = h.base = h.parent = catfmt_label(seed, ~seed[1], k->text, k->n);
     else if (net)
         h.own = catkey_hash_net(seed, &k->net);
-    else if (k->kind == CATKEY_NAME && k->dots)
-        hash_scanned(seed, &(struct catname){.p = k->text, .dots = {k->dots}}, k->n, &h);
     else
         catkey_hash_name(seed, span_of(k->text, k->host_n), &h);
     for (size_t at = 0; k->kind == CATKEY_URL && at < path.n;)

@@ -13,7 +13,6 @@ struct catkey {
     enum catkey_kind kind;
     size_t n, host_n;  /* of `text`; bytes before the path */
     struct prefix net; /* NET, and URL with an address (family 0: a name) */
-    uint64_t dots;     /* of a name from catkey_line(): a bit each; 0: where they are is not known */
     uint8_t text[CATKEY_BYTES];
 };
 

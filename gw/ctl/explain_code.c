@@ -45,7 +45,7 @@ static bool say_again(json_t *chain, const struct snapshot *snap, struct record 
         .snap = snap, .facts = &r->facts, .verdict = &v, .user = r->facts.user, .brief = w->brief};
     if (redecide_new(snap, snap, &d) != RC_OK)
         return true;
-    uint64_t lacks = redecide(d, r, &v);
+    uint64_t lacks = redecide(d, NULL, r, &v);
     redecide_free(d);
     chain_facts(chain, &s);
     say_hits(chain, r);

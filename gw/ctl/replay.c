@@ -87,7 +87,7 @@ static enum rc one(const struct journal_frame *f, void *arg)
         p->gone++;
         return RC_OK;
     }
-    if (redecide(d, &r, &p->now)) {
+    if (redecide(d, NULL, &r, &p->now)) {
         p->cannot++;
         return RC_OK;
     }

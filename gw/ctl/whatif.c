@@ -122,6 +122,13 @@ static const struct snapshot *open_old(void *arg, const uint8_t hash[SNAP_HASH])
     return old_find(arg, hash);
 }
 
+_Static_assert((int)WHATIF_AHEAD >= (int)JOURNAL_AHEAD, "all that the walk tells of is kept");
+
+static void expect(const struct journal_frame *f, void *arg)
+{
+    whatif_expect(arg, f->record);
+}
+
 static enum rc take(const struct journal_frame *f, void *arg)
 {
     return whatif_take(arg, f->record);
@@ -129,7 +136,7 @@ static enum rc take(const struct journal_frame *f, void *arg)
 
 static int walk(const struct ctl *ctl, struct whatif *w, int dir)
 {
-    struct journal_walk walk = {.dir = dir, .each = take, .arg = w};
+    struct journal_walk walk = {.dir = dir, .each = take, .ahead = expect, .arg = w};
     enum rc rc = journal_walk(&walk);
     if (rc != RC_OK)
         return ctl_fail("%s", rc == RC_NOTFOUND ? "there is no journal in that directory" : rc_text(rc));

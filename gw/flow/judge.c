@@ -72,13 +72,14 @@ static unsigned strictness(const struct judged *j)
 }
 
 /* Decides, and where that is stricter than what `out` says (or it says nothing yet) takes it and makes its
- * record. Modifiers of a request are kept in `keep`. */
-static void run(struct flow *f, struct arena *keep, const struct snapshot *snap, struct facts *x,
-                struct judged *out)
+ * record. Modifiers of a request are kept in `keep`. `keys` are of x->name, made as early as may be: what is
+ * done between that and this is done while the lists' table is fetched. */
+static void run(struct flow *f, struct arena *keep, const struct snapshot *snap, const struct cat_keys *keys,
+                struct facts *x, struct judged *out)
 {
     struct verdict v;
     int64_t before_ns = clock_mono_ns();
-    snapshot_categories(snap, x);
+    snapshot_categories_expected(snap, keys, x);
     decide(snap, x, &v);
     if (v.action != ACT_ALLOW && v.category != CATEGORY_NONE && snapshot_categories_confirm(snap, x))
         decide(snap, x, &v); /* two names that the table cannot tell apart */
@@ -138,13 +139,18 @@ static void pass_broken(struct flow *f, struct judged *out)
 void judge_connect(struct flow *f, struct judged *out)
 {
     struct facts x;
+    struct cat_keys keys, connect_keys;
+    bool two = f->connect_name.n > 0 && !span_eq(f->connect_name, f->name);
+    snapshot_expect(f->snap, f->name, &keys);
+    if (two)
+        snapshot_expect(f->snap, f->connect_name, &connect_keys);
     base_facts(f, f->snap, STEP_CONNECT, &x);
     x.name = f->name;
     out->made = false;
-    run(f, NULL, f->snap, &x, out);
-    if (f->connect_name.n > 0 && !span_eq(f->connect_name, f->name)) {
+    run(f, NULL, f->snap, &keys, &x, out);
+    if (two) {
         x.name = f->connect_name;
-        run(f, NULL, f->snap, &x, out);
+        run(f, NULL, f->snap, &connect_keys, &x, out);
     }
     pass_broken(f, out);
 }
@@ -175,15 +181,17 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
         struct facts x;
+        struct cat_keys keys;
         if (g->type != GEN_DNS)
             continue;
         span s = span_of(ASN1_STRING_get0_data(g->d.dNSName), (size_t)ASN1_STRING_length(g->d.dNSName));
         size_t n = name_normalise(span_has_prefix(s, SPAN("*.")) ? span_cut(s, 2, s.n) : s, name);
         if (n == 0)
             continue;
+        snapshot_expect(f->snap, span_of(name, n), &keys);
         base_facts(f, f->snap, STEP_CONNECT, &x);
         x.name = span_of(name, n);
-        run(f, NULL, f->snap, &x, out);
+        run(f, NULL, f->snap, &keys, &x, out);
     }
     GENERAL_NAMES_free(names);
 }
@@ -191,12 +199,14 @@ void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out)
 void judge_certificate(struct flow *f, struct judged *out)
 {
     struct facts x;
+    struct cat_keys keys;
+    snapshot_expect(f->snap, f->name, &keys);
     base_facts(f, f->snap, STEP_CERTIFICATE, &x);
     x.name = f->name;
     x.known |= FACT_BIT(DEFECTS);
     x.defects = f->cert.defects | (f->cert.asked_client_cert ? DEFECT_BIT(ASKS_CLIENT) : 0);
     out->made = false;
-    run(f, NULL, f->snap, &x, out);
+    run(f, NULL, f->snap, &keys, &x, out);
 }
 
 enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule)
@@ -218,6 +228,8 @@ void judge_request(struct txn *t, struct judged *out)
     const struct flow *f = t->f;
     const struct snapshot *snap = t->snap;
     struct facts x;
+    struct cat_keys keys;
+    snapshot_expect(snap, t->host, &keys);
     base_facts(f, snap, STEP_REQUEST, &x);
     x.known |= FACT_BIT(METHOD) | FACT_BIT(PATH) | FACT_BIT(DEFECTS);
     x.defects = f->cert.defects;
@@ -234,12 +246,13 @@ void judge_request(struct txn *t, struct judged *out)
     if (t->port)
         x.dst_port = t->port;
     out->made = false;
-    run(t->f, &t->arena, snap, &x, out);
+    run(t->f, &t->arena, snap, &keys, &x, out);
     const span others[] = {f->name, f->connect_name};
     for (size_t i = 0; i < 2; i++) {
         if (others[i].n == 0 || span_eq(others[i], t->host))
             continue;
         x.name = others[i];
-        run(t->f, &t->arena, snap, &x, out);
+        snapshot_expect(snap, x.name, &keys);
+        run(t->f, &t->arena, snap, &keys, &x, out);
     }
 }

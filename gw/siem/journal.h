@@ -66,12 +66,17 @@ struct journal_disk *journal_disk(struct journal *j);
 
 /* ---- reading ---- */
 
+enum { JOURNAL_AHEAD = 12 }; /* records: enough for what one of them waits for to be there when it is due */
+
 /* What a walk over all segments came upon. */
 struct journal_walk {
     int dir;
     bool verify; /* check the chain of hashes */
     /* Called for each record in order; anything but OK ends the walk and is returned by it. */
     enum rc (*each)(const struct journal_frame *f, void *arg);
+    /* May be NULL. Told of each record in order, at most JOURNAL_AHEAD before `each` is called for it, to
+     * make ready what that will need; `each` follows for all of them unless it ends the walk. */
+    void (*ahead)(const struct journal_frame *f, void *arg);
     void *arg;
     uint64_t n_segments, n_records, n_bytes;
     bool

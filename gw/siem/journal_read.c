@@ -89,12 +89,33 @@ static bool hash_ok(const struct chain *c, span bytes, size_t at, size_t next)
            memcmp(hash, bytes.p + next - JOURNAL_HASH, JOURNAL_HASH) == 0;
 }
 
+/* Frames that w->ahead was told of. */
+struct ahead {
+    size_t at;
+    unsigned n; /* that are not yet due */
+};
+
+static void look_ahead(const struct journal_walk *w, span bytes, struct ahead *a)
+{
+    struct journal_frame f;
+    size_t next;
+    for (; a->n < JOURNAL_AHEAD && jnl_frame_read(bytes, a->at, &f, &next) == RC_OK; a->n++) {
+        w->ahead(&f, w->arg);
+        a->at = next;
+    }
+}
+
 static enum rc walk_frames(struct journal_walk *w, struct chain *c, span bytes, bool last)
 {
     size_t at = JNL_HEAD, next;
+    struct ahead ahead = {.at = JNL_HEAD};
     struct journal_frame f;
     enum rc rc;
     for (; (rc = jnl_frame_read(bytes, at, &f, &next)) == RC_OK; at = next) {
+        if (w->ahead) {
+            look_ahead(w, bytes, &ahead);
+            ahead.n--;
+        }
         f.segment = c->segment;
         if (w->verify && !hash_ok(c, bytes, at, next))
             broken(w, c->segment, at, "the record is not what was written, or one before it is missing");

@@ -56,8 +56,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gw_assert(m == n && memcmp(bytes, more, n) == 0);
     decide(s, &r.facts, &v);
     gw_assert(v.action <= ACT_WARN && v.n_trail <= TRAIL_MAX);
-    (void)redecide(own, &r, &v);
-    (void)redecide(other, &again, &v);
+    (void)redecide(own, NULL, &r, &v);
+    (void)redecide(other, NULL, &again, &v);
     gw_assert(v.action <= ACT_WARN && v.n_trail <= TRAIL_MAX);
     return 0;
 }

@@ -20,13 +20,23 @@ static void count(void *arg, const struct catexpr_item *item, span text)
     *(size_t *)arg += text.n + item->line;
 }
 
+static void check(const struct catdb *db, bool any, const struct cat_hits *hits)
+{
+    uint16_t lists[CATFMT_LISTS];
+    size_t n = any ? cat_hits_lists(hits, lists, CATFMT_LISTS) : 0;
+    for (size_t i = 0; i < n; i++)
+        gw_assert(lists[i] < db->head.n_lists && (i == 0 || lists[i] > lists[i - 1]));
+}
+
+/* At once and in two halves. */
 static void search(const struct catdb *db, const struct cat_query *q)
 {
     struct cat_hits hits;
-    uint16_t lists[CATFMT_LISTS];
-    size_t n = catdb_find(db, q, &hits) ? cat_hits_lists(&hits, lists, CATFMT_LISTS) : 0, sum = 0;
-    for (size_t i = 0; i < n; i++)
-        gw_assert(lists[i] < db->head.n_lists && (i == 0 || lists[i] > lists[i - 1]));
+    struct cat_keys keys;
+    size_t sum = 0;
+    check(db, catdb_find(db, q, &hits), &hits);
+    catdb_expect(db, q->name, &keys);
+    check(db, catdb_find_expected(db, q, &keys, &hits), &hits);
     cat_query_keys(db, q, ignore, &sum);
 }
 

@@ -102,7 +102,13 @@ static struct facts about(const struct snapshot *s, const char *host, const char
     struct facts f = {.known = FACT_BIT(NAME) | (path ? FACT_BIT(PATH) : 0), .path = span_str(path)};
     if (!addr_parse(span_str(host), &f.dst))
         f.name = span_str(host);
+    struct facts halves = f;
+    struct cat_keys keys;
     snapshot_categories(s, &f);
+    snapshot_expect(s, halves.name, &keys);
+    snapshot_categories_expected(s, &keys, &halves);
+    assert_true(halves.n_cats == f.n_cats && halves.may_used == f.may_used);
+    assert_memory_equal(halves.cats, f.cats, f.n_cats * sizeof *f.cats);
     return f;
 }
 

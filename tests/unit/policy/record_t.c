@@ -202,6 +202,8 @@ static void what_is_cut_or_longer_is_refused(void **state)
             AUTO_FREE uint8_t *exact = malloc(k ? k : 1); /* a sanitizer sees a read past the end */
             memcpy(exact, bytes, k);
             assert_int_equal(record_decode(span_of(exact, k), &back), RC_BAD);
+            span name = record_name(span_of(exact, k));
+            assert_true(name.n == 0 || span_eq(name, r.facts.name));
         }
         assert_int_equal(record_decode(span_of(bytes, n + 1), &back), RC_BAD);
     }
@@ -255,9 +257,11 @@ static void noise_is_read_within_its_bounds(void **state)
         size_t n = record_encode(&r, bytes);
         for (unsigned k = below(4) + 1; k > 0; k--)
             bytes[below((unsigned)n)] = (uint8_t)rnd();
+        span name = record_name(span_of(bytes, n));
         if (record_decode(span_of(bytes, n), &back) != RC_OK)
             continue;
         read++;
+        assert_true(span_eq(name, back.facts.name));
         size_t m = record_encode(&back, more);
         assert_int_equal(record_decode(span_of(more, m), &again), RC_OK);
         same_record(&back, &again);
@@ -275,6 +279,7 @@ static void everything_comes_back(void **state)
         size_t n = record_encode(&r, bytes);
         assert_int_equal(record_decode(span_of(bytes, n), &back), RC_OK);
         same_record(&r, &back);
+        assert_true(span_eq(record_name(span_of(bytes, n)), r.facts.name));
         record_set_code(bytes, 7, 12345);
         assert_int_equal(record_decode(span_of(bytes, n), &back), RC_OK);
         assert_true(back.node == 7 && back.number == 12345);
@@ -293,6 +298,7 @@ static void a_longer_fixed_part_is_skipped(void **state)
     bytes[10] = RECORD_FIXED + 8;
     assert_int_equal(record_decode(span_of(bytes, n + 8), &back), RC_OK);
     same_record(&r, &back);
+    assert_true(span_eq(record_name(span_of(bytes, n + 8)), r.facts.name));
 }
 
 /* Journals hold records of the first version as long as they are kept: those end before what a path could

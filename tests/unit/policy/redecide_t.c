@@ -29,7 +29,7 @@ static uint64_t again(const struct snapshot *now, const struct snapshot *from, s
     struct redecide *d;
     assert_int_equal(record_decode(span_of(bytes, n_bytes), &r), RC_OK);
     assert_int_equal(redecide_new(now, from, &d), RC_OK);
-    uint64_t lacks = redecide(d, &r, out);
+    uint64_t lacks = redecide(d, NULL, &r, out);
     redecide_free(d);
     return lacks;
 }
@@ -447,8 +447,11 @@ static void changes_are_counted_by_rule_group_and_category(void **state)
         f.method = span_str(asked[i].method);
         f.id_source = asked[i].user[0] ? ID_LDAP : ID_NONE;
         record_it(then, &f);
-        for (unsigned k = 0; k < asked[i].times; k++)
+        for (unsigned k = 0; k < asked[i].times; k++) {
+            if (i % 2)
+                whatif_expect(w, span_of(bytes, n_bytes));
             assert_int_equal(whatif_take(w, span_of(bytes, n_bytes)), RC_OK);
+        }
     }
     assert_int_equal(whatif_take(w, SPAN("no record")), RC_OK);
     const struct whatif_counts *c = whatif_counts(w);
@@ -469,6 +472,53 @@ static void changes_are_counted_by_rule_group_and_category(void **state)
     assert_int_equal(row->n_examples, 3);
     assert_int_equal(row->example[0], 77);
     whatif_free(w);
+    snapshot_put(then);
+    snapshot_put(now);
+}
+
+/* Every third of 60 hosts is in a list. */
+static struct snapshot *snap_with_list(void)
+{
+    char path[] = "/tmp/perron-list-XXXXXX", text[256];
+    int fd = mkstemp(path);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
+    assert_non_null(f);
+    for (unsigned i = 0; i < 60; i += 3)
+        fprintf(f, "h%u.example\n", i);
+    fclose(f);
+    snprintf(text, sizeof text, "category c file \"%s\"\n" WEB "block category c\nallow any\n}\n", path);
+    struct snapshot *s = snap_of(text);
+    unlink(path);
+    return s;
+}
+
+/* What is expected, and what is not, is decided the same, and each by its own name. */
+static void expected_records_are_decided_by_their_own_names(void **state)
+{
+    static uint8_t record[60][512];
+    size_t n[60], told = 0;
+    struct whatif *w;
+    (void)state;
+    struct snapshot *then = snap_of(WEB "allow any\n}\n"), *now = snap_with_list();
+    old_one = then;
+    for (unsigned i = 0; i < 60; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "www.h%u.example", i);
+        struct facts f = request(then, "10.1.1.1", "", name, "GET");
+        record_it(then, &f);
+        assert_true(n_bytes <= sizeof record[i]);
+        memcpy(record[i], bytes, n[i] = n_bytes);
+    }
+    for (size_t ahead = 0; ahead <= WHATIF_AHEAD; ahead++, told = 0) {
+        assert_int_equal(whatif_new(now, open_old, NULL, &w), RC_OK);
+        for (size_t i = 0; i < 60; i++) {
+            for (; told < 60 && told < i + ahead; told++)
+                whatif_expect(w, span_of(record[told], n[told]));
+            assert_int_equal(whatif_take(w, span_of(record[i], n[i])), RC_OK);
+            assert_int_equal(whatif_counts(w)->changed, i / 3 + 1);
+        }
+        whatif_free(w);
+    }
     snapshot_put(then);
     snapshot_put(now);
 }
@@ -523,6 +573,7 @@ int main(void)
         cmocka_unit_test(a_grant_that_was_barred_is_not_known),
         cmocka_unit_test(grants_that_nobody_kept_are_lacked),
         cmocka_unit_test(changes_are_counted_by_rule_group_and_category),
+        cmocka_unit_test(expected_records_are_decided_by_their_own_names),
         cmocka_unit_test(more_kinds_than_a_table_holds_are_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,24 +61,66 @@ static inline void parts_build(struct parts *p, const struct listed *l, size_t n
     parts_finish(p);
 }
 
-/* "0,2": the lists that hold `host` (a name or an address) with `path`, which may be NULL. */
-static inline const char *found_at(const struct catdb *db, const char *host, const char *path)
+/* A host (a name or an address) with a path, which may be NULL. */
+struct asked {
+    struct addr addr;
+    span path;
+    struct cat_query q;
+};
+
+static inline void ask_for(struct asked *a, const char *host, const char *path)
 {
-    static char text[4096];
-    struct cat_hits hits;
-    struct addr a;
-    uint16_t lists[1024];
-    span path_span = span_str(path);
-    struct cat_query q = {.path = path ? &path_span : NULL};
-    if (addr_parse(span_str(host), &a))
-        q.addr = &a;
+    *a = (struct asked){.path = span_str(path)};
+    a->q.path = path ? &a->path : NULL;
+    if (addr_parse(span_str(host), &a->addr))
+        a->q.addr = &a->addr;
     else
-        q.name = span_str(host);
-    bool any = catdb_find(db, &q, &hits);
-    size_t n = any ? cat_hits_lists(&hits, lists, 1024) : 0, at = 0;
+        a->q.name = span_str(host);
+}
+
+/* "0,2": lists in hits. */
+static inline const char *hits_text(bool any, const struct cat_hits *hits, char text[4096])
+{
+    uint16_t lists[1024];
+    size_t n = any ? cat_hits_lists(hits, lists, 1024) : 0, at = 0;
     text[0] = '\0';
     for (size_t i = 0; i < n; i++)
-        at += (size_t)snprintf(text + at, sizeof text - at, "%s%u", i ? "," : "", lists[i]);
+        at += (size_t)snprintf(text + at, 4096 - at, "%s%u", i ? "," : "", lists[i]);
+    return text;
+}
+
+/* The lists that hold it, and those that the path could add, where the look-up is made in two halves. */
+static inline const char *found_in_halves(const struct catdb *db, const char *host, const char *path,
+                                          struct cat_hits *hits)
+{
+    static char text[4096];
+    struct asked a;
+    struct cat_keys keys;
+    ask_for(&a, host, path);
+    catdb_expect(db, a.q.name, &keys);
+    return hits_text(catdb_find_expected(db, &a.q, &keys, hits), hits, text);
+}
+
+/* The same at once, without a look at whether halves find the same: in a damaged table they may not. */
+static inline const char *found_at_once(const struct catdb *db, const char *host, const char *path,
+                                        struct cat_hits *hits)
+{
+    static char text[4096];
+    struct asked a;
+    ask_for(&a, host, path);
+    return hits_text(catdb_find(db, &a.q, hits), hits, text);
+}
+
+static inline const char *found_at(const struct catdb *db, const char *host, const char *path)
+{
+    struct cat_hits hits, halves;
+    const char *text = found_at_once(db, host, path, &hits);
+    assert_string_equal(found_in_halves(db, host, path, &halves), text);
+    assert_int_equal(hits.may_used, halves.may_used);
+    for (unsigned used = hits.may_used; used; used &= used - 1) {
+        unsigned w = (unsigned)__builtin_ctz(used);
+        assert_true(hits.may[w] == halves.may[w]);
+    }
     return text;
 }
 

@@ -301,7 +301,7 @@ static void a_file_gives_what_its_lines_give(void **state)
     }
 }
 
-/* The place of every dot is known where a name was read in one pass; its hashes do not depend on that. */
+/* What was read in one pass is the same key. */
 static void hashes_do_not_depend_on_how_a_name_was_read(void **state)
 {
     static const uint64_t seed[4] = {5, 6, 7, 8};

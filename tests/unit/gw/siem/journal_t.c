@@ -82,6 +82,7 @@ static void add_some(struct world *w, uint64_t from, uint64_t n)
 
 struct tally {
     uint64_t next; /* expected number; each once, in order */
+    uint64_t told; /* of so many before they were due */
     struct journal_walk walk;
 };
 
@@ -93,13 +94,22 @@ static enum rc tally_one(const struct journal_frame *f, void *arg)
     span want = record_of(1000 + f->seq, f->seq * 37 % 500);
     assert_true(span_eq(f->record, want));
     assert_true(f->code == journal_code(1, 1000 + f->seq));
+    assert_true(t->told >= t->next && t->told < t->next + JOURNAL_AHEAD);
     t->next++;
     return RC_OK;
 }
 
+static void tally_ahead(const struct journal_frame *f, void *arg)
+{
+    struct tally *t = arg;
+    assert_int_equal(f->seq, ++t->told);
+    assert_true(span_eq(f->record, record_of(1000 + f->seq, f->seq * 37 % 500)));
+}
+
 static struct tally tally(const struct world *w)
 {
-    struct tally t = {.next = 1, .walk = {.dir = w->dir, .verify = true, .each = tally_one}};
+    struct tally t = {.next = 1,
+                      .walk = {.dir = w->dir, .verify = true, .each = tally_one, .ahead = tally_ahead}};
     t.walk.arg = &t;
     assert_int_equal(journal_walk(&t.walk), RC_OK);
     return t;

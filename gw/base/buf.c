@@ -16,6 +16,8 @@ bool span_ieq(span a, span b)
 {
     if (a.n != b.n)
         return false;
+    if (a.n == 0 || (a.p[0] == b.p[0] && memcmp(a.p, b.p, a.n) == 0))
+        return true; /* most names come as they are written here */
     for (size_t i = 0; i < a.n; i++) {
         if (ascii_lower(a.p[i]) != ascii_lower(b.p[i]))
             return false;

@@ -67,7 +67,7 @@ static struct h2_leg *on_begin(void *owner)
     if (f->h2->last)
         return NULL;
     if (!list_empty(spare)) {
-        x = CONTAINER_OF(spare->next, struct exchange, link);
+        x = CONTAINER_OF(spare->prev, struct exchange, link); /* the last one given back is still near */
         list_drop(&x->link);
         e->n_h2_spare--;
     } else {

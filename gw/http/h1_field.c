@@ -39,6 +39,8 @@ static enum h1_why name_why(span line, size_t n)
 static bool is_twin(span name, span letters, span exact)
 {
     size_t n = 0;
+    if (span_eq(name, exact))
+        return false;
     for (size_t i = 0; i < name.n; i++) {
         uint8_t c = ascii_lower(name.p[i]);
         if (!(h1_byte[c] & H1B_ALNUM))

@@ -64,6 +64,7 @@ void h2_pool_fini(struct h2_pool *p)
     free(p->frame);
     p->frame = NULL;
     h2_cores_fini(p);
+    h2_pieces_fini(p);
 }
 
 struct h2_head *h2_head_get(struct h2_pool *p, enum h2_kind kind)
@@ -154,18 +155,22 @@ bool h2_head_room(struct h2_head *h, size_t n)
     return true;
 }
 
-/* Empty spans too get a pointer, so that they can be told from absent ones. */
-span h2_head_keep(struct h2_head *h, span s)
+/* Where there is room. Empty spans too get a pointer, so that they can be told from absent ones. */
+static span copy(struct h2_head *h, span s)
 {
-    if (!h2_head_room(h, s.n)) {
-        fail(h, h2_fault(H2_NO_MEMORY));
-        return SPAN_NONE;
-    }
     uint8_t *p = h->bytes + h->used;
     if (s.n)
         memcpy(p, s.p, s.n);
     h->used += s.n;
     return span_of(p, s.n);
+}
+
+span h2_head_keep(struct h2_head *h, span s)
+{
+    if (h2_head_room(h, s.n))
+        return copy(h, s);
+    fail(h, h2_fault(H2_NO_MEMORY));
+    return SPAN_NONE;
 }
 
 /* ---- fields ---- */
@@ -195,7 +200,8 @@ static span *pseudo_place(struct h2_head *h, enum pseudo bit)
 static void pseudo_field(struct h2_head *h, span name, span value)
 {
     size_t i = 0;
-    while (i < sizeof pseudos / sizeof *pseudos && !span_eq(name, span_of(pseudos[i].name, pseudos[i].n)))
+    while (i < sizeof pseudos / sizeof *pseudos &&
+           (name.n != pseudos[i].n || memcmp(name.p, pseudos[i].name, name.n) != 0))
         i++;
     if (i == sizeof pseudos / sizeof *pseudos || h->kind == H2_TRAILERS ||
         pseudos[i].of_request != (h->kind == H2_REQUEST)) {
@@ -231,12 +237,15 @@ static struct h2_fault name_fault(span name)
 
 static struct h2_fault value_fault(span value)
 {
+    if (value.n == 0)
+        return (struct h2_fault){0};
     size_t n = h1_value_run(value);
     if (n < value.n) {
         enum h1_why why = h1_byte_why(value.p[n], H1_VALUE_BYTE);
         return (struct h2_fault){h1_why_name(why), h1_why_status(why)};
     }
-    if (span_trim(value).n != value.n)
+    uint8_t first = value.p[0], last = value.p[value.n - 1];
+    if (first == ' ' || first == '\t' || last == ' ' || last == '\t')
         return h2_fault(H2_VALUE_SPACE);
     return (struct h2_fault){0};
 }
@@ -276,7 +285,7 @@ static void plain_field(struct h2_head *h, span name, span value, bool secret)
         f = value_fault(value);
     if (!f.name && is_of_connection(name))
         f = h2_fault(H2_CONNECTION);
-    if (!f.name && span_eq(name, SPAN("te"))) {
+    if (!f.name && name.n == 2 && span_eq(name, SPAN("te"))) {
         h->trailers_wanted = span_ieq(value, SPAN("trailers"));
         if (!h->trailers_wanted)
             f = h2_fault(H2_TE);
@@ -289,11 +298,14 @@ static void plain_field(struct h2_head *h, span name, span value, bool secret)
         fail_h1(h, H1_FIELD_COUNT);
         return;
     }
-    struct field *to = &h->m.fields[h->m.n_fields];
+    if (!h2_head_room(h, name.n + value.n)) {
+        fail(h, h2_fault(H2_NO_MEMORY));
+        return;
+    }
+    struct field *to = &h->m.fields[h->m.n_fields++];
     *to = (struct field){.secret = secret};
-    h->m.n_fields++; /* before the copies: they may have to move what is there */
-    to->name = h2_head_keep(h, name);
-    to->value = h2_head_keep(h, value);
+    to->name = copy(h, name);
+    to->value = copy(h, value);
 }
 
 void h2_head_field(struct h2_head *h, span name, span value, bool secret)

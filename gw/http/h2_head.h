@@ -41,6 +41,8 @@ struct h2_head {
     size_t used, cap;
 };
 
+enum { H2_PIECE_SIZES = 40 }; /* in steps of 16 bytes */
+
 /* Spare heads of a worker. Zero-initialised is valid and empty. */
 struct h2_pool {
     struct h2_head *spare;
@@ -49,8 +51,11 @@ struct h2_pool {
     void *frame;           /* that every one writes into */
     void **cores, **slabs; /* their pages that are free, and all of them */
     size_t n_cores, n_slabs;
+    struct h2_piece *pieces[H2_PIECE_SIZES]; /* given back by the library, for the next that asks */
+    size_t pieces_bytes;
 };
 void h2_cores_fini(struct h2_pool *p);
+void h2_pieces_fini(struct h2_pool *p);
 void h2_pool_fini(struct h2_pool *p); /* sessions that use it have gone */
 /* An empty head, or NULL without memory; given back by h2_head_put (NULL is nothing). */
 struct h2_head *h2_head_get(struct h2_pool *p, enum h2_kind kind);

@@ -8,8 +8,13 @@
  * an idle connection does not have. It lies in pages of its own (the session's core), and h2_rest() keeps
  * only the words that are not zero and gives the pages back to the system. Whoever needs the session goes
  * through h2_ng(), which puts them where they were; what rests has nothing to say, so asking it to write
- * does not wake it. What a session asks for later (entries of HPACK, a head
- * of several frames) is plain memory. */
+ * does not wake it.
+ *
+ * What a session asks for later (streams, frames that wait, entries of HPACK) are some twenty small pieces a
+ * request. Those that are given back go to lists of the worker by size, as far as they are together few
+ * bytes: to take and give one is then a few steps, where malloc() with many of one size out of its hands goes
+ * its long way. */
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -24,6 +29,10 @@ enum {
     WORD_BITS = 64,
     CORE_WORDS = CORE_BYTES / 8,
     KEPT_CORES = 128, /* free ones that keep their pages, for the next sessions */
+    PIECE_STEP = 16,
+    PIECE_HEAD = 8,
+    PIECE_LEAST = 2,
+    KEPT_PIECES_BYTES = 512 * 1024, /* those of 200 streams and more */
 };
 
 /* Which words are not zero, and these. */
@@ -134,6 +143,52 @@ void h2_core_wake(struct h2_core *c)
     c->packed = NULL;
 }
 
+/* ---- pieces ---- */
+
+struct h2_piece {
+    struct h2_piece *next;
+};
+
+/* malloc() needs PIECE_HEAD for itself, and gives no less than PIECE_LEAST steps. */
+static void *piece_get(struct h2_pool *p, size_t n)
+{
+    size_t k = n < PIECE_LEAST * PIECE_STEP - PIECE_HEAD ? PIECE_LEAST
+                                                         : (n + PIECE_HEAD + PIECE_STEP - 1) / PIECE_STEP;
+    if (k >= H2_PIECE_SIZES)
+        return malloc(n);
+    struct h2_piece *one = p->pieces[k];
+    if (!one)
+        return malloc(k * PIECE_STEP - PIECE_HEAD);
+    p->pieces[k] = one->next;
+    p->pieces_bytes -= k * PIECE_STEP;
+    return one;
+}
+
+static void piece_put(struct h2_pool *p, void *at)
+{
+    size_t k = (malloc_usable_size(at) + PIECE_HEAD) / PIECE_STEP;
+    if (k >= H2_PIECE_SIZES || p->pieces_bytes >= KEPT_PIECES_BYTES) {
+        free(at);
+        return;
+    }
+    struct h2_piece *one = at;
+    one->next = p->pieces[k];
+    p->pieces[k] = one;
+    p->pieces_bytes += k * PIECE_STEP;
+}
+
+void h2_pieces_fini(struct h2_pool *p)
+{
+    for (size_t k = 0; k < H2_PIECE_SIZES; k++) {
+        while (p->pieces[k]) {
+            struct h2_piece *next = p->pieces[k]->next;
+            free(p->pieces[k]);
+            p->pieces[k] = next;
+        }
+    }
+    p->pieces_bytes = 0;
+}
+
 /* ---- what the library calls ---- */
 
 /* A piece of the core while the session is made; NULL: it is full, or the time is over. */
@@ -153,7 +208,7 @@ static void *take(size_t n, void *arg)
     struct h2_pool *p = s->pool;
     if (!s->making || s->shares || n != FRAME_BYTES) {
         void *at = take_core(s, n);
-        return at ? at : malloc(n);
+        return at ? at : piece_get(p, n);
     }
     if (!p->frame)
         p->frame = malloc(FRAME_BYTES);
@@ -170,8 +225,8 @@ static void *take_many(size_t n, size_t each, void *arg)
 static void give(void *at, void *arg)
 {
     const struct h2 *s = arg;
-    if (at != s->pool->frame && !in_core(s, at))
-        free(at);
+    if (at && at != s->pool->frame && !in_core(s, at))
+        piece_put(s->pool, at);
 }
 
 /* Something that cannot grow where it is: `had` bytes from there belong to us at least. */

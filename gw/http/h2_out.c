@@ -11,6 +11,8 @@ enum {
     OWN_FIELDS = 10 + LIM_HEAD_OWN,
     KEPT_BUF = 32768, /* a leg's buffer of more than this is given back when it is empty */
     FRAMES_A_CONTENT = 8,
+    WRITE_FIRST = 1000, /* malloc() has such at hand */
+    WRITE_NEXT = LIM_IO_BYTES,
 };
 
 /* The library's own signature, of which we need little. */
@@ -321,6 +323,16 @@ static ssize_t on_pull(PULL_ARGS)
     return (ssize_t)n;
 }
 
+/* Room for n bytes more where a session writes: little at first (a request or two), then at once as much as
+ * answers of many streams need. */
+static enum rc make_room(struct buf *out, size_t n)
+{
+    size_t more = out->p ? WRITE_NEXT : WRITE_FIRST;
+    if (out->p && out->cap - out->w >= n)
+        return RC_OK;
+    return buf_reserve(out, n < more && buf_len(out) < more ? more : n);
+}
+
 /* The library goes from frame to frame by itself here, and would empty a window of any size into `write`: it
  * is told when that is enough, and asks again. The head it gives may by then be another session's (h2_mem.c),
  * so we make it. */
@@ -339,7 +351,7 @@ static int on_content(nghttp2_session *ng, nghttp2_frame *frame, const uint8_t *
         return NGHTTP2_ERR_WOULDBLOCK;
     if (buf_len(&l->out) < n)
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* it has been taken back meanwhile */
-    if (buf_reserve(s->write, FRAME_HEAD + n) != RC_OK ||
+    if (make_room(s->write, FRAME_HEAD + n) != RC_OK ||
         buf_put(s->write, span_of(ours, FRAME_HEAD)) != RC_OK ||
         (n > 0 && buf_put(s->write, span_cut(buf_span(&l->out), 0, n)) != RC_OK))
         return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -404,6 +416,12 @@ static int on_frame_not_send(nghttp2_session *ng, const nghttp2_frame *frame, in
     return 0;
 }
 
+static enum rc put_frames(struct buf *out, span frames)
+{
+    TRY(make_room(out, frames.n));
+    return buf_put(out, frames);
+}
+
 /* What a client's side begins with. */
 static enum rc preface(struct h2 *s, struct buf *out)
 {
@@ -425,7 +443,7 @@ enum rc h2_write(struct h2 *s, struct buf *out, size_t most)
             break;
         if (n < 0)
             return n == NGHTTP2_ERR_NOMEM ? RC_NOMEM : RC_LIMIT;
-        TRY(buf_put(out, span_of(p, (size_t)n)));
+        TRY(put_frames(out, span_of(p, (size_t)n)));
     }
     return s->fault.name && !s->terminated ? RC_BAD : RC_OK;
 }
@@ -440,7 +458,7 @@ enum rc h2_write_head(struct h2 *s, const struct h2_leg *l, struct buf *out)
         ssize_t n = nghttp2_session_mem_send(h2_ng(s), &p);
         if (n <= 0)
             break;
-        TRY(buf_put(out, span_of(p, (size_t)n)));
+        TRY(put_frames(out, span_of(p, (size_t)n)));
     }
     bool left = !s->until;
     s->until = NULL;

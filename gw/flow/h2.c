@@ -4,6 +4,10 @@
  * what they have, and sends that: frames of many streams leave in one TLS record. Reading never waits for the
  * other side's socket: flow control says how much content may come, and the rest is small. Only here, outside
  * of all callbacks, does the flow end.
+ *
+ * What comes together is dealt with step by step, not stream by stream: all heads of a read are unpacked,
+ * then all requests judged and sent, and events are written when the streams have left. A request takes its
+ * way through more code than a processor has at hand; so most of it stays there from one stream to the next.
  */
 #include "gw/flow/h2.h"
 
@@ -25,6 +29,7 @@ enum rc h2flow_new(struct flow *f)
     h->end_why = REASON_N;
     h->streams = LIM_H2_STREAMS;
     list_init(&h->open);
+    h->asked_end = &h->asked;
     h->waiting = share_waiting_get(&f->e->share, &f->src);
     if (!h->waiting)
         return RC_NOMEM;
@@ -60,6 +65,7 @@ static void sweep(struct h2flow *h)
     for (struct list *l = h->open.next, *next; l != &h->open; l = next) {
         struct exchange *x = CONTAINER_OF(l, struct exchange, link);
         next = l->next;
+        exchange_tell(x);
         if (x->over)
             exchange_free(x);
     }
@@ -87,6 +93,7 @@ void h2flow_finish(struct flow *f, enum reason why, span detail)
     for (struct list *l = h->open.next; l != &h->open; l = l->next) {
         struct exchange *x = CONTAINER_OF(l, struct exchange, link);
         engine_unhold(&x->hold);
+        exchange_tell(x);
         txn_end(&x->t, why, detail);
     }
     h2_terminate(h->client, H2E_NO_ERROR);
@@ -147,7 +154,7 @@ static bool nothing_open(const struct h2flow *h)
 {
     for (const struct list *l = h->open.next; l != &h->open; l = l->next) {
         const struct exchange *x = CONTAINER_OF(l, struct exchange, link);
-        if (x->t.open || x->client.s)
+        if ((x->t.open && !x->done) || x->client.s)
             return false;
     }
     return true;
@@ -178,52 +185,75 @@ static void client_ended(struct flow *f, enum rc rc)
 
 /* ---- reading ---- */
 
-/* How many bytes came. */
-static size_t read_client(struct flow *f)
+/* Records of a side, one behind the other, as long as they are there and fit: how many bytes. *end: OK,
+ * AGAIN, or how it ended behind them. */
+static size_t read_records(struct flow *f, struct stream *s, enum rc *end)
 {
-    size_t got;
-    if (f->client.in_eof && !stream_has_buffered(&f->client))
-        return 0;
-    enum rc rc = stream_read(&f->client, f->e->io, sizeof f->e->io, &got);
-    if (rc == RC_AGAIN)
-        return 0;
-    if (rc != RC_OK) {
-        client_ended(f, rc);
-        return 0;
+    size_t n = 0, got;
+    *end = RC_OK;
+    for (int i = 0; i < RECORDS && n < sizeof f->e->io && *end == RC_OK; i++) {
+        *end = stream_read(s, f->e->io + n, sizeof f->e->io - n, &got);
+        n += *end == RC_OK ? got : 0;
     }
-    f->trimmed = false;
-    f->h2->spoke = true;
-    rc = h2_feed(f->h2->client, span_of(f->e->io, got), ev_now_ms(f->e->ev));
-    if (rc != RC_OK && !f->ended)
-        client_is_bad(f);
-    return got;
+    if (n > 0)
+        f->trimmed = false;
+    return n;
 }
 
-static size_t read_origin(struct flow *f)
+static bool goes_on(const struct flow *f)
 {
-    size_t got;
-    if (!stream_open(&f->origin) || f->h2->origin_over)
-        return 0;
-    enum rc rc = f->origin.in_eof && !stream_has_buffered(&f->origin)
-                     ? RC_CLOSED
-                     : stream_read(&f->origin, f->e->io, sizeof f->e->io, &got);
-    if (rc == RC_AGAIN)
-        return 0;
+    return !f->ended && f->state == ST_HTTP;
+}
+
+/* True when bytes came. */
+static bool read_client(struct flow *f)
+{
+    enum rc end, rc = RC_OK;
+    if (f->client.in_eof && !stream_has_buffered(&f->client))
+        return false;
+    size_t n = read_records(f, &f->client, &end);
+    if (n > 0) {
+        f->h2->spoke = true;
+        rc = h2_feed(f->h2->client, span_of(f->e->io, n), ev_now_ms(f->e->ev));
+        exchange_begin_asked(f);
+    }
+    if (rc != RC_OK && goes_on(f))
+        client_is_bad(f);
+    if (end != RC_OK && end != RC_AGAIN && goes_on(f))
+        client_ended(f, end);
+    return n > 0;
+}
+
+static void origin_ended(struct flow *f, enum rc rc)
+{
+    bool asked = f->h2->n > 0;
     if (rc == RC_DENIED) { /* RFC 9113 section 9.2.3 forbids it; the next connection follows the rule */
         asking_late(f);
         h2flow_origin_over(f, REASON_ASKS_LATE, SPAN("asks-late"));
-        return 1;
+        return;
     }
-    if (rc != RC_OK) {
-        h2flow_origin_over(f, f->h2->n > 0 ? REASON_ORIGIN_CLOSED : REASON_DONE,
-                           f->h2->n > 0 ? SPAN("no-answer") : SPAN("origin-idle"));
-        return 1;
-    }
-    f->trimmed = false;
-    rc = h2_feed(f->h2->origin, span_of(f->e->io, got), ev_now_ms(f->e->ev));
-    if (rc != RC_OK && !f->ended)
+    h2flow_origin_over(f, asked ? REASON_ORIGIN_CLOSED : REASON_DONE,
+                       asked ? SPAN("no-answer") : SPAN("origin-idle"));
+}
+
+/* True when something came, were it the end. */
+static bool read_origin(struct flow *f)
+{
+    enum rc end = RC_CLOSED, rc = RC_OK;
+    size_t n = 0;
+    if (!stream_open(&f->origin) || f->h2->origin_over)
+        return false;
+    if (!f->origin.in_eof || stream_has_buffered(&f->origin))
+        n = read_records(f, &f->origin, &end);
+    if (n > 0)
+        rc = h2_feed(f->h2->origin, span_of(f->e->io, n), ev_now_ms(f->e->ev));
+    if (rc != RC_OK && goes_on(f))
         origin_is_bad(f);
-    return got;
+    if (end == RC_OK || end == RC_AGAIN)
+        return n > 0;
+    if (goes_on(f) && !f->h2->origin_over)
+        origin_ended(f, end);
+    return true;
 }
 
 /* ---- writing ---- */
@@ -262,26 +292,16 @@ static bool can_write(const struct stream *s, const struct h2 *h)
     return stream_open(s) && stream_pending(s) == 0 && h2_wants_write(h);
 }
 
-/* Records of a side as long as they are small; true when bytes came. */
-static bool read_some(struct flow *f, size_t (*read)(struct flow *f))
-{
-    size_t total = 0, got = 1;
-    for (int i = 0; i < RECORDS && got > 0 && total < LIM_IO_BYTES; i++) {
-        got = !f->ended && f->state == ST_HTTP ? read(f) : 0;
-        total += got;
-    }
-    return total > 0;
-}
-
 static bool round_of(struct flow *f)
 {
     struct h2flow *h = f->h2;
-    bool moved = read_some(f, read_client);
-    moved |= read_some(f, read_origin);
-    if (!f->ended && f->state == ST_HTTP)
+    bool moved = read_client(f);
+    if (goes_on(f))
+        moved |= read_origin(f);
+    if (goes_on(f))
         write_origin(f);
     write_client(f);
-    if (f->ended || f->state != ST_HTTP)
+    if (!goes_on(f))
         return false;
     sweep(h);
     return moved || can_write(&f->client, h->client) ||

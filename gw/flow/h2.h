@@ -20,13 +20,17 @@ struct exchange {
     size_t wasted;       /* of the request, come when nobody wanted it any more */
     bool patient;        /* gRPC: either side may be silent for long before the answer begins */
     bool own_answer;     /* what waits for the client is ours */
+    bool asked;          /* a whole request that is to be judged as soon as all that came is read */
+    bool done;           /* in order; its event is written at the end of the turn */
     bool over;           /* both streams are; its memory goes at the end of the turn */
+    struct exchange *next_asked;
 };
 
 struct h2flow {
     struct h2 *client, *origin; /* origin NULL: refused, nothing goes upstream */
     struct list open;
-    struct h2_waiting *waiting; /* where the content of its exchanges counts; share.c */
+    struct exchange *asked, **asked_end; /* requests to be judged, in their order */
+    struct h2_waiting *waiting;          /* where the content of its exchanges counts; share.c */
     unsigned n;
     int64_t due_ms;      /* no exchange is due before; INT64_MAX: none is */
     bool last;           /* the client has been told that no new stream is taken, or takes none itself */
@@ -55,6 +59,10 @@ void h2flow_free(struct flow *f);
 /* h2_exchange.c: what happens to one */
 extern const struct h2_ops exchange_client_ops, exchange_origin_ops;
 struct exchange *exchange_of(struct txn *t);
+/* Judges the requests that have been read, and sends them. */
+void exchange_begin_asked(struct flow *f);
+/* Its event, when it is over in order. */
+void exchange_tell(struct exchange *x);
 /* From txn.c: OK; DENIED, and its stream is refused: so much content waits for readers that nothing new
  * begins. */
 enum rc exchange_room(struct txn *t) MUST_USE;

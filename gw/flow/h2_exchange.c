@@ -83,7 +83,7 @@ static struct h2_leg *on_begin(void *owner)
     x->client.waiting = x->origin.waiting = f->h2->waiting;
     x->req = NULL;
     x->wasted = 0;
-    x->patient = x->own_answer = x->over = false;
+    x->patient = x->own_answer = x->asked = x->done = x->over = false;
     list_push(&f->h2->open, &x->link);
     f->h2->n++;
     exchange_touch(x);
@@ -144,6 +144,35 @@ static void begin(struct exchange *x)
     x->req = NULL;
 }
 
+/* Its head has been read. */
+static void begin_if_asked(struct exchange *x)
+{
+    if (!x->asked)
+        return;
+    x->asked = false;
+    begin(x);
+}
+
+void exchange_begin_asked(struct flow *f)
+{
+    struct h2flow *h = f->h2;
+    while (h->asked && !f->ended) {
+        struct exchange *x = h->asked;
+        h->asked = x->next_asked;
+        if (!h->asked)
+            h->asked_end = &h->asked;
+        begin_if_asked(x);
+    }
+}
+
+void exchange_tell(struct exchange *x)
+{
+    if (!x->done)
+        return;
+    x->done = false;
+    txn_end(&x->t, REASON_DONE, SPAN_NONE);
+}
+
 static void on_room(struct hold *hold)
 {
     struct exchange *x = CONTAINER_OF(hold, struct exchange, hold);
@@ -177,7 +206,12 @@ static void client_head(struct h2_leg *l, struct h2_head *h)
     }
     x->req = h;
     x->patient = is_grpc(&h->m);
-    begin(x);
+    x->asked = true;
+    x->next_asked = NULL;
+    *x->t.f->h2->asked_end = x;
+    x->t.f->h2->asked_end = &x->next_asked;
+    if (!h->end) /* its content may be the next that is read */
+        exchange_begin_asked(x->t.f);
 }
 
 static enum rc refuse(struct exchange *x, enum reason why, span detail)
@@ -279,13 +313,14 @@ static void client_closed(struct h2_leg *l, uint32_t code)
 {
     struct exchange *x = of_client(l);
     struct h2flow *h = x->t.f->h2;
+    begin_if_asked(x);
     size_t unread = h2_drop_content(l);
     engine_unhold(&x->hold);
     if (h->origin && !x->own_answer)
         h2_took(h->origin, &x->origin, unread); /* nobody reads that any more */
     h2_took(h->client, l, h2_drop_content(&x->origin));
     if (l->end_out && code == H2E_NO_ERROR)
-        txn_end(&x->t, REASON_DONE, SPAN_NONE);
+        x->done = true;
     else
         txn_end(&x->t, REASON_CLIENT_CLOSED, SPAN("reset"));
     h2_reset(&x->origin, H2E_CANCEL);

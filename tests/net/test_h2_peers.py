@@ -46,6 +46,31 @@ def test_many_streams_are_many_exchanges(lab, gw, origin):
     assert tail.of(c.port)[0]["flow"]["tx_cnt"] == 20
 
 
+def test_every_request_of_one_record_is_told(lab, gw, origin):
+    """Also one that is taken back in the same breath, and those before a frame that ends the connection."""
+    tail, c = Tail(gw), h2_client(lab)
+
+    def head(path):
+        fields = [(":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", path)]
+        s, c.next_stream = c.next_stream, c.next_stream + 2
+        return s, H2.frame(HEADERS, END_HEADERS | END_STREAM, s, c.head(fields))
+    first, one = head("/first")
+    gone, two = head("/taken-back")
+    last, three = head("/last")
+    c.sock.sendall(one + two + H2.frame(RST, 0, gone, struct.pack(">I", CANCEL)) + three)
+    assert c.answer(first).body == b"/first\n" and c.answer(last).body == b"/last\n"
+    events = {e["http"]["url"]: e["perron"] for e in http_events(tail, c.port, 3)}
+    assert events["/first"]["reason"] == events["/last"]["reason"] == "done"
+    assert (events["/taken-back"]["reason"], events["/taken-back"]["detail"]) == ("client-closed", "reset")
+    before, four = head("/before")
+    c.sock.sendall(four + H2.frame(PING, 0, 0, b"short"))
+    assert c.goaway()
+    assert {e["http"]["url"] for e in http_events(tail, c.port, 4)} == {"/first", "/taken-back", "/last", "/before"}
+    c.close()
+    assert tail.flow(c.port)[0] == "client-http"
+    assert tail.of(c.port)[0]["flow"]["tx_cnt"] == 4
+
+
 def test_fields_pass_as_they_are_but_for_those_of_the_hop(lab, gw):
     seen = []
 

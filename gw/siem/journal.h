@@ -49,10 +49,14 @@ uint64_t journal_seen(const struct journal *j, uint64_t boot, uint32_t worker);
 /* Puts one record into the batch. BAD: too short or too long to be one. LIMIT: the batch is full. */
 enum rc journal_add(struct journal *j, uint64_t boot, uint32_t worker, uint64_t seq, span record) MUST_USE;
 size_t journal_batch(const struct journal *j); /* bytes in it */
-/* Writes and syncs the batch; OK empties it. After a failure nothing of it counts: what had been written is
- * taken back, and the next call tries the whole batch again. A full segment is followed by a new one only
- * where `may_rotate` says that nothing but the batch is still in the rings (journal_seen looks into the last
- * segment alone). */
+/* Writes the batch; journal_sync() comes next, before anything else is asked of the journal. After a failure
+ * nothing of the batch counts: what had been written is taken back, and the next call tries all of it again.
+ * A full segment is followed by a new one only where `may_rotate` says that nothing but the batch is still in
+ * the rings (journal_seen looks into the last segment alone). */
+enum rc journal_put(struct journal *j, bool may_rotate) MUST_USE;
+/* Syncs what journal_put() wrote, if it did; OK empties the batch. After a failure as above. */
+enum rc journal_sync(struct journal *j) MUST_USE;
+/* Both. */
 enum rc journal_write(struct journal *j, bool may_rotate) MUST_USE;
 int journal_errno(const struct journal *j); /* of the last failure; 0 when the last attempt went well */
 const struct journal_counts *journal_counts(const struct journal *j);

@@ -26,6 +26,7 @@ struct journal {
     struct sha256_ctx *sha;
     struct buf batch;
     bool chained; /* the batch's hashes are made, going on from `tip` */
+    bool put;     /* the batch stands behind `size` in the file, not synced */
     struct jnx_pair *pairs;
     size_t n_pairs, cap_pairs, n_told; /* told: those that the index file has */
     struct jnl_seen seen[JNL_SEEN];

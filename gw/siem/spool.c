@@ -16,6 +16,11 @@
 
 enum { SPOOL_SAME_SECOND = 1000, SPOOL_QUOTED = 256 };
 
+static int start_writing(int fd)
+{
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 void spool_init(struct spool *s, uint64_t boot)
 {
     *s = (struct spool){.dir = -1,
@@ -23,6 +28,7 @@ void spool_init(struct spool *s, uint64_t boot)
                         .max_bytes = LIM_LOG_FILE_BYTES,
                         .boot = boot,
                         .write = write,
+                        .start = start_writing,
                         .sync = fdatasync};
 }
 
@@ -246,6 +252,11 @@ enum rc spool_write(struct spool *s, span lines, size_t *done)
         s->size += (uint64_t)k;
     }
     return RC_OK;
+}
+
+void spool_start(struct spool *s)
+{
+    (void)!s->start(s->fd);
 }
 
 enum rc spool_sync(struct spool *s)

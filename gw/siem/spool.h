@@ -21,8 +21,9 @@ struct spool {
     int last_errno;           /* of the last failure; 0 when the last attempt went well */
     bool suspect;             /* a sync failed: what the file holds is uncertain, a new one must be begun */
     uint32_t torn;            /* torn lines mended */
-    /* The two calls that a bad disk answers; tests put their own here. */
+    /* The calls that a bad disk answers; tests put their own here. */
     ssize_t (*write)(int fd, const void *p, size_t n);
+    int (*start)(int fd);
     int (*sync)(int fd);
 };
 
@@ -37,6 +38,8 @@ enum rc spool_ready(struct spool *s) MUST_USE;
 enum rc spool_last(const struct spool *s, size_t bytes, struct buf *out) MUST_USE;
 /* Appends lines from *done on and moves *done; OK when all are written. IO may have written a part. */
 enum rc spool_write(struct spool *s, span lines, size_t *done) MUST_USE;
+/* What was written goes on its way to the disk; a failure of that shows in spool_sync. */
+void spool_start(struct spool *s);
 /* After a failure the same file is never trusted again: rotate and write once more. */
 enum rc spool_sync(struct spool *s) MUST_USE;
 /* Renames the current file and begins a new one. Only between whole lines. */

@@ -292,6 +292,130 @@ static void a_log_that_cannot_be_written_doubles_no_record(void **state)
     }
 }
 
+/* ---- one commit of the file system for both ---- */
+
+static char steps[16];
+
+static void step(char c)
+{
+    size_t n = strlen(steps);
+    assert_true(n + 1 < sizeof steps);
+    steps[n] = c;
+}
+
+static ssize_t put_told(int fd, const void *p, size_t n, off_t at)
+{
+    step('r');
+    return pwrite(fd, p, n, at);
+}
+
+static ssize_t line_told(int fd, const void *p, size_t n)
+{
+    step('l');
+    return write(fd, p, n);
+}
+
+static int start_told(int fd)
+{
+    step('s');
+    return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+static int sync_records_told(int fd)
+{
+    step('R');
+    return fdatasync(fd);
+}
+
+static int sync_lines_told(int fd)
+{
+    step('L');
+    return fdatasync(fd);
+}
+
+static int sync_fails(int fd)
+{
+    (void)fd;
+    step('F');
+    errno = EIO;
+    return -1;
+}
+
+static void tell_steps(struct world *w)
+{
+    struct journal_disk *j = journal_disk(drain_journal_of(w->d));
+    struct spool *s = drain_spool(w->d);
+    memset(steps, 0, sizeof steps);
+    j->write = put_told;
+    j->sync = sync_records_told;
+    s->write = line_told;
+    s->start = start_told;
+    s->sync = sync_lines_told;
+}
+
+/* Records before lines, and the lines on their way to the disk before the first sync. */
+static void both_are_written_before_either_is_synced(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned notes;
+    world_open(&w);
+    put_both(&w, 2);
+    pump(&w);
+    tell_steps(&w);
+    put_both(&w, 3);
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_string_equal(steps, "rlsRL");
+    assert_int_equal(records(&w), 5);
+    assert_int_equal(lines(&w, &notes), 5);
+
+    tell_steps(&w);
+    assert_true(put_record(w.ring));
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_string_equal(steps, "rR");
+    tell_steps(&w);
+    assert_true(put_line(w.ring));
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_string_equal(steps, "lsL");
+    world_close(&w);
+}
+
+/* The lines stand in the file already when the records' sync fails: the records go into a new segment, the
+ * lines are not written again, and the ring is held until all is on the disk; another logger does the same.
+ */
+static void a_sync_of_records_that_fails_doubles_neither(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct world w;
+        unsigned notes;
+        world_open(&w);
+        put_both(&w, 2);
+        pump(&w);
+        tell_steps(&w);
+        journal_disk(drain_journal_of(w.d))->sync = sync_fails;
+        put_both(&w, 5);
+        uint64_t used = ring_used(w.ring);
+        assert_int_equal(drain_turn(w.d), RC_IO);
+        assert_string_equal(steps, "rlsF");
+        assert_int_equal(drain_errno(w.d), EIO);
+        assert_int_equal(ring_used(w.ring), used);
+        assert_int_equal(records(&w), 2);
+        if (restart)
+            world_restart(&w);
+        else
+            tell_steps(&w);
+        pump(&w);
+        if (!restart)
+            assert_string_equal(steps, "rrsRL"); /* a segment's head, the records; no line again */
+        assert_int_equal(ring_used(w.ring), 0);
+        assert_int_equal(records(&w), 7);
+        assert_int_equal(lines(&w, &notes), 7);
+        assert_int_equal(notes, 0);
+        world_close(&w);
+    }
+}
+
 static void another_logger_goes_on_with_both(void **state)
 {
     (void)state;
@@ -444,6 +568,8 @@ int main(void)
         cmocka_unit_test(what_is_no_record_is_told),
         cmocka_unit_test(a_journal_that_cannot_be_written_holds_all),
         cmocka_unit_test(a_log_that_cannot_be_written_doubles_no_record),
+        cmocka_unit_test(both_are_written_before_either_is_synced),
+        cmocka_unit_test(a_sync_of_records_that_fails_doubles_neither),
         cmocka_unit_test(another_logger_goes_on_with_both),
         cmocka_unit_test(no_file_is_begun_before_the_ring_has_moved_on),
         cmocka_unit_test(kill_9_under_load_loses_and_doubles_neither),

@@ -47,6 +47,7 @@ enum limits {
     LIM_FETCH_WAIT_MS = 3000,   /* a flow waits so long for an issuer or a list */
     /* what a worker holds */
     LIM_WORKERS = 64,
+    LIM_WORKER_SLICE_US = 500, /* a turn on the processor (gw/proc/slice): more than one request takes */
     LIM_FLOWS_PER_WORKER = 100000,
     LIM_LEAVES_CACHED = 20000,
     LIM_BREAKS = 2048,             /* names that break, and devices without our CA, that a worker keeps */

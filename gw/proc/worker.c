@@ -4,6 +4,7 @@
  * descriptors and messages. */
 #include "gw/proc/role.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "gw/base/panic.h"
 #include "gw/flow/flow.h"
 #include "gw/flow/source.h"
+#include "gw/proc/slice.h"
 #include "gw/siem/event.h"
 #include "policy/manifest.h"
 
@@ -82,6 +84,8 @@ static enum rc start(struct role_ctx *ctx)
     w->ctx = ctx;
     the_worker = w;
     panic_tell(on_panic);
+    if (slice_ask(LIM_WORKER_SLICE_US) != RC_OK)
+        log_debug("no short turns on the processor: %s", strerrorname_np(errno));
     TRY(engine_init(&w->engine, ctx->ev));
     w->engine.node = ctx->config.node;
     w->engine.worker = ctx->config.index;

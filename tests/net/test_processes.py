@@ -2,6 +2,7 @@
 
 Every test has a gateway of its own (two workers), because it kills parts of it.
 """
+import ctypes
 import os
 import re
 import shutil
@@ -107,6 +108,22 @@ def test_facts_of_every_process(own_gateway):
             assert re.search(r"Max core file size +0 +0 ", f.read()), r
         assert os.stat(f"/proc/{r['pid']}/environ").st_uid == 0, "not dumpable: its /proc belongs to root"
         assert os.stat(f"/proc/{r['pid']}/mem").st_uid == 0
+
+
+def turn_us(pid):
+    """How long a turn on the processor the process asked for (sched_getattr); 0: this kernel takes no such wish."""
+    attr = (ctypes.c_uint64 * 6)()
+    get = {"x86_64": 315, "aarch64": 275}[os.uname().machine]
+    assert ctypes.CDLL(None, use_errno=True).syscall(get, pid, attr, ctypes.sizeof(attr), 0) == 0
+    return attr[3] // 1000
+
+
+def test_workers_alone_ask_for_short_turns(own_gateway):
+    if turn_us(0) == 0:
+        pytest.skip("a kernel before 6.12")
+    gw = own_gateway()
+    for r in rows(gw):
+        assert (turn_us(r["pid"]) == 500) == (r["role"] == "worker"), r
 
 
 def test_no_worker_has_a_file_of_a_path_open(own_gateway):

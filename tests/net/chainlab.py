@@ -28,6 +28,7 @@ http {{
     server_names_hash_max_size 4096;
     ssl_protocols {tls};
     ssl_ciphers DEFAULT@SECLEVEL=0;
+    {tickets}
     default_type text/plain;
 {servers}
 }}
@@ -49,7 +50,7 @@ class Origins:
 
     def __init__(self, lab, folder, tls="TLSv1.2 TLSv1.3"):
         self.lab, self.folder, self.tls = lab, folder, tls
-        self.cases, self.proc = [], None
+        self.cases, self.proc, self.tickets = [], None, ""
         folder.mkdir(exist_ok=True)
         folder.chmod(0o755)
         (folder / "slow").write_bytes(b"x" * (1 << 20))
@@ -67,7 +68,8 @@ class Origins:
             dir=self.folder, host=c.host, name=c.name, address=self.address(c),
             staple=f"ssl_stapling on; ssl_stapling_file {self.folder}/{c.name}.ocsp;" if c.staple else "")
             for c in cases)
-        (self.folder / "nginx.conf").write_text(NGINX.format(dir=self.folder, servers=servers, tls=self.tls))
+        (self.folder / "nginx.conf").write_text(NGINX.format(dir=self.folder, servers=servers, tls=self.tls,
+                                                               tickets=self.tickets))
         for c in cases:
             if self.address(c) != ADDRESS:
                 self.lab.internet.ip([f"addr replace {self.address(c)}/32 dev lo"])
@@ -77,6 +79,12 @@ class Origins:
                                             stdout=log, stderr=log)
         log.close()
         wait_for("nginx of the chains: " + (self.folder / "nginx.out").read_text(), (self.folder / "nginx.pid").exists)
+
+    def seal_with(self, letter):
+        """The key of session tickets from the next start on: what one start sealed another can open."""
+        path = self.folder / f"tickets-{letter}"
+        path.write_bytes(letter.encode() * 80)
+        self.tickets = f"ssl_session_ticket_key {path};"
 
     def stop(self):
         if self.proc:

@@ -1,4 +1,6 @@
 """Many at once and nothing left over: thousands of exempt flows, a log that takes nothing, a worker that dies."""
+import contextlib
+import hashlib
 import json
 import os
 import re
@@ -15,6 +17,7 @@ import pytest
 
 from client import PEOPLE, read_response
 from gateway import ROOT, policy
+from hostile import tls_to
 from sites import SITES
 from space import wait_for
 
@@ -235,6 +238,35 @@ def test_held_requests_are_served_when_the_log_takes_them_again(own_gateway, lab
     assert status == 200
     sock.close()
     late.close()
+    assert_no_gap(gw)
+
+
+def test_a_held_upload_arrives_whole(own_gateway, lab):
+    """Its body comes while it is held: more than anybody takes in meanwhile, so that some of it waits with the client."""
+    gw = own_gateway(policy(lab, workers="1"))
+    body = bytes(range(256)) * 65536   # 16 MiB
+    with tls_to(lab, "script.example") as late:
+        late.sendall(b"GET /echo HTTP/1.1\r\nHost: script.example\r\n\r\n")   # this connection is decided already
+        answers = late.makefile("rb")
+        assert read_response(answers)[0] == 200
+        before = b"".join(lab.script_bytes())
+        begun = time.monotonic()
+        stop_the_logger(gw, 15)
+        sock, _ = fill_the_log(lab, 40000)
+        time.sleep(max(0, begun + 9 - time.monotonic()))
+        late.sendall(b"POST /echo HTTP/1.1\r\nHost: script.example\r\nContent-Length: %d\r\n\r\n" % len(body))
+        late.setblocking(False)
+        sent = 0
+        with contextlib.suppress(ssl.SSLWantWriteError):
+            while sent < len(body):
+                sent += late.send(body[sent:sent + 16384])
+        assert sent < len(body) and b"".join(lab.script_bytes()) == before
+        late.settimeout(20)
+        while sent < len(body):
+            sent += late.send(body[sent:sent + 16384])
+        status, _, got = read_response(answers)
+    sock.close()
+    assert status == 200 and json.loads(got)["sha256"] == hashlib.sha256(body).hexdigest()
     assert_no_gap(gw)
 
 

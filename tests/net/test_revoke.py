@@ -63,6 +63,22 @@ def start(origins, *shown):
     origins.start(list(shown))
 
 
+def listed(origins, web, cases, label):
+    """An authority that has revoked the leaf which an origin shows, and that origin's case."""
+    ca = Authority(cases.root, web, label)
+    ca.publish([31])
+    ca.publish_root()
+    case = ca.case(f"{label}-revoked", 31)
+    start(origins, case)
+    return ca, case
+
+
+def visit_until_refused(origins, case):
+    """The first visit has the list fetched."""
+    origins.curl("agent", case)
+    wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 20)
+
+
 def lists(gw):
     """Lists that the fetcher has taken, as its log says."""
     return [line for line in gw.said().splitlines() if "revocation list" in line and "not taken" not in line]
@@ -184,14 +200,9 @@ def test_an_older_list_never_replaces_a_newer(lab, own_gateway, origins, web, ca
 
 
 def test_lists_survive_a_restart_and_the_end_of_the_fetcher(lab, own_gateway, origins, web, cases):
-    ca = Authority(cases.root, web, "kept")
-    ca.publish([31])
-    ca.publish_root()
-    case = ca.case("kept-revoked", 31)
-    start(origins, case)
+    ca, case = listed(origins, web, cases, "kept")
     gw = own_gateway(chain_policy(lab, origins.folder))
-    origins.curl("agent", case)
-    wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 10)
+    visit_until_refused(origins, case)
     row = fetcher(gw)
     assert row["uid"] == 64807
     os.kill(row["pid"], 9)
@@ -209,15 +220,10 @@ def test_lists_survive_a_restart_and_the_end_of_the_fetcher(lab, own_gateway, or
 
 def test_lists_that_could_not_be_written_are_tried_again(lab, own_gateway, origins, web, cases):
     """As on a disk that was full when they came: once there is room they are written, and it was said once."""
-    ca = Authority(cases.root, web, "unwritten")
-    ca.publish([31])
-    ca.publish_root()
-    case = ca.case("unwritten-revoked", 31)
-    start(origins, case)
+    _, case = listed(origins, web, cases, "unwritten")
     gw = own_gateway(chain_policy(lab, origins.folder))
     (gw.state / "revoked.set").mkdir()
-    origins.curl("agent", case)
-    wait_for("the refusal", lambda: origins.curl("agent", case).status == 403, 10)
+    visit_until_refused(origins, case)
     wait_for("the attempt", lambda: "revoked.set cannot be written" in gw.said(), 15)
     assert not list(gw.state.glob("revoked*new")), "takes room on a full disk"
     (gw.state / "revoked.set").rmdir()
@@ -279,6 +285,32 @@ def test_staples_are_asked_for_and_judged(lab, own_gateway, cases, tmp_path, tls
     # What a session was begun with holds when it is resumed, a staple seen before needs no second look.
     assert counter(gw, "staples_cached") + counter(gw, "upstream_resumed") >= 2
     assert not [e for e in gw.events(tls__sni="staple-must-good.chains.example") if "defect" in e["perron"]]
+    origins.stop()
+
+
+@pytest.mark.parametrize("tls", ["TLSv1.2", "TLSv1.3"])
+def test_a_bad_staple_ends_the_sessions_of_before(lab, own_gateway, cases, tmp_path, tls):
+    """Row 28: what was begun under a good staple is not resumed any more once a revoked one was seen."""
+    origins = Origins(lab, tmp_path / "origins", tls=tls)
+    own = Maker("Turning Lists", parent=cases.root_rsa)
+    host = "turning.chains.example"
+    der, key = own.leaf([host])
+
+    def serve(status, letter):
+        case = Case("turning", 28, "", host, [der, own.der], key, staple=cases.statement(der, own, status))
+        origins.seal_with(letter)
+        start(origins, case)
+        return case
+
+    origins.show(cases, [])
+    case = serve("good", "a")
+    gw = own_gateway(chain_policy(lab, origins.folder))
+    assert origins.curl("agent", case).status == 200
+    assert origins.curl("agent", case).status == 200 and counter(gw, "upstream_resumed") == 1
+    serve("revoked", "b")   # nobody can open the tickets of before: a full handshake, with its staple
+    assert origins.curl("agent", case).status == 403
+    serve("revoked", "a")
+    assert origins.curl("agent", case).status == 403 and counter(gw, "upstream_resumed") == 1
     origins.stop()
 
 

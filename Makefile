@@ -55,6 +55,8 @@ REPLAYS   := $(FUZZ_SRC:%_fuzz.c=$(O)/%_replay)
 NET_TOOLS := $(patsubst %.c,$(O)/%,$(wildcard tests/net/*.c))
 RUN       := $(PY) tests/tools/run.py --build $(O)
 
+# Seconds for one test program under a sanitizer, which makes it up to ten times slower.
+SLOW_S    := 600
 # gcc warns of variables that only its sanitizers make look unset.
 SAN_OPT   := -O1 -g -fno-omit-frame-pointer -Wno-maybe-uninitialized
 ASAN_ARGS := O=$(O)/asan SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" OPT="$(SAN_OPT)" HARDEN=
@@ -161,12 +163,12 @@ test-deps:  ## install the Debian packages that tests, lint, bench and demo need
 .PHONY: asan
 asan:  ## unit tests and fuzz corpora under address and undefined sanitizers
 	+$(Q)$(MAKE) --no-print-directory $(ASAN_ARGS) units replays all
-	$(Q)$(PY) tests/tools/run.py --build $(O)/asan --replays $(O)/asan unit replay
+	$(Q)$(PY) tests/tools/run.py --build $(O)/asan --replays $(O)/asan --limit $(SLOW_S) unit replay
 
 .PHONY: tsan
 tsan:  ## unit tests under the thread sanitizer
 	+$(Q)$(MAKE) --no-print-directory $(TSAN_ARGS) units all
-	$(Q)setarch -R $(PY) tests/tools/run.py --build $(O)/tsan unit
+	$(Q)setarch -R $(PY) tests/tools/run.py --build $(O)/tsan --limit $(SLOW_S) unit
 
 $(O)/tests/fuzz/%_fuzz: $(O)/tests/fuzz/%_fuzz.o $(O)/libperron.a
 	$(call say,LINK ,$@)

@@ -87,8 +87,9 @@ def sanitizer_env():
     return env
 
 
-def one_unit(program):
-    status, out = run([program], UNIT_LIMIT_S, sanitizer_env())
+def one_unit(job):
+    program, limit_s = job
+    status, out = run([program], limit_s, sanitizer_env())
     return program, status, out, count_cmocka(status, out)
 
 
@@ -103,7 +104,7 @@ def suite_unit(args):
     sources = sorted((ROOT / "tests/unit").rglob("*_t.c"))
     programs = [ROOT / args.build / s.relative_to(ROOT).with_suffix("") for s in sources]
     with concurrent.futures.ThreadPoolExecutor(max_workers=args.jobs) as pool:
-        for i, (program, status, out, count) in enumerate(pool.map(one_unit, programs)):
+        for i, (program, status, out, count) in enumerate(pool.map(one_unit, [(p, args.limit) for p in programs])):
             progress(f"unit {i + 1}/{len(programs)} {program.name}")
             total.add(count)
             if count.failed:
@@ -113,8 +114,8 @@ def suite_unit(args):
 
 
 def one_replay(job):
-    program, corpus, replays = job
-    status, out = run([program, corpus], UNIT_LIMIT_S, sanitizer_env())
+    program, corpus, limit_s = job
+    status, out = run([program, corpus], limit_s, sanitizer_env())
     n = sum(1 for f in corpus.rglob("*") if f.is_file()) if corpus.is_dir() else 0
     count = Count(n, 0, 0) if status == 0 and n else Count(0, 1, 0)
     if n == 0:
@@ -129,7 +130,7 @@ def suite_replay(args):
     for source in sorted((ROOT / "tests/fuzz").rglob("*_fuzz.c")):
         stem = source.name[:-len("_fuzz.c")]
         program = ROOT / replays / source.relative_to(ROOT).parent / f"{stem}_replay"
-        jobs.append((program, source.parent / f"{stem}_corpus", replays))
+        jobs.append((program, source.parent / f"{stem}_corpus", args.limit))
     with concurrent.futures.ThreadPoolExecutor(max_workers=args.jobs) as pool:
         for program, status, out, count in pool.map(one_replay, jobs):
             progress(f"replay {program.name}")
@@ -213,7 +214,7 @@ def run_watched(cmd, limit_s, env, name):
 
 SUITES = {
     "unit": suite_unit,
-    "tools": lambda args: suite_pytest(args, ["tests/tools", "tests/lint"], UNIT_LIMIT_S),
+    "tools": lambda args: suite_pytest(args, ["tests/tools", "tests/lint"], args.limit),
     "replay": suite_replay,
     "net": suite_net,
     "clients": lambda args: suite_pytest(args, ["tests/clients"], NET_LIMIT_S, as_root=True),
@@ -225,6 +226,7 @@ def main():
     parser.add_argument("--build", default="build", help="folder with the programs")
     parser.add_argument("--replays", help="folder with the corpus replay programs (default: BUILD/asan)")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=UNIT_LIMIT_S, help="seconds that one program may take")
     parser.add_argument("suites", nargs="+", choices=sorted(SUITES))
     args = parser.parse_args()
     total = Count()

@@ -1,6 +1,9 @@
-/* Attributes of users, comparable; see attr.h. Eight bytes at a time: a user has up to 32 of them at every
+/* Attributes of users, comparable; see attr.h. Sixteen bytes at a time: a user has up to 32 of them at every
  * decision. */
 #include "policy/attr.h"
+
+typedef uint8_t block __attribute__((vector_size(16), aligned(1), may_alias));
+typedef uint64_t halves __attribute__((vector_size(16), may_alias));
 
 #define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
@@ -70,57 +73,102 @@ size_t attr_normalise(span in, uint8_t out[ATTR_MOST])
     return found ? squeeze(out, in.n) : in.n;
 }
 
-/* Capitals and small letters have one hash, as have a few bytes that are no letters. `spaces`: not 0 where
- * there is one. */
-static uint64_t add8(uint64_t h, uint64_t w, uint64_t *spaces)
+static block load(const uint8_t *p)
 {
-    *spaces |= spaces8(w);
-    h = (h ^ (w | EACH(0x20))) * UINT64_C(0xff51afd7ed558ccd);
-    return h ^ h >> 32;
+    return *(const block *)(const void *)p;
 }
 
-static uint32_t hash_of(span s, uint64_t *spaces)
+static bool any(block b)
 {
-    uint64_t h = s.n * UINT64_C(0x9e3779b97f4a7c15), w = 0;
-    size_t i = 0;
-    for (; i + 8 <= s.n; i += 8) {
-        memcpy(&w, s.p + i, 8);
-        h = add8(h, w, spaces);
+    const halves h = (halves)b;
+    return (h[0] | h[1]) != 0;
+}
+
+static block lower(block b)
+{
+    block capital = (block)(b - 'A' <= 'Z' - 'A');
+    return b | (capital & 0x20);
+}
+
+static uint64_t load8(const uint8_t *p)
+{
+    uint64_t w;
+    memcpy(&w, p, 8);
+    return w;
+}
+
+/* Capitals and small letters have one hash, as have a few bytes that are no letters. */
+static uint64_t add(uint64_t h, uint64_t a, uint64_t b)
+{
+    unsigned __int128 p = (unsigned __int128)((a | EACH(0x20)) ^ h) * ((b | EACH(0x20)) ^ EACH(0xa5));
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+
+static uint32_t add_end(uint64_t h)
+{
+    return (uint32_t)(h * UINT64_C(0xc4ceb9fe1a85ec53) >> 32);
+}
+
+static uint64_t start(size_t n)
+{
+    return (n + 1) * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+/* Above the bits of a hash. */
+#define MAY_HAVE_SPACES (UINT64_C(1) << 32)
+
+/* Less than a block. */
+static uint64_t hash_short(span s)
+{
+    uint64_t a = 0, b = 0;
+    if (s.n >= 8) { /* some bytes twice */
+        a = load8(s.p);
+        b = load8(s.p + s.n - 8);
+    } else {
+        for (size_t i = 0; i < s.n; i++)
+            a = a << 8 | s.p[i];
     }
-    if (s.n >= 8) { /* the last eight, some of them again */
-        memcpy(&w, s.p + s.n - 8, 8);
-        i = s.n;
+    uint32_t hash = add_end(add(start(s.n), a, b));
+    return s.n && !spaces8(a) && !spaces8(b) ? hash : MAY_HAVE_SPACES | hash;
+}
+
+static inline uint64_t hash_of(span s)
+{
+    block blank = {0};
+    uint64_t h = start(s.n);
+    if (s.n < sizeof blank)
+        return hash_short(s);
+    const uint8_t *p = s.p, *last = s.p + s.n - sizeof blank;
+    for (; p < last; p += sizeof blank) {
+        blank |= (block)(load(p) == ' ');
+        h = add(h, load8(p), load8(p + 8));
     }
-    for (; i < s.n; i++)
-        w = w << 8 | s.p[i];
-    return (uint32_t)(add8(h, w, spaces) * UINT64_C(0xc4ceb9fe1a85ec53) >> 32);
+    blank |= (block)(load(last) == ' '); /* the last sixteen, some of them again */
+    h = add_end(add(h, load8(last), load8(last + 8)));
+    return any(blank) ? MAY_HAVE_SPACES | h : h;
 }
 
 uint32_t attr_hash(span attr)
 {
-    uint64_t spaces = 0;
-    return hash_of(attr, &spaces);
+    return (uint32_t)hash_of(attr);
 }
 
-bool attr_is_plain(span attr, uint32_t *hash)
+uint64_t attr_plain_hash(span attr)
 {
-    uint64_t spaces = 0;
-    *hash = hash_of(attr, &spaces);
-    return !spaces && attr.n > 0 && attr.n <= ATTR_MOST;
+    uint64_t h = attr.n <= ATTR_MOST ? hash_of(attr) : MAY_HAVE_SPACES;
+    return h < MAY_HAVE_SPACES ? h : ATTR_OTHER;
 }
 
 bool attr_is(span norm, span plain)
 {
-    uint64_t a, b, differ = 0;
-    size_t i = 0;
+    block differ = {0};
     if (norm.n != plain.n)
         return false;
-    for (; i + 8 <= norm.n; i += 8) {
-        memcpy(&a, norm.p + i, 8);
-        memcpy(&b, plain.p + i, 8);
-        differ |= a ^ lower8(b);
-    }
-    for (; i < norm.n; i++)
-        differ |= norm.p[i] ^ ascii_lower(plain.p[i]);
-    return !differ;
+    if (norm.n < sizeof differ)
+        return span_ieq(norm, plain);
+    const size_t last = norm.n - sizeof differ;
+    for (size_t i = 0; i < last; i += sizeof differ)
+        differ |= load(norm.p + i) ^ lower(load(plain.p + i));
+    differ |= load(norm.p + last) ^ lower(load(plain.p + last));
+    return !any(differ);
 }

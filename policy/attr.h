@@ -13,8 +13,9 @@ enum { ATTR_MOST = 1024 };
 size_t attr_normalise(span in, uint8_t out[ATTR_MOST]);
 /* Of a normalised one, or one in which only letters would change. */
 uint32_t attr_hash(span attr);
-/* Whether only letters would change, as no space is in it; and its hash then. */
-bool attr_is_plain(span attr, uint32_t *hash);
+/* The hash of one in which only letters would change, as no space is in it; ATTR_OTHER: it is another one. */
+#define ATTR_OTHER UINT64_MAX
+uint64_t attr_plain_hash(span attr);
 /* Whether such a one is `norm` when it is normalised. */
 bool attr_is(span norm, span plain);
 

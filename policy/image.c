@@ -312,7 +312,7 @@ static bool anchors_ok(const struct image *m, const struct img_table *t, struct 
     for (uint32_t i = set.at; i < set.at + set.n; i++) {
         const struct img_anchor *a = &m->ANCHORS[i];
         if (a->rule >= t->rules.n || (i > set.at && a->rule <= a[-1].rule) ||
-            !clauses_ok(m, t, a->asks, &b->clauses))
+            a->also >> IMG_ALSO_SHIFT > DIM_N || !clauses_ok(m, t, a->asks, &b->clauses))
             return false;
     }
     return true;
@@ -346,14 +346,16 @@ static bool dim_ok(const struct image *m, const struct img_table *t, unsigned di
         if (!token_ok(m, t, &m->TOKENS[d->tokens.at + i], b))
             return false;
     }
-    return true;
+    return !img_is_small(t->rules.n) || d->dont_care_word == m->BITS[d->dont_care];
 }
 
 static bool table_ok(const struct image *m, const struct img_table *t, uint32_t first)
 {
     return t->rules.at == first && run_ok(t->rules, m->n_RULES) && t->rules.n <= LIM_POLICY_RULES &&
            t->n_words == img_words(t->rules.n) && bits_ok(m, t, t->all) && bits_ok(m, t, t->forbids) &&
-           bits_ok(m, t, t->timed) && t->lead <= t->rules.n && t->asked < UINT32_C(1) << DIM_N;
+           bits_ok(m, t, t->timed) &&
+           (!img_is_small(t->rules.n) || !t->n_words || t->timed_word == m->BITS[t->timed]) &&
+           t->lead <= t->rules.n && t->asked < UINT32_C(1) << DIM_N;
 }
 
 static bool tables_ok(const struct image *m)
@@ -464,6 +466,18 @@ uint32_t image_hash(span key)
     uint64_t h = IMG_HASH_START;
     for (size_t i = key.n; i-- > 0;)
         h = image_hash_byte(h, key.p[i]);
+    return image_hash_end(h);
+}
+
+uint32_t image_hash_name(span name)
+{
+    uint64_t h = IMG_HASH_START;
+    for (size_t i = name.n, end = name.n; i-- > 0;) {
+        if (i != 0 && name.p[i - 1] != '.')
+            continue;
+        h = image_hash_label(h, name, i, end);
+        end = i - 1;
+    }
     return image_hash_end(h);
 }
 

@@ -75,6 +75,32 @@ static inline uint32_t image_hash_end(uint64_t h)
     return (uint32_t)(h ^ h >> 29);
 }
 uint32_t image_hash(span key);
+/* Of a host name, label by label from its end, for the same reason: `h` goes on with the label [from, to).
+ * Eight bytes at a time. */
+static inline uint64_t image_hash_word(uint64_t h, uint64_t w)
+{
+    unsigned __int128 p = (unsigned __int128)(h ^ w) * UINT64_C(0x9e3779b97f4a7c15);
+    return (uint64_t)p ^ (uint64_t)(p >> 64);
+}
+static inline uint64_t image_hash_label(uint64_t h, span name, size_t from, size_t to)
+{
+    size_t n = to - from;
+    uint64_t w = 0;
+    for (; n > 8; n -= 8) {
+        memcpy(&w, name.p + from + n - 8, 8);
+        h = image_hash_word(h, w);
+    }
+    w = 0;
+    if (n && from + n >= 8) { /* what stands before it is shifted out */
+        memcpy(&w, name.p + from + n - 8, 8);
+        w >>= 64 - 8 * n;
+    } else {
+        for (size_t i = n; i-- > 0;)
+            w = w << 8 | name.p[from + i];
+    }
+    return image_hash_word(h + n, w);
+}
+uint32_t image_hash_name(span name);
 /* The same forwards, for prefixes of paths. */
 uint32_t image_hash_forward(span key);
 /* Whether rule `rule` of the table accepts the value (or, in a dense set, does not ask); whether it excepts

@@ -50,14 +50,12 @@ static void choose(const struct index_table *x, struct index_anchors *a, uint32_
 static void sign_all(const struct index_table *x, enum img_sign s, struct img_anchor *anchor)
 {
     enum dim d = img_sign_dim(s);
-    for (uint32_t rule = 0; rule < x->n_rules; rule++) {
-        anchor[rule].rule = (uint16_t)rule;
-        anchor[rule].sign[s] = index_bit(x->conditioned[d], rule) ? 0 : IMG_SIGN_ANY;
-    }
+    for (uint32_t rule = 0; rule < x->n_rules; rule++)
+        anchor[rule].sign |= index_bit(x->conditioned[d], rule) ? 0 : img_sign_all(s);
     for (uint32_t token = 0; token < x->accept[d].n; token++) {
         const struct index_list *l = &x->accept[d].v[token];
         for (uint32_t i = 0; i < l->n; i++)
-            anchor[l->v[i]].sign[s] |= (uint16_t)(1u << token % IMG_SIGN_VALUES);
+            anchor[l->v[i]].sign |= img_sign_of(s, img_seen(token));
     }
 }
 
@@ -104,6 +102,8 @@ enum rc index_anchors_choose(const struct index_table *x, uint64_t *room, struct
         return RC_OK;
     }
     *room -= bytes;
+    for (uint32_t rule = 0; rule < x->n_rules; rule++)
+        a->anchor[rule].rule = (uint16_t)rule;
     for (unsigned s = 0; s < SIGN_N; s++)
         sign_all(x, s, a->anchor);
     return RC_OK;
@@ -155,14 +155,6 @@ static enum rc put_number(struct part *p, uint32_t number)
     return part_put(p, SECT_NUMBERS, &number, NULL);
 }
 
-static enum rc put_clause(struct part *p, uint32_t head, const struct index_list *tokens)
-{
-    if (tokens->n >= UINT32_MAX >> IMG_CLAUSE_SHIFT)
-        return RC_LIMIT;
-    TRY(put_number(p, head | tokens->n << IMG_CLAUSE_SHIFT));
-    return buf_put(&p->sect[SECT_NUMBERS], span_of(tokens->v, tokens->n * sizeof *tokens->v));
-}
-
 /* Has the rule a clause of what it accepts, or of what it excepts? What it is anchored at is met when it is
  * looked at. */
 static bool wants(const struct index_table *x, const struct index_anchors *a, enum dim d, uint32_t rule)
@@ -176,11 +168,39 @@ static bool shuns(const struct index_table *x, const struct asks *asks, enum dim
            (index_bit(x->touched[d], rule) && !index_bit(x->conditioned[d], rule));
 }
 
+static bool is_signed(enum dim d)
+{
+    return d == img_sign_dim(SIGN_CATEGORY) || d == img_sign_dim(SIGN_FOR) || d == img_sign_dim(SIGN_FROM);
+}
+
+/* The first dimension in which it wants one value: one without a sign, else one of the others, whose signs
+ * tell fewer values apart. */
+static uint16_t also_of(const struct index_table *x, const struct index_anchors *a, const struct asks *asks,
+                        uint32_t rule)
+{
+    for (unsigned i = 0; i < 2 * DIM_N; i++) {
+        enum dim d = (enum dim)(i % DIM_N);
+        if (is_asked(x, d) && is_signed(d) == (i >= DIM_N) && wants(x, a, d, rule) &&
+            asks->accept[d].v[rule].n == 1)
+            return (uint16_t)(d << IMG_ALSO_SHIFT | asks->accept[d].v[rule].v[0] % IMG_SEEN);
+    }
+    return (uint16_t)(DIM_N << IMG_ALSO_SHIFT);
+}
+
+static enum rc put_clause(struct part *p, uint32_t head, const struct index_list *tokens)
+{
+    if (tokens->n >= UINT32_MAX >> IMG_CLAUSE_SHIFT)
+        return RC_LIMIT;
+    TRY(put_number(p, head | tokens->n << IMG_CLAUSE_SHIFT));
+    return buf_put(&p->sect[SECT_NUMBERS], span_of(tokens->v, tokens->n * sizeof *tokens->v));
+}
+
 static enum rc put_asks(const struct index_table *x, const struct index_anchors *a, const struct asks *asks,
                         uint32_t rule, uint32_t flags, struct part *p)
 {
     uint32_t n = 0;
     a->anchor[rule].asks = part_count(p, SECT_NUMBERS);
+    a->anchor[rule].also = also_of(x, a, asks, rule);
     for (unsigned d = 0; d < DIM_N; d++) {
         if (is_asked(x, d))
             n += (uint32_t)wants(x, a, d, rule) + (uint32_t)shuns(x, asks, d, rule);

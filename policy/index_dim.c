@@ -343,6 +343,11 @@ static enum rc put_bits(struct indexer *x, const uint64_t *bits, uint32_t *at)
     return buf_put(&x->p->sect[SECT_BITS], span_of(bits, x->now.n_words * sizeof *bits));
 }
 
+static const uint64_t *bits_at(const struct indexer *x, uint32_t at)
+{
+    return (const uint64_t *)(const void *)buf_span(&x->p->sect[SECT_BITS]).p + at;
+}
+
 static enum rc put_clear(struct indexer *x, const uint64_t *bits, uint32_t *at)
 {
     complement(x, bits, x->scratch);
@@ -400,7 +405,9 @@ static enum rc put_dim(struct indexer *x, enum dim d, struct img_dim *out)
     for (uint32_t i = 0; i < x->now.accept[d].n; i++) {
         TRY(put_token(x, d, i));
         out->tokens.n++;
+        out->named |= x->now.accept[d].v[i].n || x->now.except[d].v[i].n ? img_seen(i) : 0;
     }
+    out->dont_care_word = *bits_at(x, out->dont_care);
     return RC_OK;
 }
 
@@ -483,11 +490,6 @@ static enum rc put_forbids(struct indexer *x, const struct index_item *items, st
     return put_bits(x, x->scratch, &o->forbids);
 }
 
-static const uint64_t *bits_at(const struct indexer *x, uint32_t at)
-{
-    return (const uint64_t *)(const void *)buf_span(&x->p->sect[SECT_BITS]).p + at;
-}
-
 static enum rc table_build(struct indexer *x, enum table table)
 {
     struct index_item *items = x->o->items + x->o->first[table];
@@ -501,6 +503,7 @@ static enum rc table_build(struct indexer *x, enum table table)
     TRY(put_bits(x, x->scratch, &o.all));
     TRY(put_forbids(x, items, &o));
     TRY(put_timed(x, items, &o));
+    o.timed_word = x->now.n_words ? *bits_at(x, o.timed) : 0;
     TRY(index_anchors_choose(&x->now, &x->anchor_room, &x->anchors));
     TRY(index_asks_put(&x->now, &x->anchors, bits_at(x, o.timed), bits_at(x, o.forbids), x->p, &o));
     for (unsigned d = 0; d < DIM_N; d++) {
@@ -543,9 +546,9 @@ static enum rc put_strings(struct indexer *x)
         enum dim dim;
         enum img_strings strings;
         index_hash hash;
-    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash},     {DIM_METHOD, STRINGS_METHOD, image_hash},
-               {DIM_PATH, STRINGS_PATH, image_hash_forward}, {DIM_TYPE, STRINGS_TYPE, image_hash},
-               {DIM_PATTERN, STRINGS_PATTERN, image_hash},   {DIM_APPLICATION, STRINGS_APP, image_hash}};
+    } all[] = {{DIM_DOMAIN, STRINGS_DOMAIN, image_hash_name}, {DIM_METHOD, STRINGS_METHOD, image_hash},
+               {DIM_PATH, STRINGS_PATH, image_hash_forward},  {DIM_TYPE, STRINGS_TYPE, image_hash},
+               {DIM_PATTERN, STRINGS_PATTERN, image_hash},    {DIM_APPLICATION, STRINGS_APP, image_hash}};
     struct img_settings *s = &x->p->set;
     for (size_t i = 0; i < N_ELEMS(all); i++)
         TRY(index_strings_emit(&x->atoms[all[i].dim], all[i].hash, x->p, &s->strings[all[i].strings]));

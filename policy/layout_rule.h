@@ -53,26 +53,53 @@ static inline bool img_is_small(uint32_t n_rules)
     return n_rules <= IMG_SMALL;
 }
 
+/* A bit a token, several of which have the same one: what has none in common with a set is not in it. */
+enum { IMG_SEEN = 64 };
+static inline uint64_t img_seen(uint32_t token)
+{
+    return UINT64_C(1) << token % IMG_SEEN;
+}
+
 struct img_dim {
     uint32_t dont_care; /* first word of BITS: rules without a condition, excepted or not counting */
     uint32_t free;      /* first word of BITS: rules with neither condition nor exception */
     struct img_run tokens;
+    /* Of a small table: which tokens (img_seen) any rule names, and the word at `dont_care`. */
+    uint64_t named, dont_care_word;
 };
 
 /* A rule where it is anchored: at the rarest of its conditions, once a value. Only what is anchored at a
- * value that was met can match. `sign`: which categories, persons and places it wants, a bit or more of
- * fifteen each, or that it does not ask; nothing in common with what was met in one of them: it does not
- * match. */
-enum img_sign { SIGN_CATEGORY, SIGN_FOR, SIGN_FROM, SIGN_N };
-enum { IMG_SIGN_VALUES = 15, IMG_SIGN_ANY = 1 << IMG_SIGN_VALUES };
+ * value that was met can match. `sign`: which categories, places and persons it wants, a bit or more each,
+ * all where it does not ask; nothing in common with what was met in one of them: it does not match. `also`:
+ * the same of another dimension in which it wants one value, as dimension and number of the bit in
+ * img_seen(); dimension DIM_N: of none. */
+enum img_sign { SIGN_CATEGORY, SIGN_FROM, SIGN_FOR, SIGN_N };
+enum { IMG_ALSO_SHIFT = 6 };
 struct img_anchor {
-    uint16_t rule, sign[SIGN_N];
+    uint64_t sign;
     uint32_t asks; /* first of NUMBERS: what it asks */
+    uint16_t rule, also;
 };
+_Static_assert(sizeof(struct img_anchor) == 16, "four of them are a line");
 _Static_assert(LIM_POLICY_RULES <= UINT16_MAX + 1, "the number of a rule in its table fits");
 static inline enum dim img_sign_dim(enum img_sign s)
 {
-    return s == SIGN_CATEGORY ? DIM_CATEGORY : s == SIGN_FOR ? DIM_FOR : DIM_FROM;
+    return s == SIGN_CATEGORY ? DIM_CATEGORY : s == SIGN_FROM ? DIM_FROM : DIM_FOR;
+}
+/* Place of it: persons have half of the bits, as somebody is in several groups. */
+static inline uint64_t img_sign_all(enum img_sign s)
+{
+    return s == SIGN_CATEGORY ? UINT64_C(0xffff)
+           : s == SIGN_FROM   ? UINT64_C(0xffff) << 16
+                              : UINT64_C(0xffffffff) << 32;
+}
+/* img_seen() of values of its dimension in that place. */
+static inline uint64_t img_sign_of(enum img_sign s, uint64_t seen)
+{
+    seen |= seen << 32 | seen >> 32;
+    if (s != SIGN_FOR)
+        seen |= seen >> 16 | seen << 16;
+    return seen & img_sign_all(s);
 }
 
 /* What a rule of an anchored table asks, in NUMBERS: a head with the number of clauses, then
@@ -92,6 +119,7 @@ struct img_table {
     uint32_t anchored;    /* dimensions, as bits, in which rules are anchored; 0: the table is not */
     struct img_run loose; /* of ANCHORS: rules without an anchor, ascending */
     uint64_t needs;       /* facts that `asked` needs */
+    uint64_t timed_word;  /* of a small table: the word at `timed` */
     struct img_dim dim[DIM_N];
 };
 

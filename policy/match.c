@@ -352,15 +352,15 @@ static bool holds_now(const struct query *q, uint32_t rule)
     return in_schedule(q, r, rule);
 }
 
-/* The rules of a small table that match in this dimension. */
-static uint64_t small_dim(const struct query *q, enum dim d)
+/* The rules of a small table that match in this dimension, whose facts are known. */
+INLINE uint64_t small_known(const struct query *q, enum dim d)
 {
     const struct image *m = q->a->m;
     const struct img_dim *dim = &m->TABLES[q->table].dim[d];
-    if (dim_needs(d) & ~q->a->f->known) /* it will not come */
-        return m->BITS[dim->free];
     const struct tokens *k = tokens_of(q->a, d);
-    uint64_t accept = m->BITS[dim->dont_care], except = 0;
+    uint64_t accept = dim->dont_care_word, except = 0;
+    if (!(k->seen & dim->named))
+        return accept;
     for (unsigned r = 0; r < k->n_runs; r++) {
         for (uint32_t i = 0; i < k->run[r].n; i++) {
             if (k->run[r].v[i] >= dim->tokens.n)
@@ -371,6 +371,13 @@ static uint64_t small_dim(const struct query *q, enum dim d)
         }
     }
     return accept & ~except;
+}
+
+static uint64_t small_dim(const struct query *q, enum dim d)
+{
+    if (dim_needs(d) & ~q->a->f->known) /* it will not come */
+        return q->a->m->BITS[q->a->m->TABLES[q->table].dim[d].free];
+    return small_known(q, d);
 }
 
 /* The same where the dimension is half known; `sure`: those that match for certain. */
@@ -394,7 +401,8 @@ static bool try_word(const struct query *q, const struct sets *s, uint32_t word,
                      struct visitor *v)
 {
     const struct image *m = q->a->m;
-    uint64_t timed = m->BITS[m->TABLES[q->table].timed + word];
+    const struct img_table *t = &m->TABLES[q->table];
+    uint64_t timed = img_is_small(t->rules.n) ? t->timed_word : m->BITS[t->timed + word];
     for (bits &= q->timeless ? ~timed : ~UINT64_C(0); bits; bits &= bits - 1) {
         unsigned bit = (unsigned)__builtin_ctzll(bits);
         uint32_t rule = word * 64 + bit;
@@ -527,6 +535,20 @@ static void walk_word(const struct query *q, struct sets *s, struct visitor *v)
         (void)try_word(q, s, 0, bits, v);
 }
 
+/* The same where all that its rules ask about is known: nothing is open. */
+static void walk_known(const struct query *q, uint32_t asked, struct visitor *v)
+{
+    static const struct sets nothing_open;
+    const struct image *m = q->a->m;
+    const struct img_table *t = &m->TABLES[q->table];
+    uint64_t bits = (q->forbids ? m->BITS[t->forbids] : ~UINT64_C(0) >> (64 - t->rules.n)) & ~UINT64_C(0)
+                                                                                                 << q->from;
+    for (; bits && asked; asked &= asked - 1)
+        bits &= small_known(q, (enum dim)__builtin_ctz(asked));
+    if (bits)
+        (void)try_word(q, &nothing_open, 0, bits, v);
+}
+
 /* What of a table cannot be asked. */
 static struct gaps gaps_of(const struct query *q, uint32_t asked)
 {
@@ -559,30 +581,44 @@ static bool walk_anchors(const struct query *q, struct sets *s, struct gaps gaps
     return true;
 }
 
+/* Whether categories may yet be added. */
+static bool half_known(const struct query *q)
+{
+    const struct facts *f = q->a->f;
+    return f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
+}
+
 /* Its arrays need no zeros, and clearing them would be felt. */
 static void begin(const struct query *q, uint32_t asked, struct gaps gaps, struct sets *s)
 {
-    const struct facts *f = q->a->f;
     s->open = gaps.open;
     s->asked = asked & ~gaps.open;
     s->n_half = 0;
-    s->half = f->may_used && FACT_BIT(PATH) & ~f->known & (q->hope | f->lost) && FACT_BIT(NAME) & f->known;
+    s->half = half_known(q);
 }
 
-static void walk(const struct query *q, struct visitor *v)
+static void walk_any(const struct query *q, uint32_t asked, struct visitor *v)
 {
     const struct img_table *t = &q->a->m->TABLES[q->table];
-    const struct facts *f = q->a->f;
-    const uint32_t asked = t->asked & ~(UINT32_C(1) << DIM_SCHEDULE); /* that: of the rules that are left */
     struct gaps gaps = {0, 0};
     struct sets s;
-    if (t->needs & ~f->known)
+    if (t->needs & ~q->a->f->known)
         gaps = gaps_of(q, asked);
     begin(q, asked, gaps, &s);
     if (img_is_small(t->rules.n))
         walk_word(q, &s, v);
     else if (!walk_anchors(q, &s, gaps, v))
         walk_blocks(q, &s, v);
+}
+
+static void walk(const struct query *q, struct visitor *v)
+{
+    const struct img_table *t = &q->a->m->TABLES[q->table];
+    const uint32_t asked = t->asked & ~(UINT32_C(1) << DIM_SCHEDULE); /* that: of the rules that are left */
+    if (img_is_small(t->rules.n) && !(t->needs & ~q->a->f->known) && !half_known(q))
+        walk_known(q, asked, v);
+    else
+        walk_any(q, asked, v);
 }
 
 static bool has_rules(const struct query *q)

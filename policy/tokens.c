@@ -125,10 +125,10 @@ static __attribute__((noinline)) uint32_t find_attr(const struct image *m, span 
 
 static struct img_run attr_groups(const struct image *m, span attr)
 {
-    uint32_t hash;
     if (m->n_ATTRS == 0)
         return (struct img_run){0};
-    uint32_t id = attr_is_plain(attr, &hash) ? find_plain(m, attr, hash) : find_attr(m, attr);
+    uint64_t hash = attr_plain_hash(attr);
+    uint32_t id = hash == ATTR_OTHER ? find_attr(m, attr) : find_plain(m, attr, (uint32_t)hash);
     return id < m->n_ATTRS ? m->ATTRS[id].numbers : (struct img_run){0};
 }
 
@@ -175,23 +175,34 @@ static void add_string(struct tokens *k, const struct image *m, enum img_strings
         add_own(k, token);
 }
 
-/* The name and every parent of it, or the address as text. */
+static void add_name(struct tokens *k, const struct image *m, span name, uint32_t hash)
+{
+    uint32_t token = image_find(m, STRINGS_DOMAIN, name, hash);
+    if (token != UINT32_MAX)
+        add_own(k, token);
+}
+
+/* The name and every parent of it, or the address as text. Few of them are named by rules: most end at an
+ * empty bucket. */
 static void domain_tokens(struct tokens *k, const struct image *m, const struct facts *f)
 {
     char text[ADDR_TEXT];
+    const struct img_run all = m->set->strings[STRINGS_DOMAIN];
     uint64_t h = IMG_HASH_START;
     span name = f->name;
     if (name.n == 0 && f->dst.family) {
-        add_string(k, m, STRINGS_DOMAIN, span_str(addr_text(&f->dst, text)));
+        name = span_str(addr_text(&f->dst, text));
+        add_name(k, m, name, image_hash_name(name));
         return;
     }
-    for (size_t i = name.n; i-- > 0;) {
-        h = image_hash_byte(h, name.p[i]);
+    for (size_t i = name.n, end = name.n; all.n && i-- > 0;) {
         if (i != 0 && name.p[i - 1] != '.')
             continue;
-        uint32_t token = image_find(m, STRINGS_DOMAIN, span_cut(name, i, name.n), image_hash_end(h));
-        if (token != UINT32_MAX)
-            add_own(k, token);
+        h = image_hash_label(h, name, i, end);
+        end = i - 1;
+        uint32_t hash = image_hash_end(h);
+        if (m->BUCKETS[all.at + (hash & (all.n - 1))].key.n)
+            add_name(k, m, span_of(name.p + i, name.n - i), hash);
     }
 }
 
@@ -293,7 +304,7 @@ static uint64_t seen_of(const struct tokens *k)
     uint64_t seen = 0;
     for (unsigned r = 0; r < k->n_runs; r++) {
         for (uint32_t i = 0; i < k->run[r].n; i++)
-            seen |= tokens_seen(k->run[r].v[i]);
+            seen |= img_seen(k->run[r].v[i]);
     }
     return seen;
 }
@@ -315,8 +326,19 @@ const struct tokens *tokens_make(struct asking *a, enum dim d)
     return k;
 }
 
+/* Lines of the cache that every decision reads, on their way before it comes to them. */
+static void fetch(const struct facts *f)
+{
+    __builtin_prefetch(&f->vpn);
+    __builtin_prefetch(&f->name);
+    __builtin_prefetch(&f->n_attrs);
+    __builtin_prefetch(&f->attrs[0]);
+    __builtin_prefetch(&f->attrs[4]);
+}
+
 void asking_start(struct asking *a, const struct snapshot *snap, const struct facts *f)
 {
+    fetch(f);
     a->snap = snap;
     a->m = &snap->img;
     a->f = f;
@@ -325,6 +347,7 @@ void asking_start(struct asking *a, const struct snapshot *snap, const struct fa
     a->next = INT64_MAX;
     memset(a->schedule_made, 0, sizeof a->schedule_made);
     a->zone = f->zone;
+    __builtin_prefetch(f->name.p);
     if (f->vpn.n) /* a tunnel that leads to no zone is nowhere, whatever its addresses are */
         a->zone = image_string(a->m, STRINGS_VPN, f->vpn);
 }

@@ -15,16 +15,9 @@ _Static_assert(LIM_POLICY_PATH_BYTES / 2 < (int)TOKENS_OWN && (int)FACTS_MAX_CAT
 _Static_assert(LIM_POLICY_STALE_GROUPS + 2 <= (int)TOKENS_OWN, "groups and the user");
 _Static_assert(2 * LIM_POLICY_TIME_ZONES < (int)TOKENS_RUNS, "two lists a time zone");
 
-/* A bit a token, several of which have the same one: what has none in common with a set is not in it. */
-enum { TOKENS_SEEN = 4 * IMG_SIGN_VALUES };
-static inline uint64_t tokens_seen(uint32_t token)
-{
-    return UINT64_C(1) << token % TOKENS_SEEN;
-}
-
 struct tokens {
     unsigned n_runs, n_own;
-    uint64_t seen; /* of all of them */
+    uint64_t seen; /* img_seen() of all of them */
     struct {
         const uint32_t *v;
         uint32_t n;

@@ -26,6 +26,46 @@ static void the_first_rule_that_matches_wins(void **state)
     snapshot_put(s);
 }
 
+/* A name whose label has n letters, the last `c`; above a short label or a long one. */
+static span name_with(char *out, size_t size, unsigned n, char c, unsigned above)
+{
+    static const char *const parents[] = {".x", ".example", ".long-parent.example"};
+    char label[64];
+    memset(label, 'a', sizeof label);
+    label[n - 1] = c;
+    return span_of(out, (size_t)snprintf(out, size, "%.*s%s", (int)n, label, parents[above]));
+}
+
+static void labels_of_every_length(void **state)
+{
+    struct buf text = {0};
+    char name[100], under[110];
+    (void)state;
+    assert_int_equal(buf_put_str(&text, "web {\n"), RC_OK);
+    for (unsigned i = 0; i < 63 * 3; i++) {
+        span s = name_with(name, sizeof name, i / 3 + 1, 'b', i % 3);
+        assert_int_equal(buf_printf(&text, " block domain \"%.*s\"\n", (int)s.n, name), RC_OK);
+    }
+    assert_int_equal(buf_put(&text, SPAN(" allow any\n}\n\0")), RC_OK);
+    struct snapshot *s = snap_of((const char *)text.p);
+    for (unsigned i = 0; i < 63 * 3; i++) {
+        name_with(name, sizeof name, i / 3 + 1, 'b', i % 3);
+        snprintf(under, sizeof under, "%s%s", i % 2 ? "www." : "w.", name);
+        struct facts f = request(s, "10.1.1.1", "", name, "GET");
+        struct verdict v = ask(s, &f);
+        assert_int_equal(line_of(s, &v), 2 + i);
+        f = request(s, "10.1.1.1", "", under, "GET");
+        v = ask(s, &f);
+        assert_int_equal(line_of(s, &v), 2 + i);
+        name_with(name, sizeof name, i / 3 + 1, 'c', i % 3);
+        f = request(s, "10.1.1.1", "", name, "GET");
+        v = ask(s, &f);
+        assert_int_equal(line_of(s, &v), 2 + 63 * 3);
+    }
+    snapshot_put(s);
+    buf_fini(&text);
+}
+
 static void different_nouns_must_all_hold(void **state)
 {
     struct snapshot *s = snap_of("group g user \"jean\"\ncategory c domain \"c.example\"\n"
@@ -278,6 +318,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_rule_that_matches_wins),
+        cmocka_unit_test(labels_of_every_length),
         cmocka_unit_test(different_nouns_must_all_hold),
         cmocka_unit_test(except_takes_away),
         cmocka_unit_test(an_exception_wins_over_other_values_met),

@@ -89,6 +89,15 @@ static bool hash_ok(const struct chain *c, span bytes, size_t at, size_t next)
            memcmp(hash, bytes.p + next - JOURNAL_HASH, JOURNAL_HASH) == 0;
 }
 
+/* A segment is larger than the caches, and its bytes are not looked at one after the other, which is when the
+ * processor would fetch them by itself. Inlined, as a call of what only fetches is left out. */
+enum { FETCH_AHEAD = 8192, LINE = 64 };
+static inline __attribute__((always_inline)) void fetch(span bytes, size_t from, size_t to)
+{
+    for (size_t at = from & ~(size_t)(LINE - 1); at < to && at < bytes.n; at += LINE)
+        __builtin_prefetch(bytes.p + at);
+}
+
 /* Frames that w->ahead was told of. */
 struct ahead {
     size_t at;
@@ -112,6 +121,7 @@ static enum rc walk_frames(struct journal_walk *w, struct chain *c, span bytes, 
     struct journal_frame f;
     enum rc rc;
     for (; (rc = jnl_frame_read(bytes, at, &f, &next)) == RC_OK; at = next) {
+        fetch(bytes, at + FETCH_AHEAD, next + FETCH_AHEAD);
         if (w->ahead) {
             look_ahead(w, bytes, &ahead);
             ahead.n--;

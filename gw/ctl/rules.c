@@ -59,10 +59,10 @@ static void on_rule(json_t *answer, void *arg)
         return;
     }
     if (!w->headed)
-        printf("%12s  %-22s  %-22s  %-12s  %-8s  %s\n", "hits", "last hit", "until", "owner", "block",
+        printf("%12s  %-23s  %-23s  %-12s  %-8s  %s\n", "hits", "last hit", "until", "owner", "block",
                "rule");
     w->headed = true;
-    printf("%12" PRId64 "  %-22s  %-22s  %-12.40s  %-8s  ",
+    printf("%12" PRId64 "  %-23s  %-23s  %-12.40s  %-8s  ",
            (int64_t)json_integer_value(json_object_get(r, "hits")), moment(r, "last_local"),
            moment(r, "until_local"), *text_of(r, "owner") ? text_of(r, "owner") : "-", text_of(r, "block"));
     ctl_print(stdout, span_str(text_of(r, "text")), false);

@@ -1,7 +1,9 @@
 /* The table of broken places; see broken.h. Open addressing with few probes: where no slot is free the one
- * that was of use longest ago is taken. A slot that is being filled has the second at which that began for a
- * key, and keeps it when its worker is killed meanwhile: LIM_BROKEN_BUSY_S later it is anybody's. A time that
- * lies ahead is of a clock that was set back since: what it stands for is over. */
+ * that was of use longest ago is taken. A slot that is being filled has for a key the second at which that
+ * began and a number that no other filling has. It keeps it when its worker is killed meanwhile:
+ * LIM_BROKEN_BUSY_S later it is anybody's, and a worker that was only asleep finds another number there and
+ * publishes nothing. A time that lies ahead is of a clock that was set back since: what it stands for is
+ * over. */
 #include "gw/ipc/broken.h"
 
 #include <fcntl.h>
@@ -21,8 +23,9 @@ enum {
     SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL
 };
 #define BROKEN_MAGIC UINT64_C(0x7065727262726f6b)
-/* 0: free; below: being filled since that second. */
-#define KEY_LEAST (UINT64_C(1) << 40)
+/* 0: free; below: being filled. */
+#define KEY_LEAST (UINT64_C(1) << 56)
+#define BUSY_TIME (UINT64_C(1) << 36) /* seconds of a busy key; the filling's number is above them */
 
 struct device {
     _Atomic uint64_t key;
@@ -46,7 +49,7 @@ struct words {
 struct broken {
     uint64_t magic;
     uint8_t secret[SECRET];
-    _Atomic uint64_t n_exempt, n_fails;
+    _Atomic uint64_t n_exempt, n_fails, n_fillings;
     struct device device[LIM_BROKEN_DEVICES];
     struct place place[LIM_BROKEN_PLACES];
     struct words words[LIM_BROKEN_EXEMPT];
@@ -131,15 +134,27 @@ static bool is_within(int64_t at_s, int64_t life_s, int64_t now_s)
 
 /* ---- slots that are being filled ---- */
 
-static uint64_t busy_key(int64_t now_s)
-{
-    return now_s > 0 && (uint64_t)now_s < KEY_LEAST ? (uint64_t)now_s : 1;
-}
-
-/* Is somebody at it who may still live? */
+/* Is somebody at it who may still live? Workers have read their clocks at different moments. */
 static bool is_busy(uint64_t key, int64_t now_s)
 {
-    return key != 0 && key < KEY_LEAST && is_within((int64_t)key, LIM_BROKEN_BUSY_S, now_s);
+    int64_t since_s = (int64_t)(key % BUSY_TIME);
+    return key != 0 && key < KEY_LEAST && since_s < now_s + LIM_BROKEN_BUSY_S &&
+           since_s > now_s - LIM_BROKEN_BUSY_S;
+}
+
+/* The key of a slot that this worker now fills; 0 when somebody else is at it. */
+static uint64_t fill_begin(struct broken *b, _Atomic uint64_t *slot, int64_t now_s)
+{
+    uint64_t there = atomic_load(slot);
+    uint64_t number = atomic_fetch_add(&b->n_fillings, 1) * BUSY_TIME % KEY_LEAST;
+    uint64_t mine = number + (now_s > 0 ? (uint64_t)now_s % BUSY_TIME : 1);
+    return !is_busy(there, now_s) && atomic_compare_exchange_strong(slot, &there, mine) ? mine : 0;
+}
+
+/* False when it has become another's meanwhile. */
+static bool fill_end(_Atomic uint64_t *slot, uint64_t mine, uint64_t key)
+{
+    return atomic_compare_exchange_strong(slot, &mine, key);
 }
 
 /* ---- devices ---- */
@@ -185,10 +200,10 @@ bool broken_trusts(const struct broken *b, uint64_t device, int64_t now_s)
 /* ---- places ---- */
 
 /* Empties a slot for another place; NULL when somebody else is at it. */
-static struct place *take_over(struct place *p, uint64_t key, int64_t now_s)
+static struct place *take_over(struct broken *b, struct place *p, uint64_t key, int64_t now_s)
 {
-    uint64_t there = atomic_load(&p->key);
-    if (is_busy(there, now_s) || !atomic_compare_exchange_strong(&p->key, &there, busy_key(now_s)))
+    uint64_t mine = fill_begin(b, &p->key, now_s);
+    if (!mine)
         return NULL;
     atomic_store(&p->seen_s, 0);
     atomic_store(&p->window_s, 0);
@@ -196,8 +211,7 @@ static struct place *take_over(struct place *p, uint64_t key, int64_t now_s)
     atomic_store(&p->until_s, 0);
     for (unsigned i = 0; i < BROKEN_CLIENTS; i++)
         atomic_store(&p->client[i], 0);
-    atomic_store(&p->key, key);
-    return p;
+    return fill_end(&p->key, mine, key) ? p : NULL;
 }
 
 /* What is exempt stays as long as it is. */
@@ -240,7 +254,7 @@ static struct place *place_take(struct broken *b, uint64_t key, int64_t now_s)
         if (there == 0)
             break;
     }
-    return oldest ? take_over(oldest, key, now_s) : NULL;
+    return oldest ? take_over(b, oldest, key, now_s) : NULL;
 }
 
 static void begin_window(struct place *p, int64_t now_s)
@@ -334,15 +348,14 @@ static struct words *slot_for(struct broken *b, uint64_t key, int64_t now_s)
 static bool put_words(struct broken *b, uint64_t key, const struct broken_exemption *e, int64_t now_s)
 {
     struct words *w = slot_for(b, key, now_s);
-    uint64_t there = w ? atomic_load(&w->key) : 0;
-    if (!w || is_busy(there, now_s) || !atomic_compare_exchange_strong(&w->key, &there, busy_key(now_s)))
+    uint64_t mine = w ? fill_begin(b, &w->key, now_s) : 0;
+    if (!mine)
         return false;
     memcpy(w->name, e->name, sizeof w->name);
     memcpy(w->ja4, e->ja4, sizeof w->ja4);
     atomic_store(&w->since_s, e->since_s);
     atomic_store(&w->until_s, e->until_s);
-    atomic_store(&w->key, key);
-    return true;
+    return fill_end(&w->key, mine, key);
 }
 
 bool broken_exempt(struct broken *b, const struct broken_exemption *e, int64_t now_s)
@@ -373,7 +386,8 @@ bool broken_next(const struct broken *b, size_t *it, int64_t now_s, struct broke
         memcpy(out->ja4, w->ja4, sizeof out->ja4);
         out->since_s = atomic_load(&w->since_s);
         out->until_s = atomic_load(&w->until_s);
-        if (atomic_load(&w->key) == key && is_sound(out) && holds(out->since_s, out->until_s, now_s))
+        if (atomic_load(&w->key) == key && is_sound(out) && holds(out->since_s, out->until_s, now_s) &&
+            broken_place(b, span_str(out->name), span_str(out->ja4)) == key)
             return true;
     }
     return false;

@@ -118,9 +118,8 @@ static enum rc put_aside(int state_dir, struct buf *err)
 {
     if (renameat(state_dir, file_name, state_dir, "broken.damaged") < 0)
         return RC_IO;
-    return buf_printf(err,
-                      "the exemptions of `on broken` were damaged: the file is now `broken.damaged`, and "
-                      "none of them counts\n") == RC_OK
+    return buf_printf(err, "the exemptions of `on broken` were damaged, or of another version: the file is "
+                           "now `broken.damaged`, and none of them counts\n") == RC_OK
                ? RC_CONFIG
                : RC_NOMEM;
 }

@@ -1,5 +1,5 @@
-/* Files of the state directory that are whole or not there: written under a second name, synced, renamed; of
- * an attempt that fails nothing stays. */
+/* Files of the state directory that are whole or not there: written under a second name, synced, renamed. Of
+ * an attempt that fails nothing stays, save that a new file whose name could not be synced may be there. */
 #ifndef GW_PROC_KEPT_FILE_H
 #define GW_PROC_KEPT_FILE_H
 

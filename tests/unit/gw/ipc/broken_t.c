@@ -373,6 +373,32 @@ static void a_row_of_a_killed_worker_is_free_again_later(void **state)
     assert_int_equal(until(b, place("app.example", "t12d"), LATER), NOW + 43200);
 }
 
+/* Workers read their clocks before they come here: one that began a second later may have begun first. */
+static void a_row_of_a_worker_a_second_ahead_is_its_own(void **state)
+{
+    struct broken_exemption x = {.name = "app.example", .ja4 = "t12d", .since_s = NOW, .until_s = NOW + 60};
+    (void)state;
+    for (unsigned i = 0; i < LIM_BROKEN_EXEMPT; i++)
+        exempt_then_killed(i, NOW + 1);
+    assert_false(broken_exempt(b, &x, NOW));
+}
+
+/* Two that wrote the words of one row: a name that nobody found broken goes into no list and no file. */
+static void words_that_do_not_fit_their_number_are_not_told(void **state)
+{
+    struct broken_exemption x;
+    size_t it = 0;
+    (void)state;
+    assert_true(exempt("app.example", "t12d", NOW + 43200));
+    char *name = memmem(b, table_bytes, "app.example", sizeof "app.example");
+    assert_non_null(name);
+    name[1] = 'q';
+    assert_false(broken_next(b, &it, NOW, &x));
+    it = 0;
+    name[1] = 'p';
+    assert_true(broken_next(b, &it, NOW, &x));
+}
+
 static void a_row_that_a_clock_ahead_began_is_free(void **state)
 {
     struct broken_exemption x = {.name = "app.example", .ja4 = "t12d", .since_s = NOW, .until_s = NOW + 60};
@@ -403,6 +429,8 @@ int main(void)
         T(an_exemption_is_no_longer_than_its_line_says_now),
         T(a_row_of_a_killed_worker_is_in_nobodys_way),
         T(a_row_of_a_killed_worker_is_free_again_later),
+        T(a_row_of_a_worker_a_second_ahead_is_its_own),
+        T(words_that_do_not_fit_their_number_are_not_told),
         T(a_row_that_a_clock_ahead_began_is_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

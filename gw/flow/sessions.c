@@ -65,6 +65,11 @@ size_t sessions_count(const struct sessions *s)
     return s->lru.map.n;
 }
 
+size_t sessions_kept(const struct sessions *s)
+{
+    return s->n;
+}
+
 static struct entry *find(struct sessions *s, const uint8_t place[PLACE_KEY])
 {
     return entry_of(lru_find(&s->lru, span_of(place, PLACE_KEY)));

@@ -20,6 +20,7 @@ void sessions_free(struct sessions *s);
 /* Trust changed. */
 void sessions_clear(struct sessions *s);
 size_t sessions_count(const struct sessions *s); /* places */
+size_t sessions_kept(const struct sessions *s);  /* sessions in all of them */
 
 /* A session to offer there (SSL_SESSION_free it) and the facts behind it, or NULL. The spans of *facts live
  * until the next call. */

@@ -235,6 +235,16 @@ static void know_names(struct flow *f, SSL *ssl)
 
 /* ---- sessions ---- */
 
+/* Did the origin make nothing of the session that it was offered? Then it makes nothing of those that came
+ * with it either, and each holds certificates of its own: they go once, before its new ones come. */
+static void drop_useless(struct flow *f, const SSL *ssl)
+{
+    if (!f->via.offered || SSL_session_reused(ssl))
+        return;
+    f->via.offered = NULL;
+    sessions_drop(f->e->sessions, f->via.place);
+}
+
 int upstream_session(SSL *ssl, SSL_SESSION *session)
 {
     struct flow *f = SSL_get_app_data(ssl);
@@ -248,8 +258,11 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
     facts_of(f, &facts);
     /* A copy: OpenSSL spoils its own when another ticket of the same connection replaces it. */
     SSL_SESSION *own = SSL_SESSION_dup(session);
-    if (own)
-        sessions_put(f->e->sessions, f->via.place, clock_wall_s(), own, &facts);
+    if (!own)
+        return 0;
+    drop_useless(f, ssl);
+    sessions_put(f->e->sessions, f->via.place, clock_wall_s(), own, &facts);
+    f->e->n.origin_sessions = sessions_kept(f->e->sessions);
     return 0;
 }
 

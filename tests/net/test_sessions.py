@@ -61,8 +61,22 @@ def test_later_connections_to_an_origin_are_resumed_and_told_the_same(lab, own_g
         assert [a.status for a in seen] == [200] * 4, seen[-1].error
         assert grown(gw, before, "upstream_tls", "upstream_resumed") == (4, 3)
     assert len({a.chain for a in seen}) == 1  # the leaf is the same one
-    flows = [e for e in gw.events(tls__sni="closed.example") if "subject" in e["tls"]]
-    assert len(flows) >= 3 and len({(f["tls"]["subject"], f["tls"]["issuerdn"]) for f in flows}) == 1, flows
+    told = lambda: [e for e in gw.events(tls__sni="closed.example") if "subject" in e["tls"]]
+    flows = wait_for("their events", lambda: len(told()) >= 3 and told(), 5)
+    assert len({(f["tls"]["subject"], f["tls"]["issuerdn"]) for f in flows}) == 1, flows
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_sessions_that_an_origin_does_not_resume_are_not_hoarded(lab, own_gateway, version):
+    """Each of them holds a certificate chain of its own. A server that starts anew knows nothing of before."""
+    gw, seen = own_gateway(policy(lab, workers="1")), []
+    for _ in range(5):
+        before = counters(gw)
+        with own_origin(lab, "ec", version):
+            assert lab.curl("agent", "https://closed.example/").status == 200
+        assert grown(gw, before, "upstream_tls", "upstream_resumed") == (1, 0)
+        seen.append(counters(gw)["origin_sessions"])
+    assert 0 < seen[-1] <= 2, seen
 
 
 def test_good_after_bad_and_bad_after_good_row_28(lab, own_gateway):

@@ -250,6 +250,13 @@ bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f)
     return !same;
 }
 
+void snapshot_decide(const struct snapshot *s, struct facts *f, struct verdict *out)
+{
+    decide(s, f, out);
+    if (out->category != CATEGORY_NONE && snapshot_categories_confirm(s, f))
+        decide(s, f, out); /* two names that the table cannot tell apart */
+}
+
 /* ---- hits ---- */
 
 struct listing {

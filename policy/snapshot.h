@@ -116,8 +116,10 @@ void snapshot_categories_expected(const struct snapshot *s, const struct cat_key
 /* Which categories a path can add to some host at all, a bit each. Slow: goes through the lists' sets. */
 void snapshot_url_categories(const struct snapshot *s, uint64_t out[FACTS_CAT_WORDS]);
 /* The same, asking the text of the lists too, so that two names that look alike to the table are told apart:
- * for verdicts that would harm if they were wrong. Slower (microseconds). Whether f->cats is another now. */
+ * for what must not be wrong. Slower (microseconds). Whether f->cats is another now. */
 bool snapshot_categories_confirm(const struct snapshot *s, struct facts *f);
+/* decide(), for what is enforced: where a category decides, the text has to confirm f->cats. */
+void snapshot_decide(const struct snapshot *s, struct facts *f, struct verdict *out);
 /* Which entries put the host of `f` into its categories, and which took it out of one. */
 struct category_hit {
     uint16_t category;

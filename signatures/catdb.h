@@ -9,8 +9,9 @@
  * tried only for hosts that have one.
  *
  * The view borrows the bytes; a look-up allocates nothing, never reads outside the image whatever its bytes
- * are, and costs at most one bounded probe a label, network length and segment. Two names have the same tag
- * and place once in 2^48: what must not be wrong asks the text part too (cattext.h). */
+ * are, and costs at most one bounded probe a label, network length and segment. Two given names have the
+ * same tag once in 2^48, to whoever does not know the seed: what is enforced asks the text part too
+ * (cattext.h, snapshot_decide). */
 #ifndef SIGNATURES_CATDB_H
 #define SIGNATURES_CATDB_H
 

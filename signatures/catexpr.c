@@ -57,8 +57,9 @@ static uint64_t repeats(span s)
     return all;
 }
 
-/* Does it match where there is nothing to match, and so everything? False too when it makes no sense. */
-static bool matches_all(const char *z)
+/* Does it match where there is nothing to match, and so, but for one like `^$`, everything? False too when it
+ * makes no sense. */
+static bool matches_empty(const char *z)
 {
     hs_expr_info_t *info = NULL;
     hs_compile_error_t *err = NULL;
@@ -80,8 +81,10 @@ bool catexpr_check(span text, char why[128])
                  CATEXPR_REPEATS);
         return false;
     }
-    if (z && matches_all(z)) {
-        snprintf(why, 128, "it matches an empty text too, so every URL of every host would be in the list");
+    if (z && matches_empty(z)) {
+        snprintf(why, 128,
+                 "it matches an empty text too; if it is not tied to both ends, it matches every URL of "
+                 "every host");
         return false;
     }
     if (!z || hs_compile(z, FLAGS, HS_MODE_BLOCK, NULL, &db, &err) != HS_SUCCESS) {

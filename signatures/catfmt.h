@@ -11,7 +11,7 @@
 
 #define CATFMT_MAGIC   UINT64_C(0x3254414345525250) /* "PRRECAT2" */
 #define CATTEXT_MAGIC  UINT64_C(0x3254585445525250) /* "PRRETXT2" */
-#define CATFMT_VERSION 7
+#define CATFMT_VERSION 8
 
 enum {
     CATFMT_LISTS = 1024,        /* lists that the parts can number */
@@ -28,6 +28,7 @@ enum {
     CATFMT_LINE_NAMES = 9,      /* two lines for so many names: 14.2 bytes each */
     CATFMT_WORD_NAMES = 8,      /* a word of the filter for so many names: a byte each */
     CATFMT_BUCKET_NAMES = 4,    /* records in a bucket of the text part, on average */
+    CATFMT_SEGMENT = 256,       /* marks of what is no name begin here: see catfmt_chunk() */
 };
 
 struct catfmt_head {
@@ -108,10 +109,15 @@ static inline uint64_t catfmt_mum(uint64_t a, uint64_t b)
     return (uint64_t)r ^ (uint64_t)(r >> 64);
 }
 
-/* One chunk of at most 16 bytes, right-aligned behind zeros, and how long it is. */
-static inline uint64_t catfmt_chunk(const uint64_t seed[4], uint64_t h, const uint64_t v[2], size_t n)
+/* One chunk of at most 16 bytes, right-aligned behind zeros. `mark` says what it is: 0 a piece within a name,
+ * up to LIM_NAME_BYTES the last piece of a name of so many bytes, from CATFMT_SEGMENT on one of
+ * catfmt_label(). Each side of the product has a secret of its own. That of a mark is added, not xored: x * n
+ * xor x * m is often of few forms, but y + x * n and y + x * m are as two secrets, so whoever does not know
+ * the seed finds no bytes that make up for another mark. Nothing is added to the product: a difference there
+ * may be one of bits that are not compared. */
+static inline uint64_t catfmt_chunk(const uint64_t seed[4], uint64_t h, const uint64_t v[2], uint64_t mark)
 {
-    return catfmt_mum(h ^ v[1], (seed[1] | 1) ^ v[0] ^ (uint64_t)n << 56) + (v[0] ^ v[1]);
+    return catfmt_mum(h ^ v[1], v[0] ^ (seed[1] + mark * (seed[3] | 1)));
 }
 
 /* State of the hash after an address, or after one more segment of a path: chunks of 16 bytes from the end,
@@ -121,11 +127,11 @@ static inline uint64_t catfmt_label(const uint64_t seed[4], uint64_t h, const ui
     uint64_t v[2];
     for (; n > 16; n -= 16) {
         memcpy(v, p + n - 16, 16);
-        h = catfmt_chunk(seed, h, v, 17);
+        h = catfmt_chunk(seed, h, v, CATFMT_SEGMENT + 17);
     }
     v[0] = v[1] = 0;
     memcpy((uint8_t *)v + 16 - n, p, n);
-    return catfmt_chunk(seed, h, v, n);
+    return catfmt_chunk(seed, h, v, CATFMT_SEGMENT + n);
 }
 
 static inline struct catfmt_key catfmt_key(const uint64_t seed[4], uint64_t h)

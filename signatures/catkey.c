@@ -251,7 +251,7 @@ uint64_t catkey_hash(const uint64_t seed[4], const struct catkey *k, struct catk
     struct catkey_hashes h = {0};
     bool net = k->kind == CATKEY_NET || k->net.a.family;
     if (k->kind == CATKEY_N) /* an expression may be longer than any name */
-        h.own = h.base = h.parent = catfmt_label(seed, ~seed[1], k->text, k->n);
+        h.own = h.base = h.parent = catfmt_label(seed, ~seed[2], k->text, k->n);
     else if (net)
         h.own = catkey_hash_net(seed, &k->net);
     else

@@ -2,8 +2,9 @@
  *
  * The hash of a name is that of its last sixteen bytes, of the sixteen before, and so on, and then of its
  * first sixteen bytes, which may lie over others that were hashed already; of a shorter one what there is,
- * behind zeros. So all parents of a name have their pieces where the name has its own, each costs one
- * multiplication more, none waits for another, and nothing outside the name is read. */
+ * behind zeros. Where these lie the length says, which is the mark of that last piece (catfmt_chunk). So all
+ * parents of a name have their pieces where the name has its own, each costs two multiplications more, none
+ * waits for another, and nothing outside the name is read. */
 #ifndef SIGNATURES_CATNAME_H
 #define SIGNATURES_CATNAME_H
 

@@ -80,9 +80,7 @@ static void run(struct flow *f, struct arena *keep, const struct snapshot *snap,
     struct verdict v;
     int64_t before_ns = clock_mono_ns();
     snapshot_categories_expected(snap, keys, x);
-    decide(snap, x, &v);
-    if (v.action != ACT_ALLOW && v.category != CATEGORY_NONE && snapshot_categories_confirm(snap, x))
-        decide(snap, x, &v); /* two names that the table cannot tell apart */
+    snapshot_decide(snap, x, &v);
     int64_t took_ns = clock_mono_ns() - before_ns;
     struct judged j = {.action = v.action,
                        .why = v.why,
@@ -117,6 +115,8 @@ uint32_t judge_broken(const struct flow *f)
     x.name = f->name;
     snapshot_categories(f->snap, &x);
     if (x.n_cats == 0 || snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
+        return RULE_NONE;
+    if (snapshot_categories_confirm(f->snap, &x) && snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
         return RULE_NONE;
     return snapshot_on_rule(f->snap, ON_BROKEN, &x);
 }
@@ -218,7 +218,7 @@ enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule)
     x.known |= FACT_BIT(DEFECTS);
     x.defects = defects;
     snapshot_categories(f->snap, &x);
-    decide(f->snap, &x, &v);
+    snapshot_decide(f->snap, &x, &v);
     *rule = v.rule;
     return v.action;
 }

@@ -151,6 +151,36 @@ static void what_the_text_does_not_confirm_is_no_hit(void **state)
     snapshot_put(s);
 }
 
+/* What a category decides is asked of the text, letting through as well as blocking. */
+static void a_name_that_looks_like_a_listed_one_decides_nothing(void **state)
+{
+    static const struct {
+        const char *policy;
+        enum action listed, other;
+    } rows[] = {{"category a file \"one\"\nweb { allow category a }\n", ACT_ALLOW, ACT_BLOCK},
+                {"category a file \"one\"\nweb {\n block category a\n allow any\n}\n", ACT_BLOCK, ACT_ALLOW}};
+    (void)state;
+    write_file("one", "x.test\n");
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        static struct compiled c;
+        struct snapshot *s;
+        struct verdict v;
+        assert_int_equal(compile_here(rows[i].policy, NULL, &c), RC_OK);
+        assert_int_equal(snapshot_open(c.fds, c.hash, &s), RC_OK);
+        compiled_close(&c);
+        struct facts f = request(s, "10.0.0.1", "", "x.test", "GET");
+        snapshot_categories(s, &f);
+        struct facts alike = f;
+        snapshot_decide(s, &f, &v);
+        assert_int_equal(v.action, rows[i].listed);
+        alike.name = SPAN("free.test");
+        snapshot_decide(s, &alike, &v);
+        assert_int_equal(v.action, rows[i].other);
+        assert_int_equal(v.category, CATEGORY_NONE);
+        snapshot_put(s);
+    }
+}
+
 static void every_hit_names_list_file_line_and_entry(void **state)
 {
     static const struct {
@@ -305,6 +335,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lists_and_names_make_categories),
         cmocka_unit_test(what_the_text_does_not_confirm_is_no_hit),
+        cmocka_unit_test(a_name_that_looks_like_a_listed_one_decides_nothing),
         cmocka_unit_test(every_hit_names_list_file_line_and_entry),
         cmocka_unit_test(what_is_held_back_can_be_asked_for),
         cmocka_unit_test(a_change_of_rules_or_names_leaves_the_list_parts),

@@ -47,9 +47,11 @@ struct drain {
     bool read_back; /* the files' ends have been read */
     bool filled;    /* the batch is whole, even where a part of it is written and gone */
     bool full;      /* ... and a ring had more than its share of it */
+    bool rotate;    /* asked for, and due when the batch is committed */
     bool again; /* it goes on from frames that the files have, and whose place in the ring is not free yet */
     struct buf batch, line;
     size_t done;
+    dev_t log_on, journal_on; /* file systems; 0: not known */
     uint64_t batch_lines, batch_records;
     struct drain_counts counts;
     struct log_rate warn;
@@ -106,8 +108,15 @@ int drain_errno(struct drain *d)
     return err ? err : d->spool.last_errno;
 }
 
+static dev_t device_of(int dir)
+{
+    struct stat st;
+    return fstat(dir, &st) == 0 ? st.st_dev : 0;
+}
+
 void drain_journal(struct drain *d, int dir)
 {
+    d->journal_on = device_of(dir);
     journal_target(d->journal, dir);
     d->read_back = false; /* what stands there must be known before more is written */
 }
@@ -205,18 +214,35 @@ static bool same_place(const struct spool *s, int dir, span name)
            a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+/* The batch's lines stand whole in the file. In a new one another logger would not see that they do, and this
+ * one would have to write them again. */
+static bool lines_stand(const struct drain *d)
+{
+    return d->done > 0 && d->done == buf_len(&d->batch);
+}
+
+static enum rc rotate(struct drain *d)
+{
+    d->rotate = false;
+    if (d->spool.fd < 0 || d->spool.size == 0)
+        return RC_OK;
+    d->done = 0;
+    return spool_rotate(&d->spool);
+}
+
 enum rc drain_target(struct drain *d, int dir, span name)
 {
     if (pending(d))
         (void)!drain_turn(d); /* end within no line where that can be helped */
     if (same_place(&d->spool, dir, name)) {
         close(dir);
-        if (d->spool.fd < 0 || d->spool.size == 0)
-            return RC_OK;
-        d->done = 0;
-        return spool_rotate(&d->spool);
+        d->rotate = lines_stand(d);
+        return d->rotate ? RC_OK : rotate(d);
     }
-    d->done = 0;
+    if (!lines_stand(d) || spool_sync(&d->spool) != RC_OK)
+        d->done = 0;
+    d->rotate = false;
+    d->log_on = device_of(dir);
     return spool_target(&d->spool, dir, name);
 }
 
@@ -442,14 +468,13 @@ static enum rc put_lines(struct drain *d)
         return RC_OK;
     if (d->done == 0 && wants_rotation(d, lines.n))
         TRY(spool_rotate(&d->spool));
-    TRY(spool_write(&d->spool, lines, &d->done));
-    spool_start(&d->spool);
-    return RC_OK;
+    return spool_write(&d->spool, lines, &d->done);
 }
 
-static enum rc sync_lines(struct drain *d)
+/* spool_start or spool_sync */
+static enum rc to_disk(struct drain *d, enum rc (*step)(struct spool *))
 {
-    enum rc rc = buf_len(&d->batch) ? spool_sync(&d->spool) : RC_OK;
+    enum rc rc = buf_len(&d->batch) ? step(&d->spool) : RC_OK;
     if (rc != RC_OK)
         d->done = 0; /* all of it once more, into a new file */
     return rc;
@@ -476,17 +501,31 @@ static void commit(struct drain *d)
     buf_clear(&d->batch);
 }
 
-/* Both, each only as far as it is not done yet: an exchange's record comes before its line. Both are written
- * and the lines on their way before either is synced, so that the file system commits once for the two: a
- * third of a turn's processor time, which is taken from the workers, and two of its seven waits. */
+/* Both are on one file system. Then both are written and the lines on their way before either is synced, so
+ * that it commits once for the two: a third of a turn's processor time, which is taken from the workers, and
+ * two of its seven waits. On two file systems there is nothing to save. */
+static bool share_commit(const struct drain *d)
+{
+    return d->log_on && d->log_on == d->journal_on && journal_batch(d->journal) > 0;
+}
+
+/* Both, each only as far as it is not done yet; what that means for a record and its line, see drain.h. */
 static enum rc write_both(struct drain *d)
 {
+    bool shared = share_commit(d);
+    enum rc rc = RC_OK;
     if (journal_batch(d->journal))
         TRY(journal_put(d->journal, !d->again));
-    enum rc rc = put_lines(d);
+    if (shared) {
+        rc = put_lines(d);
+        if (rc == RC_OK)
+            rc = to_disk(d, spool_start);
+    }
     TRY(journal_sync(d->journal));
     TRY(rc);
-    return sync_lines(d);
+    if (!shared)
+        TRY(put_lines(d));
+    return to_disk(d, spool_sync);
 }
 
 enum rc drain_turn(struct drain *d)
@@ -495,6 +534,8 @@ enum rc drain_turn(struct drain *d)
         TRY(journal_ready(d->journal));
     TRY(spool_ready(&d->spool));
     TRY(read_back(d));
+    if (d->rotate && !lines_stand(d))
+        TRY(rotate(d));
     if (!pending(d) && !d->filled)
         TRY(fill(d));
     d->filled = true;

@@ -1,8 +1,13 @@
 /* From the rings to the log file and the journal, each accepted line and record once: gathers a batch from
  * all rings in fair shares, writes and syncs both, and only then moves the rings' tails. After a kill -9 at
  * any moment the last batch may stand in either with the tails not yet moved: on start their ends are read
- * back and frames already there are skipped by (boot, worker, seq). What a captured worker puts into its ring
- * becomes one line of its own identity or a report, or a record under its own name. */
+ * back and synced, and frames already there are skipped by (boot, worker, seq). What a captured worker puts
+ * into its ring becomes one line of its own identity or a report, or a record under its own name.
+ *
+ * An exchange's record is written before its line, so whoever reads a line finds its record, whatever is
+ * killed. Only where journal and log are on two file systems is it also on the disk before: on one, both take
+ * one commit of it, and after a power cut a line of the last 50 ms may stand there whose record does not.
+ * While the disk fails, too, a line may stand whose record is still to be written again. */
 #ifndef GW_SIEM_DRAIN_H
 #define GW_SIEM_DRAIN_H
 
@@ -25,7 +30,7 @@ void drain_free(struct drain *d);
 /* The file to write to, for tests' own settings too. Changing its target belongs to drain_target. */
 struct spool *drain_spool(struct drain *d);
 /* Takes dir. The same directory and name once more: rotate now, or begin anew where somebody moved the file
- * away. */
+ * away; where a whole batch stands in the file and waits for the journal, as soon as that is done. */
 enum rc drain_target(struct drain *d, int dir, span name) MUST_USE;
 /* Takes dir, where the journal's segments are. Until then records stay in the rings, and all behind them. */
 void drain_journal(struct drain *d, int dir);

@@ -59,7 +59,7 @@ void journal_target(struct journal *j, int dir)
     close_fd(&j->index);
     close_fd(&j->dir);
     j->dir = dir;
-    j->chained = j->suspect = j->put = false;
+    j->chained = j->suspect = j->put = j->unsure = false;
 }
 
 bool journal_has_target(const struct journal *j)
@@ -95,7 +95,7 @@ static enum rc failed(struct journal *j)
 
 /* ---- segments ---- */
 
-static enum rc write_all(const struct journal *j, int fd, span s, uint64_t at)
+enum rc jnl_write_all(const struct journal *j, int fd, span s, uint64_t at)
 {
     for (size_t done = 0; done < s.n;) {
         ssize_t k = j->disk.write(fd, s.p + done, s.n - done, (off_t)(at + done));
@@ -110,19 +110,31 @@ static enum rc write_all(const struct journal *j, int fd, span s, uint64_t at)
     return RC_OK;
 }
 
+/* Before a head goes on from the tip of the current segment, that one is on the disk as it stands: with what
+ * was taken back of it gone, for after a power cut its end would be no end of a chain. One that is suspect is
+ * left aside whatever the disk says of it. */
+static enum rc sync_old(struct journal *j)
+{
+    if (j->fd < 0 || j->disk.sync(j->fd) == 0 || j->suspect)
+        return RC_OK;
+    j->suspect = true;
+    return failed(j);
+}
+
 /* The one after j->segment, going on from j->tip. */
 static enum rc begin_segment(struct journal *j)
 {
     uint8_t head[JNL_HEAD];
     char name[JNL_NAME];
     uint64_t number = j->segment + 1;
+    TRY(sync_old(j));
     TRY(jnl_head_write(number, clock_wall_us(), j->tip, head));
     jnl_name(number, "seg", name);
     errno = 0;
     AUTO_CLOSE int fd = openat(j->dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return failed(j);
-    if (write_all(j, fd, span_of(head, sizeof head), 0) != RC_OK || fdatasync(fd) != 0 ||
+    if (jnl_write_all(j, fd, span_of(head, sizeof head), 0) != RC_OK || fdatasync(fd) != 0 ||
         fsync(j->dir) != 0) {
         enum rc rc = failed(j);
         unlinkat(j->dir, name, 0);
@@ -242,7 +254,7 @@ enum rc journal_put(struct journal *j, bool may_rotate)
     if (!j->chained)
         TRY(chain(j));
     errno = 0;
-    if (write_all(j, j->fd, buf_span(&j->batch), j->size) != RC_OK)
+    if (jnl_write_all(j, j->fd, buf_span(&j->batch), j->size) != RC_OK)
         return take_back(j, true);
     j->put = true;
     return RC_OK;

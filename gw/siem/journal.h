@@ -41,7 +41,8 @@ void journal_watch(struct journal *j, void (*each)(const struct journal_frame *f
 /* Takes the directory. */
 void journal_target(struct journal *j, int dir);
 bool journal_has_target(const struct journal *j);
-/* Opens and mends the last segment, or begins the first. NOTFOUND: no target yet; IO: see journal_errno. */
+/* Opens, mends and syncs the last segment, or begins the first. NOTFOUND: no target yet; IO: see
+ * journal_errno. */
 enum rc journal_ready(struct journal *j) MUST_USE;
 /* Number of the last record of this worker that stands in the segment's end, 0: none there. Everything that
  * can be in the file and still in a ring is in it. */
@@ -56,7 +57,7 @@ size_t journal_batch(const struct journal *j); /* bytes in it */
 enum rc journal_put(struct journal *j, bool may_rotate) MUST_USE;
 /* Syncs what journal_put() wrote, if it did; OK empties the batch. After a failure as above. */
 enum rc journal_sync(struct journal *j) MUST_USE;
-/* Both. */
+/* Both, for those who write nothing beside it: benches, fuzzers. */
 enum rc journal_write(struct journal *j, bool may_rotate) MUST_USE;
 int journal_errno(const struct journal *j); /* of the last failure; 0 when the last attempt went well */
 const struct journal_counts *journal_counts(const struct journal *j);

@@ -10,7 +10,8 @@ enum {
     JNL_BATCH = LIM_LOG_BATCH_BYTES + (LIM_WORKERS + 8) * (LIM_RECORD_BYTES + 64),
     /* So much of a segment's end is checked when it is opened, and at most so much of it is cut off. */
     JNL_END = 4 * JNL_BATCH,
-    JNL_SEEN = 256
+    JNL_SEEN = 256,
+    JNL_PIECE = 65536
 };
 
 struct jnl_seen {
@@ -23,6 +24,7 @@ struct journal {
     uint64_t segment, size;
     uint8_t tip[JOURNAL_HASH]; /* hash that the next frame goes on from */
     bool suspect;              /* the file may hold more than `size`, or a sync failed: begin a new one */
+    bool unsure; /* a sync failed when the last segment was opened: its end is to be written once more */
     struct sha256_ctx *sha;
     struct buf batch;
     bool chained; /* the batch's hashes are made, going on from `tip` */
@@ -38,11 +40,13 @@ struct journal {
     int last_errno;
 };
 
-/* Opens the last segment of the directory as it stands and mends its end: j->fd, segment, size, tip, pairs,
- * seen. NOTFOUND: there is none that can be gone on with; then `segment` and `tip` say what a new one
- * follows.
+/* Opens the last segment of the directory as it stands, mends its end and syncs it: j->fd, segment, size,
+ * tip, pairs, seen. IO: errno; the next call writes the end over itself before it believes a sync. NOTFOUND:
+ * there is none that can be gone on with; then `segment` and `tip` say what a new one follows.
  */
 enum rc jnl_open_last(struct journal *j) MUST_USE;
+/* All of `s` from byte `at` on. IO: errno; a part may be written. */
+enum rc jnl_write_all(const struct journal *j, int fd, span s, uint64_t at) MUST_USE;
 /* A pair more; without memory the index just does not reach further. */
 void jnl_pair(struct journal *j, uint64_t code, uint64_t at);
 /* The index file of the current segment takes what is new. Failing costs only time of those who look. */

@@ -74,10 +74,34 @@ static enum rc mend(struct journal *j, int fd, uint64_t size, uint64_t good)
     log_warn("journal: segment %llu ended within a record and was cut back to byte %llu; if its gateway "
              "still runs, the whole record follows",
              (unsigned long long)j->segment, (unsigned long long)good);
-    if (ftruncate(fd, (off_t)good) != 0 || fdatasync(fd) != 0)
+    if (ftruncate(fd, (off_t)good) != 0)
         return RC_IO;
     j->counts.torn++;
     return RC_OK;
+}
+
+/* Its pages are dirty again, so that the next sync tells what becomes of them. */
+static enum rc rewrite_end(const struct journal *j, int fd, span good)
+{
+    uint8_t piece[JNL_PIECE];
+    for (size_t at = good.n > JNL_END ? good.n - JNL_END : 0; at < good.n;) {
+        span s = span_cut(good, at, at + sizeof piece);
+        memcpy(piece, s.p, s.n);
+        TRY(jnl_write_all(j, fd, span_of(piece, s.n), at));
+        at += s.n;
+    }
+    return RC_OK;
+}
+
+/* A logger that was killed between write and sync leaves frames here that nobody has synced, and that count
+ * as written from now on. After a sync that failed the kernel has dropped those pages, and the next sync
+ * would claim success. */
+static enum rc sync_opened(struct journal *j, int fd, span bytes)
+{
+    if (j->unsure)
+        TRY(rewrite_end(j, fd, span_cut(bytes, 0, (size_t)j->size)));
+    j->unsure = j->disk.sync(fd) != 0;
+    return j->unsure ? RC_IO : RC_OK;
 }
 
 static enum rc open_mapped(struct journal *j, int fd, span bytes)
@@ -91,7 +115,8 @@ static enum rc open_mapped(struct journal *j, int fd, span bytes)
         j->counts.damaged++;
         return RC_NOTFOUND;
     }
-    return mend(j, fd, bytes.n, scan(j, bytes));
+    TRY(mend(j, fd, bytes.n, scan(j, bytes)));
+    return sync_opened(j, fd, bytes);
 }
 
 static enum rc open_segment(struct journal *j)
@@ -126,6 +151,7 @@ enum rc jnl_open_last(struct journal *j)
         j->segment = n ? list[n - 1] : 0;
         free(list);
         memset(j->tip, 0, sizeof j->tip);
+        j->n_seen = 0;
         rc = n ? open_segment(j) : RC_NOTFOUND;
     } while (rc == RC_AGAIN);
     return rc;

@@ -72,6 +72,7 @@ enum rc spool_target(struct spool *s, int dir, span name)
     }
     close_fd(&s->fd);
     close_fd(&s->dir);
+    s->suspect = false;
     s->dir = dir;
     memcpy(s->name, name.p, name.n);
     s->name[name.n] = '\0';
@@ -202,6 +203,23 @@ static enum rc open_file(struct spool *s, int more_flags)
     return RC_OK;
 }
 
+/* The kernel has dropped the dirty pages: a second sync would claim success. */
+static enum rc sync_failed(struct spool *s)
+{
+    s->suspect = true;
+    return failed(s);
+}
+
+/* As it stands, mended. BAD: it cannot be gone on with, for it is someone else's under our name, or the sync
+ * when it was opened before has failed. */
+static enum rc take_up(struct spool *s)
+{
+    if (s->suspect && s->size)
+        return RC_BAD;
+    TRY(mend(s));
+    return s->sync(s->fd) == 0 ? RC_OK : sync_failed(s);
+}
+
 enum rc spool_ready(struct spool *s)
 {
     if (s->fd >= 0)
@@ -210,8 +228,8 @@ enum rc spool_ready(struct spool *s)
         return RC_NOTFOUND;
     TRY(open_file(s, 0));
     errno = 0;
-    enum rc rc = mend(s);
-    if (rc == RC_BAD) /* someone else's file under our name: put it aside unread */
+    enum rc rc = take_up(s);
+    if (rc == RC_BAD) /* put aside unread */
         rc = spool_rotate(s);
     if (rc != RC_OK) {
         enum rc why = rc == RC_IO ? failed(s) : rc;
@@ -254,17 +272,17 @@ enum rc spool_write(struct spool *s, span lines, size_t *done)
     return RC_OK;
 }
 
-void spool_start(struct spool *s)
+enum rc spool_start(struct spool *s)
 {
-    (void)!s->start(s->fd);
+    if (s->start(s->fd) == 0 || errno == ENOSYS || errno == EINVAL || errno == ESPIPE)
+        return RC_OK;
+    return sync_failed(s);
 }
 
 enum rc spool_sync(struct spool *s)
 {
-    if (s->sync(s->fd) != 0) {
-        s->suspect = true; /* the kernel has dropped the dirty pages: a second sync would claim success */
-        return failed(s);
-    }
+    if (s->sync(s->fd) != 0)
+        return sync_failed(s);
     s->last_errno = 0;
     return RC_OK;
 }

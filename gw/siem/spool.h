@@ -32,14 +32,17 @@ void spool_fini(struct spool *s);
 /* Takes the directory. BAD: no plain file name (then the directory is closed). The file is opened by
  * spool_ready. */
 enum rc spool_target(struct spool *s, int dir, span name) MUST_USE;
-/* Opens and mends the file if there is none open. IO: see last_errno. NOTFOUND: no target yet. */
+/* Opens, mends and syncs the file if there is none open: what a killed writer left counts as written from
+ * then on. IO: see last_errno; where the sync failed the next call begins a new file. NOTFOUND: no target
+ * yet. */
 enum rc spool_ready(struct spool *s) MUST_USE;
 /* The whole lines among the last `bytes` of the current file. Needs spool_ready. */
 enum rc spool_last(const struct spool *s, size_t bytes, struct buf *out) MUST_USE;
 /* Appends lines from *done on and moves *done; OK when all are written. IO may have written a part. */
 enum rc spool_write(struct spool *s, span lines, size_t *done) MUST_USE;
-/* What was written goes on its way to the disk; a failure of that shows in spool_sync. */
-void spool_start(struct spool *s);
+/* What was written goes on its way to the disk. A failure is one of spool_sync, which need not be told of it
+ * again; where the file system knows no such call nothing happens. */
+enum rc spool_start(struct spool *s) MUST_USE;
 /* After a failure the same file is never trusted again: rotate and write once more. */
 enum rc spool_sync(struct spool *s) MUST_USE;
 /* Renames the current file and begins a new one. Only between whole lines. */

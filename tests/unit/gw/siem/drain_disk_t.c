@@ -147,6 +147,37 @@ static void a_kill_between_write_and_tail_doubles_nothing(void **state)
     world_close(&w);
 }
 
+/* The old file's end is uncertain, so it counts as not written: again, and only again, in a new one. */
+static void a_sync_that_fails_at_opening_begins_a_new_file(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w);
+    put_lines(&w, 0, 3);
+    pump(&w);
+    play_disk(&w);
+    put_lines(&w, 0, 4);
+    disk.sync_fails = 1;
+    assert_int_equal(drain_turn(w.d), RC_IO);
+    world_restart(&w);
+    play_disk(&w);
+    disk.sync_fails = 1;
+    uint64_t used = ring_used(w.w[0]);
+    assert_int_equal(drain_turn(w.d), RC_IO);
+    assert_int_equal(drain_errno(w.d), EIO);
+    assert_int_equal(ring_used(w.w[0]), used);
+    pump(&w);
+    assert_int_equal(drain_errno(w.d), 0);
+    struct tally t = {.last = {3, 0}};
+    tally_file(&w, "eve.json", &t);
+    assert_int_equal(t.lines, 4);
+    assert_int_equal(t.missing + t.doubled, 0);
+    t = tally_all(&w);
+    assert_int_equal(t.files, 2);
+    assert_int_equal(t.doubled, 4);
+    world_close(&w);
+}
+
 static void a_real_full_disk(void **state)
 {
     (void)state;
@@ -287,6 +318,7 @@ int main(void)
         cmocka_unit_test(a_kill_while_the_disk_is_full_loses_and_doubles_nothing),
         cmocka_unit_test(after_a_failed_sync_all_is_written_to_a_new_file),
         cmocka_unit_test(a_kill_between_write_and_tail_doubles_nothing),
+        cmocka_unit_test(a_sync_that_fails_at_opening_begins_a_new_file),
         cmocka_unit_test(a_real_full_disk),
         cmocka_unit_test(a_slow_disk_is_asked_sooner),
         cmocka_unit_test(kill_9_of_logger_and_workers_under_load),

@@ -376,8 +376,114 @@ static void both_are_written_before_either_is_synced(void **state)
     tell_steps(&w);
     assert_true(put_line(w.ring));
     assert_int_equal(drain_turn(w.d), RC_OK);
-    assert_string_equal(steps, "lsL");
+    assert_string_equal(steps, "lL");
     world_close(&w);
+}
+
+/* Nothing is saved there, so records are on the disk before their lines are written. */
+static void on_two_file_systems_records_are_synced_first(void **state)
+{
+    (void)state;
+    struct world w;
+    struct stat here, there;
+    unsigned notes;
+    char far[] = "/dev/shm/perron-records-XXXXXX";
+    if (stat("/tmp", &here) != 0 || stat("/dev/shm", &there) != 0 || here.st_dev == there.st_dev ||
+        !mkdtemp(far)) {
+        skip();
+        return;
+    }
+    world_open(&w);
+    close(w.journal_dir);
+    rmdir(w.journal);
+    snprintf(w.journal, sizeof w.journal, "%s", far);
+    w.journal_dir = open(far, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    world_restart(&w);
+    put_both(&w, 2);
+    pump(&w);
+    tell_steps(&w);
+    put_both(&w, 3);
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_string_equal(steps, "rRlL");
+    assert_int_equal(records(&w), 5);
+    assert_int_equal(lines(&w, &notes), 5);
+    world_close(&w);
+}
+
+static int start_errno;
+static int start_fails(int fd)
+{
+    (void)fd;
+    step('F');
+    errno = start_errno;
+    return -1;
+}
+
+static unsigned rotated(const struct world *w, bool take_away)
+{
+    DIR *d = fdopendir(openat(w->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    unsigned n = 0;
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));) {
+        if (strncmp(e->d_name, "eve.json.", 9) == 0) {
+            n++;
+            if (take_away)
+                unlinkat(w->dir, e->d_name, 0);
+        }
+    }
+    closedir(d);
+    return n;
+}
+
+/* The sync that follows need not be told of it again: the lines are written once more, into a new file. */
+static void a_start_that_fails_is_a_sync_that_fails(void **state)
+{
+    (void)state;
+    static const int failures[] = {EIO, ENOSPC};
+    for (size_t i = 0; i < N_ELEMS(failures); i++) {
+        struct world w;
+        unsigned notes;
+        world_open(&w);
+        pump(&w);
+        tell_steps(&w);
+        start_errno = failures[i];
+        drain_spool(w.d)->start = start_fails;
+        put_both(&w, 5);
+        uint64_t used = ring_used(w.ring);
+        assert_int_equal(drain_turn(w.d), RC_IO);
+        assert_string_equal(steps, "rlFR");
+        assert_int_equal(drain_errno(w.d), failures[i]);
+        assert_int_equal(ring_used(w.ring), used);
+        tell_steps(&w);
+        pump(&w);
+        assert_string_equal(steps, "lL");
+        assert_int_equal(drain_errno(w.d), 0);
+        assert_int_equal(rotated(&w, true), 1);
+        assert_int_equal(records(&w), 5);
+        assert_int_equal(lines(&w, &notes), 5);
+        world_close(&w);
+    }
+}
+
+static void a_file_system_without_start_is_no_failure(void **state)
+{
+    (void)state;
+    static const int without[] = {ENOSYS, EINVAL, ESPIPE};
+    for (size_t i = 0; i < N_ELEMS(without); i++) {
+        struct world w;
+        unsigned notes;
+        world_open(&w);
+        pump(&w);
+        tell_steps(&w);
+        start_errno = without[i];
+        drain_spool(w.d)->start = start_fails;
+        put_both(&w, 5);
+        assert_int_equal(drain_turn(w.d), RC_OK);
+        assert_string_equal(steps, "rlFRL");
+        assert_int_equal(rotated(&w, false), 0);
+        assert_int_equal(lines(&w, &notes), 5);
+        world_close(&w);
+    }
 }
 
 /* The lines stand in the file already when the records' sync fails: the records go into a new segment, the
@@ -407,13 +513,126 @@ static void a_sync_of_records_that_fails_doubles_neither(void **state)
             tell_steps(&w);
         pump(&w);
         if (!restart)
-            assert_string_equal(steps, "rrsRL"); /* a segment's head, the records; no line again */
+            assert_string_equal(steps, "RrrsRL"); /* the old segment, a head, the records; no line again */
         assert_int_equal(ring_used(w.ring), 0);
         assert_int_equal(records(&w), 7);
         assert_int_equal(lines(&w, &notes), 7);
         assert_int_equal(notes, 0);
         world_close(&w);
     }
+}
+
+/* The lines stand whole in the file and wait for the journal: no line stands in two files, and none is lost
+ * to another logger, which looks into the newest alone. */
+static void a_rotation_waits_for_lines_that_stand_already(void **state)
+{
+    (void)state;
+    for (int restart = 0; restart < 2; restart++) {
+        struct world w;
+        unsigned notes;
+        world_open(&w);
+        put_both(&w, 2);
+        pump(&w);
+        tell_steps(&w);
+        journal_disk(drain_journal_of(w.d))->sync = sync_fails;
+        put_both(&w, 5);
+        assert_int_equal(drain_turn(w.d), RC_IO);
+        assert_int_equal(drain_target(w.d, fcntl(w.dir, F_DUPFD_CLOEXEC, 0), SPAN("eve.json")), RC_OK);
+        if (restart)
+            world_restart(&w);
+        else
+            tell_steps(&w);
+        pump(&w);
+        assert_int_equal(rotated(&w, false), !restart);
+        put_both(&w, 1);
+        pump(&w);
+        assert_int_equal(records(&w), 8);
+        assert_int_equal(lines(&w, &notes), 8);
+        assert_int_equal(notes, 0);
+        world_close(&w);
+    }
+}
+
+static void another_name_takes_no_lines_that_stand_already(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned notes;
+    world_open(&w);
+    tell_steps(&w);
+    put_both(&w, 5);
+    disk_errno = EIO;
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    journal_disk(drain_journal_of(w.d))->sync = sync_fails;
+    put_both(&w, 5);
+    assert_int_equal(drain_turn(w.d), RC_IO);
+    tell_steps(&w);
+    journal_disk(drain_journal_of(w.d))->sync = sync_fails;
+    journal_disk(drain_journal_of(w.d))->write = no_write;
+    assert_int_equal(drain_target(w.d, fcntl(w.dir, F_DUPFD_CLOEXEC, 0), SPAN("eve-b.json")), RC_OK);
+    assert_string_equal(steps, "FL"); /* the segment before the next; the lines, before their file is left */
+    tell_steps(&w);
+    pump(&w);
+    put_both(&w, 1);
+    pump(&w);
+    assert_int_equal(records(&w), 11);
+    assert_int_equal(lines(&w, &notes), 11);
+    world_close(&w);
+}
+
+static int killed_at_sync(int fd)
+{
+    (void)fd;
+    kill(getpid(), SIGKILL);
+    return -1;
+}
+
+static struct ring *held;
+static int sync_records_held(int fd)
+{
+    assert_true(ring_used(held) > 0);
+    return sync_records_told(fd);
+}
+
+static int sync_lines_held(int fd)
+{
+    assert_true(ring_used(held) > 0);
+    return sync_lines_told(fd);
+}
+
+/* What the killed one wrote is in both files, and nobody has synced it: that comes before the ring moves. */
+static void a_kill_between_write_and_sync_leaves_the_sync_to_the_next(void **state)
+{
+    (void)state;
+    struct world w;
+    unsigned notes;
+    world_open(&w);
+    put_both(&w, 2);
+    pump(&w);
+    put_both(&w, 5);
+    pid_t pid = fork();
+    if (pid == 0) {
+        journal_disk(drain_journal_of(w.d))->sync = killed_at_sync;
+        (void)!drain_turn(w.d);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(records(&w), 7);
+    assert_int_equal(lines(&w, &notes), 7);
+    world_restart(&w);
+    tell_steps(&w);
+    held = w.ring;
+    journal_disk(drain_journal_of(w.d))->sync = sync_records_held;
+    drain_spool(w.d)->sync = sync_lines_held;
+    assert_int_equal(drain_turn(w.d), RC_OK);
+    assert_string_equal(steps, "RL");
+    assert_int_equal(drain_counts(w.d)->skipped, 10);
+    assert_int_equal(ring_used(w.ring), 0);
+    assert_int_equal(records(&w), 7);
+    assert_int_equal(lines(&w, &notes), 7);
+    world_close(&w);
 }
 
 static void another_logger_goes_on_with_both(void **state)
@@ -570,6 +789,12 @@ int main(void)
         cmocka_unit_test(a_log_that_cannot_be_written_doubles_no_record),
         cmocka_unit_test(both_are_written_before_either_is_synced),
         cmocka_unit_test(a_sync_of_records_that_fails_doubles_neither),
+        cmocka_unit_test(on_two_file_systems_records_are_synced_first),
+        cmocka_unit_test(a_start_that_fails_is_a_sync_that_fails),
+        cmocka_unit_test(a_file_system_without_start_is_no_failure),
+        cmocka_unit_test(a_rotation_waits_for_lines_that_stand_already),
+        cmocka_unit_test(another_name_takes_no_lines_that_stand_already),
+        cmocka_unit_test(a_kill_between_write_and_sync_leaves_the_sync_to_the_next),
         cmocka_unit_test(another_logger_goes_on_with_both),
         cmocka_unit_test(no_file_is_begun_before_the_ring_has_moved_on),
         cmocka_unit_test(kill_9_under_load_loses_and_doubles_neither),

@@ -275,6 +275,105 @@ static void after_a_failed_sync_another_segment_is_begun(void **state)
     world_close(&w);
 }
 
+static char steps[16];
+
+static void step(char c)
+{
+    size_t n = strlen(steps);
+    assert_true(n + 1 < sizeof steps);
+    steps[n] = c;
+}
+
+static ssize_t write_told(int fd, const void *p, size_t n, off_t at)
+{
+    step(at == 0 && n == 96 ? 'h' : 'w'); /* a head */
+    return pwrite(fd, p, n, at);
+}
+
+static int sync_told(int fd)
+{
+    step('S');
+    return fdatasync(fd);
+}
+
+static void tell_steps(struct world *w)
+{
+    memset(steps, 0, sizeof steps);
+    journal_disk(w->j)->write = write_told;
+    journal_disk(w->j)->sync = sync_told;
+}
+
+/* Written, not synced, and the writer is gone. */
+static void leave_unsynced(struct world *w, uint64_t from, uint64_t n)
+{
+    for (uint64_t i = 0; i < n; i++)
+        add(w, from + i);
+    assert_int_equal(journal_put(w->j, true), RC_OK);
+    world_reopen(w);
+}
+
+static void what_a_killed_writer_left_is_synced_before_it_counts(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w);
+    add_some(&w, 1, 3);
+    leave_unsynced(&w, 4, 2);
+    tell_steps(&w);
+    assert_int_equal(journal_ready(w.j), RC_OK);
+    assert_string_equal(steps, "S");
+    assert_int_equal(journal_seen(w.j, BOOT, 3), 5);
+    assert_whole(&w, 5);
+    world_close(&w);
+}
+
+/* A second sync alone would claim success for pages that the kernel has dropped. */
+static void after_a_sync_that_fails_at_opening_the_end_is_written_again(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w);
+    add_some(&w, 1, 3);
+    leave_unsynced(&w, 4, 2);
+    journal_disk(w.j)->sync = failing_sync;
+    assert_int_equal(journal_ready(w.j), RC_IO);
+    assert_int_equal(journal_errno(w.j), EIO);
+    tell_steps(&w);
+    assert_int_equal(journal_ready(w.j), RC_OK);
+    assert_string_equal(steps, "wS");
+    assert_int_equal(journal_errno(w.j), 0);
+    assert_int_equal(journal_seen(w.j, BOOT, 3), 5);
+    add_some(&w, 6, 1);
+    assert_whole(&w, 6); /* and none of them twice */
+    world_close(&w);
+}
+
+/* Else a power cut could leave behind the old tip what was taken back, and the chain would look broken. */
+static void a_segment_is_on_the_disk_before_another_goes_on_from_it(void **state)
+{
+    struct world w;
+    (void)state;
+    world_open(&w);
+    add_some(&w, 1, 5);
+    journal_disk(w.j)->write = failing_write;
+    writes_left = 1;
+    for (uint64_t i = 6; i <= 9; i++)
+        add(&w, i);
+    assert_int_equal(journal_write(w.j, true), RC_IO); /* a part was written and taken back */
+    journal_disk(w.j)->write = write_told;
+    journal_disk(w.j)->max_bytes = 1;
+    journal_disk(w.j)->sync = failing_sync;
+    memset(steps, 0, sizeof steps);
+    assert_int_equal(journal_write(w.j, true), RC_IO);
+    assert_string_equal(steps, "");
+    assert_int_equal(open_segment(&w, 2, "seg"), -1);
+    tell_steps(&w);
+    assert_int_equal(journal_write(w.j, true), RC_OK);
+    assert_string_equal(steps, "ShwS");
+    assert_whole(&w, 9);
+    world_close(&w);
+}
+
 /* ---- ends ---- */
 
 static void an_end_torn_anywhere_is_mended(void **state)
@@ -578,6 +677,9 @@ int main(void)
         cmocka_unit_test(no_journal_is_no_journal),
         cmocka_unit_test(a_full_disk_costs_time_alone),
         cmocka_unit_test(after_a_failed_sync_another_segment_is_begun),
+        cmocka_unit_test(what_a_killed_writer_left_is_synced_before_it_counts),
+        cmocka_unit_test(after_a_sync_that_fails_at_opening_the_end_is_written_again),
+        cmocka_unit_test(a_segment_is_on_the_disk_before_another_goes_on_from_it),
         cmocka_unit_test(an_end_torn_anywhere_is_mended),
         cmocka_unit_test(an_end_of_wrong_bytes_is_mended_too),
         cmocka_unit_test(a_segment_that_was_just_being_made_is_made_anew),

@@ -19,6 +19,7 @@ enum limits {
     LIM_H2_SESSION_BYTES = 8388608, /* ... of all of one connection, each way */
     LIM_H2_WAITING_BYTES = 268435456,       /* ... of all of a worker: then no new ones begin; */
     LIM_H2_CLIENT_WAITING_BYTES = 67108864, /* ... of one client (IPv6: /64); at twice that runs no further */
+    LIM_H2_ASKED_BYTES = 262144,            /* ... of heads of one read before the first is judged */
     LIM_H2_WASTED_BYTES = 1048576,          /* ... of a request that was answered before its end */
     LIM_H2_CONTINUATIONS = 8,               /* ... pieces of one head behind the first */
     LIM_H2_RESETS = 400,           /* ... requests taken back at once; an eighth of it a second after that */

@@ -8,6 +8,8 @@
  * What comes together is dealt with step by step, not stream by stream: all heads of a read are unpacked,
  * then all requests judged and sent, and events are written when the streams have left. A request takes its
  * way through more code than a processor has at hand; so most of it stays there from one stream to the next.
+ * Within the read, all that wait are judged when one comes that has content (which may be next), or when
+ * their heads are LIM_H2_ASKED_BYTES; and one that is taken back is judged there and then, but not sent.
  */
 #include "gw/flow/h2.h"
 
@@ -174,7 +176,7 @@ static void client_ended(struct flow *f, enum rc rc)
     } else {
         for (const struct list *l = h->open.next; l != &h->open; l = l->next) {
             const struct exchange *x = CONTAINER_OF(l, struct exchange, link);
-            if (x->t.open && (x->t.up != WAY_DONE || x->t.waiting)) { /* half a request */
+            if (x->t.open && !x->done && (x->t.up != WAY_DONE || x->t.waiting)) { /* half a request */
                 flow_end(f, REASON_CLIENT_CLOSED, SPAN_NONE);
                 return;
             }
@@ -200,7 +202,7 @@ static size_t read_records(struct flow *f, struct stream *s, enum rc *end)
     return n;
 }
 
-static bool goes_on(const struct flow *f)
+bool h2flow_goes_on(const struct flow *f)
 {
     return !f->ended && f->state == ST_HTTP;
 }
@@ -217,9 +219,9 @@ static bool read_client(struct flow *f)
         rc = h2_feed(f->h2->client, span_of(f->e->io, n), ev_now_ms(f->e->ev));
         exchange_begin_asked(f);
     }
-    if (rc != RC_OK && goes_on(f))
+    if (rc != RC_OK && h2flow_goes_on(f))
         client_is_bad(f);
-    if (end != RC_OK && end != RC_AGAIN && goes_on(f))
+    if (end != RC_OK && end != RC_AGAIN && h2flow_goes_on(f))
         client_ended(f, end);
     return n > 0;
 }
@@ -247,11 +249,11 @@ static bool read_origin(struct flow *f)
         n = read_records(f, &f->origin, &end);
     if (n > 0)
         rc = h2_feed(f->h2->origin, span_of(f->e->io, n), ev_now_ms(f->e->ev));
-    if (rc != RC_OK && goes_on(f))
+    if (rc != RC_OK && h2flow_goes_on(f))
         origin_is_bad(f);
     if (end == RC_OK || end == RC_AGAIN)
         return n > 0;
-    if (goes_on(f) && !f->h2->origin_over)
+    if (h2flow_goes_on(f) && !f->h2->origin_over)
         origin_ended(f, end);
     return true;
 }
@@ -274,7 +276,7 @@ static void write_origin(struct flow *f)
 
 static void write_client(struct flow *f)
 {
-    if (f->ended || f->state != ST_HTTP)
+    if (!h2flow_goes_on(f))
         return;
     if (h2_write(f->h2->client, &f->client.out, LIM_PEND_BYTES) != RC_OK) {
         client_is_bad(f);
@@ -296,12 +298,12 @@ static bool round_of(struct flow *f)
 {
     struct h2flow *h = f->h2;
     bool moved = read_client(f);
-    if (goes_on(f))
+    if (h2flow_goes_on(f))
         moved |= read_origin(f);
-    if (goes_on(f))
+    if (h2flow_goes_on(f))
         write_origin(f);
     write_client(f);
-    if (!goes_on(f))
+    if (!h2flow_goes_on(f))
         return false;
     sweep(h);
     return moved || can_write(&f->client, h->client) ||
@@ -327,7 +329,7 @@ void h2flow_pump(struct flow *f)
                     f->e->draining ? SPAN_NONE : SPAN("to-be-exempt"));
     for (int i = 0; i < ROUNDS && more; i++)
         more = round_of(f);
-    if (f->ended || f->state != ST_HTTP)
+    if (!h2flow_goes_on(f))
         return;
     if (h->last && nothing_open(h)) {
         pump_finish(f, h->end_why, h->end_detail);

@@ -30,6 +30,7 @@ struct h2flow {
     struct h2 *client, *origin; /* origin NULL: refused, nothing goes upstream */
     struct list open;
     struct exchange *asked, **asked_end; /* requests to be judged, in their order */
+    size_t asked_bytes;                  /* memory of their heads, at most LIM_H2_ASKED_BYTES and one */
     struct h2_waiting *waiting;          /* where the content of its exchanges counts; share.c */
     unsigned n;
     int64_t due_ms;      /* no exchange is due before; INT64_MAX: none is */
@@ -46,6 +47,8 @@ struct h2flow {
 enum rc h2flow_new(struct flow *f) MUST_USE;
 /* Moves what can be moved. */
 void h2flow_pump(struct flow *f);
+/* Is it still exchanging? */
+bool h2flow_goes_on(const struct flow *f);
 /* No new streams; the flow ends with that reason when the last one has. The first reason stays. */
 void h2flow_last(struct flow *f, enum reason why, span detail);
 /* The flow is over: events of what runs, GOAWAY into the client's buffer. */

@@ -156,13 +156,14 @@ static void begin_if_asked(struct exchange *x)
 void exchange_begin_asked(struct flow *f)
 {
     struct h2flow *h = f->h2;
-    while (h->asked && !f->ended) {
+    while (h->asked && h2flow_goes_on(f)) {
         struct exchange *x = h->asked;
         h->asked = x->next_asked;
         if (!h->asked)
             h->asked_end = &h->asked;
         begin_if_asked(x);
     }
+    h->asked_bytes = 0;
 }
 
 void exchange_tell(struct exchange *x)
@@ -195,8 +196,9 @@ static void trim_trailers(const struct exchange *x, struct h2_head *h)
 static void client_head(struct h2_leg *l, struct h2_head *h)
 {
     struct exchange *x = of_client(l);
+    struct flow *f = x->t.f;
     if (h->kind == H2_TRAILERS && (x->origin.out_end || !x->t.open)) {
-        h2_head_put(&x->t.f->e->h2_heads, h);
+        h2_head_put(&f->e->h2_heads, h);
         return;
     }
     if (h->kind == H2_TRAILERS) {
@@ -208,10 +210,11 @@ static void client_head(struct h2_leg *l, struct h2_head *h)
     x->patient = is_grpc(&h->m);
     x->asked = true;
     x->next_asked = NULL;
-    *x->t.f->h2->asked_end = x;
-    x->t.f->h2->asked_end = &x->next_asked;
-    if (!h->end) /* its content may be the next that is read */
-        exchange_begin_asked(x->t.f);
+    *f->h2->asked_end = x;
+    f->h2->asked_end = &x->next_asked;
+    f->h2->asked_bytes += sizeof *h + h->cap;
+    if (!h->end || f->h2->asked_bytes > LIM_H2_ASKED_BYTES) /* its content may be the next that is read */
+        exchange_begin_asked(f);
 }
 
 static enum rc refuse(struct exchange *x, enum reason why, span detail)
@@ -235,6 +238,8 @@ enum rc exchange_send(struct txn *t, struct msg *m)
     struct flow *f = t->f;
     struct h2 *origin = f->h2->origin;
     struct relay_opts o = {0};
+    if (!x->client.s) /* taken back before it was judged: client_closed() tells it */
+        return RC_DENIED;
     if (!origin || f->h2->origin_over || !h2_may_request(origin) ||
         stream_pending(&f->origin) > 2 * LIM_PEND_BYTES)
         return refuse(x, REASON_ORIGIN_CLOSED, SPAN("no-stream"));

@@ -51,8 +51,10 @@ struct h2_pool {
     void *frame;           /* that every one writes into */
     void **cores, **slabs; /* their pages that are free, and all of them */
     size_t n_cores, n_slabs;
-    struct h2_piece *pieces[H2_PIECE_SIZES]; /* given back by the library, for the next that asks */
-    size_t pieces_bytes;
+    struct {
+        struct h2_piece *first;
+        size_t bytes;
+    } pieces[H2_PIECE_SIZES]; /* given back by the library, for the next that asks */
 };
 void h2_cores_fini(struct h2_pool *p);
 void h2_pieces_fini(struct h2_pool *p);

@@ -11,14 +11,16 @@
  * does not wake it.
  *
  * What a session asks for later (streams, frames that wait, entries of HPACK) are some twenty small pieces a
- * request. Those that are given back go to lists of the worker by size, as far as they are together few
- * bytes: to take and give one is then a few steps, where malloc() with many of one size out of its hands goes
- * its long way. */
+ * request. Those that are given back go to lists of the worker by size, as far as each is few bytes: to take
+ * and give one is then a few steps, where malloc() with many of one size out of its hands goes its long way.
+ * Each size has its own bound, so that no client can fill the room of those that others need with one that
+ * nobody needs. Under sanitizers nothing is kept: they are to see what the library does with its memory. */
 #include <malloc.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/sanitizer.h"
 #include "gw/http/h2_int.h"
 
 enum {
@@ -32,7 +34,7 @@ enum {
     PIECE_STEP = 16,
     PIECE_HEAD = 8,
     PIECE_LEAST = 2,
-    KEPT_PIECES_BYTES = 512 * 1024, /* those of 200 streams and more */
+    KEPT_PIECES_BYTES = 32 * 1024, /* of each size */
 };
 
 /* Which words are not zero, and these. */
@@ -156,37 +158,43 @@ static void *piece_get(struct h2_pool *p, size_t n)
                                                          : (n + PIECE_HEAD + PIECE_STEP - 1) / PIECE_STEP;
     if (k >= H2_PIECE_SIZES)
         return malloc(n);
-    struct h2_piece *one = p->pieces[k];
+    struct h2_piece *one = p->pieces[k].first;
     if (!one)
         return malloc(k * PIECE_STEP - PIECE_HEAD);
-    p->pieces[k] = one->next;
-    p->pieces_bytes -= k * PIECE_STEP;
+    p->pieces[k].first = one->next;
+    p->pieces[k].bytes -= k * PIECE_STEP;
     return one;
 }
 
+/* What another malloc() gives may be smaller than any that is asked for here, and holds no link. */
 static void piece_put(struct h2_pool *p, void *at)
 {
     size_t k = (malloc_usable_size(at) + PIECE_HEAD) / PIECE_STEP;
-    if (k >= H2_PIECE_SIZES || p->pieces_bytes >= KEPT_PIECES_BYTES) {
+    if (SANITIZED || k < PIECE_LEAST || k >= H2_PIECE_SIZES) {
         free(at);
         return;
     }
     struct h2_piece *one = at;
-    one->next = p->pieces[k];
-    p->pieces[k] = one;
-    p->pieces_bytes += k * PIECE_STEP;
+    gw_assert(one != p->pieces[k].first); /* given twice, two would have it */
+    if (p->pieces[k].bytes >= KEPT_PIECES_BYTES) {
+        free(at);
+        return;
+    }
+    one->next = p->pieces[k].first;
+    p->pieces[k].first = one;
+    p->pieces[k].bytes += k * PIECE_STEP;
 }
 
 void h2_pieces_fini(struct h2_pool *p)
 {
     for (size_t k = 0; k < H2_PIECE_SIZES; k++) {
-        while (p->pieces[k]) {
-            struct h2_piece *next = p->pieces[k]->next;
-            free(p->pieces[k]);
-            p->pieces[k] = next;
+        while (p->pieces[k].first) {
+            struct h2_piece *next = p->pieces[k].first->next;
+            free(p->pieces[k].first);
+            p->pieces[k].first = next;
         }
+        p->pieces[k].bytes = 0;
     }
-    p->pieces_bytes = 0;
 }
 
 /* ---- what the library calls ---- */

@@ -15,15 +15,7 @@
 
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZER
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZER
-#endif
+#include "gw/base/sanitizer.h"
 
 /* The letters of call.tbl. */
 enum {
@@ -73,10 +65,8 @@ static const char *const more_calls[] = {
     "exit",
     "fcntl",
 };
-enum { SANITIZED = true };
 #else
 static const char *const more_calls[] = {"exit"};
-enum { SANITIZED = false };
 #endif
 
 static bool log_only;

@@ -2,6 +2,7 @@
 of the list of threats: 60 ALPN, 77 floods and malformed heads, 83 and 84 names on one connection, 93 WebSocket, 112 origins that
 die."""
 import json
+import socket
 import ssl
 import struct
 import threading
@@ -46,29 +47,81 @@ def test_many_streams_are_many_exchanges(lab, gw, origin):
     assert tail.of(c.port)[0]["flow"]["tx_cnt"] == 20
 
 
+def packed(c, path, fields=()):
+    """A request that is still to be sent: its stream and its frame."""
+    s, c.next_stream = c.next_stream, c.next_stream + 2
+    return s, H2.frame(HEADERS, END_HEADERS | END_STREAM, s, c.head(
+        [(":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", path), *fields]))
+
+
 def test_every_request_of_one_record_is_told(lab, gw, origin):
     """Also one that is taken back in the same breath, and those before a frame that ends the connection."""
     tail, c = Tail(gw), h2_client(lab)
-
-    def head(path):
-        fields = [(":method", "GET"), (":scheme", "https"), (":authority", NAME), (":path", path)]
-        s, c.next_stream = c.next_stream, c.next_stream + 2
-        return s, H2.frame(HEADERS, END_HEADERS | END_STREAM, s, c.head(fields))
-    first, one = head("/first")
-    gone, two = head("/taken-back")
-    last, three = head("/last")
+    first, one = packed(c, "/first")
+    gone, two = packed(c, "/taken-back")
+    last, three = packed(c, "/last")
     c.sock.sendall(one + two + H2.frame(RST, 0, gone, struct.pack(">I", CANCEL)) + three)
     assert c.answer(first).body == b"/first\n" and c.answer(last).body == b"/last\n"
     events = {e["http"]["url"]: e["perron"] for e in http_events(tail, c.port, 3)}
     assert events["/first"]["reason"] == events["/last"]["reason"] == "done"
     assert (events["/taken-back"]["reason"], events["/taken-back"]["detail"]) == ("client-closed", "reset")
-    before, four = head("/before")
+    before, four = packed(c, "/before")
     c.sock.sendall(four + H2.frame(PING, 0, 0, b"short"))
     assert c.goaway()
     assert {e["http"]["url"] for e in http_events(tail, c.port, 4)} == {"/first", "/taken-back", "/last", "/before"}
     c.close()
     assert tail.flow(c.port)[0] == "client-http"
     assert tail.of(c.port)[0]["flow"]["tx_cnt"] == 4
+
+
+@pytest.mark.parametrize("n,asked", [(2, False), (30, True)])
+def test_what_is_taken_back_before_it_was_judged_is_not_asked(lab, gw, n, asked):
+    """Heads of a read wait for each other, but not more of them than LIM_H2_ASKED_BYTES: here 30 of some 30 KB each."""
+    paths = []
+
+    def answer(peer, stream, fields):
+        paths.append(fields[":path"])
+        plain_answer(peer, stream, fields)
+    with H2Origin(lab, serving(answer)):
+        tail, c = Tail(gw), h2_client(lab)
+        assert c.answer(c.request("/x")).status == 200
+        gone, bytes = packed(c, "/taken-back", [("x-large", "y" * 3000)] * 10)
+        for i in range(1, n):
+            last, more = packed(c, f"/n{i}", [("x-large", "y" * 3000)] * 10)
+            bytes += more
+        c.sock.sendall(bytes + H2.frame(RST, 0, gone, struct.pack(">I", CANCEL)))
+        assert c.answer(last).body == b"/n%d\n" % (n - 1)
+        events = {e["http"]["url"]: e["perron"] for e in http_events(tail, c.port, n + 1)}
+        assert (events["/taken-back"]["reason"], events["/taken-back"]["detail"]) == ("client-closed", "reset")
+        assert ("/taken-back" in paths) == asked and paths[-1] == f"/n{n - 1}"
+
+
+def test_the_end_of_asking_leaves_what_is_still_answered(lab, gw):
+    """A request that was answered before its end is given up in order, another is asked, and the client has no more to
+    ask: all in one read."""
+    go_on = threading.Event()
+
+    def answer(peer, stream, fields):
+        if fields[":path"] == "/late":
+            go_on.wait(10)
+        plain_answer(peer, stream, fields)
+    with H2Origin(lab, serving(answer)):
+        tail, c = Tail(gw), h2_client(lab)
+        half = c.request("/half", method="POST", end=False)
+        assert c.answer(half).ended
+        late, frame = packed(c, "/late")
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        c.sock.sendall(H2.frame(RST, 0, half, struct.pack(">I", 0)) + frame)
+        c.sock.setblocking(False)
+        with pytest.raises(ssl.SSLWantReadError):
+            c.sock.unwrap()     # says close_notify; there is none to be read yet
+        c.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+        time.sleep(0.3)
+        go_on.set()
+        assert c.answer(late).body == b"/late\n"
+        events = {e["http"]["url"]: e["perron"]["reason"] for e in http_events(tail, c.port, 2)}
+        assert events == {"/half": "done", "/late": "done"}
+        assert tail.flow(c.port)[0] == "done"
 
 
 def test_fields_pass_as_they_are_but_for_those_of_the_hop(lab, gw):

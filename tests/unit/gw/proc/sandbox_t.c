@@ -28,18 +28,8 @@
 #include "gw/base/limits.h"
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
+#include "gw/base/sanitizer.h"
 #include "gw/proc/sandbox_int.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
 
 enum outcome { DONE, REFUSED, KILLED, BROKEN };
 

@@ -68,7 +68,7 @@ bool field_is_hop(span name)
     if (name.n == 0 || name.n >= 32 || !(hop_lengths >> name.n & 1))
         return false;
     for (size_t i = 0; i < n_hop; i++) {
-        if (rows[i].n == name.n && ascii_lower(name.p[0]) == rows[i].name[0] &&
+        if (rows[i].n == name.n && ascii_lower(name.p[0]) == (uint8_t)rows[i].name[0] &&
             span_ieq(name, span_of(rows[i].name, rows[i].n)))
             return true;
     }

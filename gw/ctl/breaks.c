@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "gw/ctl/ctl.h"
+#include "gw/ctl/moment.h"
 
 static const char *text_of(json_t *o, const char *key)
 {
@@ -76,11 +76,8 @@ static int latest_first(const void *a, const void *b)
 
 static void put_time(const char *before, json_int_t s)
 {
-    char text[32] = "?";
-    time_t t = (time_t)s;
-    struct tm tm;
-    if (localtime_r(&t, &tm))
-        strftime(text, sizeof text, "%F %T", &tm);
+    char text[MOMENT_TEXT];
+    moment_text(s, text);
     printf("%s%s", before, text);
 }
 

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
+#include "gw/ctl/moment.h"
 #include "policy/explain.h"
 #include "policy/grants.h"
 #include "policy/diag.h"
@@ -34,15 +34,6 @@ void chain_say(json_t *chain, const char *step, const char *fmt, ...)
     va_end(ap);
     if (n >= 0)
         chain_add(chain, step, text);
-}
-
-static void moment(int64_t t, char out[40])
-{
-    time_t at = (time_t)t;
-    struct tm tm;
-    snprintf(out, 40, "-");
-    if (localtime_r(&at, &tm))
-        strftime(out, 40, "%F %H:%M:%S %Z", &tm);
 }
 
 /* ---- facts ---- */
@@ -143,15 +134,15 @@ void chain_categories(json_t *chain, const struct explain_subject *s)
 
 static void say_time(json_t *chain, const struct explain_subject *s)
 {
-    char text[40], until[40];
-    moment(s->facts->time_s, text);
+    char text[MOMENT_TEXT], until[MOMENT_TEXT];
+    moment_text(s->facts->time_s, text);
     chain_say(chain, "time", "%s", text);
     for (uint32_t i = 0; i < snapshot_n_schedules(s->snap); i++) {
         int64_t end;
         span name = snapshot_schedule_name(s->snap, i);
         if (!snapshot_schedule_active(s->snap, i, s->facts->time_s, &end))
             continue;
-        moment(end, until);
+        moment_text(end, until);
         chain_say(chain, "schedule", "%.*s is on%s%s", SHOW(name), end == INT64_MAX ? "" : ", until ",
                   end == INT64_MAX ? "" : until);
     }
@@ -242,11 +233,11 @@ char *explain_verdict(const struct snapshot *snap, const struct verdict *v)
         [WHY_GRANT] = "by a grant, against",
         [WHY_CLICKED] = "because the warning was clicked through, of",
     };
-    char until[60] = "", at[40];
+    char until[60] = "", at[MOMENT_TEXT];
     char *out = NULL;
     const char *why = (size_t)v->why < WHY_N && whys[v->why] ? whys[v->why] : "?";
     if (v->valid_until != INT64_MAX) {
-        moment(v->valid_until, at);
+        moment_text(v->valid_until, at);
         snprintf(until, sizeof until, "; holds until %s", at);
     }
     const char *observed = v->observed ? "; observed only, not enforced" : "";
@@ -273,10 +264,10 @@ static bool settled_before(const struct verdict *v, enum table t)
 static void say_grant(json_t *chain, const struct explain_subject *s)
 {
     struct grant g;
-    char until[40];
+    char until[MOMENT_TEXT];
     if (s->verdict->grant == GRANT_NONE || !grants_by_id(&s->snap->grants, s->verdict->grant, &g))
         return;
-    moment(g.until_s, until);
+    moment_text(g.until_s, until);
     chain_say(chain, "grant", "%u: %.*s for %s%s%.*s, until %s, by %.*s, reason: %.*s", (unsigned)g.id,
               SHOW(g.target), grant_scope_text(g.scope), g.who.n ? " " : "", SHOW(g.who), until, SHOW(g.by),
               SHOW(g.reason));

@@ -57,7 +57,7 @@ void moment_text(int64_t s, char out[MOMENT_TEXT])
 {
     time_t at = (time_t)s;
     struct tm tm;
-    snprintf(out, MOMENT_TEXT, "?");
+    snprintf(out, MOMENT_TEXT, "-");
     if (localtime_r(&at, &tm))
-        strftime(out, MOMENT_TEXT, "%F %H:%M %Z", &tm);
+        strftime(out, MOMENT_TEXT, "%F %H:%M:%S %Z", &tm);
 }

@@ -10,7 +10,7 @@
 /* Local time of this machine; a date alone is the end of that day. */
 bool moment_parse(const char *text, int64_t now_s, int64_t *out);
 enum { MOMENT_TEXT = 40 };
-/* "2026-12-31 18:00 CET", local time of this machine. */
+/* "2026-12-31 18:00:00 CET", local time of this machine; "-": no such time. */
 void moment_text(int64_t s, char out[MOMENT_TEXT]);
 
 #endif

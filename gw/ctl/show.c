@@ -2,10 +2,10 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "gw/base/obj.h"
 #include "gw/ctl/ctl.h"
+#include "gw/ctl/moment.h"
 
 static const char *text_of(json_t *o, const char *key)
 {
@@ -85,22 +85,19 @@ static void on_snapshot(json_t *answer, void *arg)
 {
     json_t *s = json_object_get(answer, "snapshot");
     bool *headed = arg;
-    char when[32] = "?";
-    time_t loaded = (time_t)number_of(s, "loaded");
-    struct tm tm;
+    char when[MOMENT_TEXT];
     if (!s) {
         fprintf(stderr, "%d kept snapshots are damaged and left out\n", (int)number_of(answer, "damaged"));
         return;
     }
-    if (localtime_r(&loaded, &tm))
-        strftime(when, sizeof when, "%F %T", &tm);
+    moment_text(number_of(s, "loaded"), when);
     if (!*headed)
-        printf("%-16s %-19s %-10s %-10s %s\n", "snapshot", "loaded", "who", "state", "file");
+        printf("%-16s %-24s %-10s %-10s %s\n", "snapshot", "loaded", "who", "state", "file");
     *headed = true;
     const char *state = json_is_true(json_object_get(s, "in_force")) ? "in force"
                         : json_is_true(json_object_get(s, "whole"))  ? "whole"
                                                                      : "lists gone";
-    printf("%-16.16s %-19s %-10s %-10s ", text_of(s, "hash"), when, text_of(s, "who"), state);
+    printf("%-16.16s %-24s %-10s %-10s ", text_of(s, "hash"), when, text_of(s, "who"), state);
     ctl_print(stdout, span_str(text_of(s, "file")), false);
     putchar('\n');
 }
@@ -139,16 +136,13 @@ static void on_asking(json_t *answer, void *arg)
     bool *headed = arg;
     json_t *rows = json_object_get(answer, "data");
     if (!*headed)
-        printf("%-40s %5s %-19s  %s\n", "address", "port", "exempt until", "name");
+        printf("%-40s %5s %-24s  %s\n", "address", "port", "exempt until", "name");
     *headed = true;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         json_t *r = json_array_get(rows, i);
-        time_t until = (time_t)number_of(r, "until");
-        char when[32] = "?";
-        struct tm tm;
-        if (localtime_r(&until, &tm))
-            strftime(when, sizeof when, "%F %T", &tm);
-        printf("%-40s %5d %-19s  ", text_of(r, "address"), (int)number_of(r, "port"), when);
+        char when[MOMENT_TEXT];
+        moment_text(number_of(r, "until"), when);
+        printf("%-40s %5d %-24s  ", text_of(r, "address"), (int)number_of(r, "port"), when);
         ctl_print(stdout, span_str(text_of(r, "name")), false);
         putchar('\n');
     }

@@ -90,7 +90,7 @@ def test_live_within_a_second_and_named(lab, own_gateway):
     assert lab.curl("pupil", VIDEO).status == 403
     assert granted(gw) == [] and granted(gw, "--all")[0]["revoked_by"] == "Mme Renard"
     listed = gw.ctl("grants", "--all")
-    assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d \w+  by .*  \(revoked .* by Mme Renard: ", listed), listed
+    assert re.search(r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+  by .*  \(revoked .* by Mme Renard: ", listed), listed
     assert gw.ctl_run("reload", "--to", first[:16])[0] == 0
     assert lab.curl("pupil", VIDEO).status == 403, "going back gives no revoked grant new life"
 

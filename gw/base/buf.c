@@ -7,11 +7,6 @@
 
 #include "gw/base/obj.h"
 
-bool span_eq(span a, span b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool span_ieq(span a, span b)
 {
     if (a.n != b.n)

@@ -28,7 +28,10 @@ static inline span span_str(const char *s)
     return s ? (span){(const uint8_t *)s, strlen(s)} : SPAN_NONE;
 }
 
-bool span_eq(span a, span b);
+static inline bool span_eq(span a, span b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
 /* ASCII case-insensitive equality and order; no locale. */
 bool span_ieq(span a, span b);
 int span_cmp(span a, span b);

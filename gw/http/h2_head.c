@@ -200,8 +200,7 @@ static span *pseudo_place(struct h2_head *h, enum pseudo bit)
 static void pseudo_field(struct h2_head *h, span name, span value)
 {
     size_t i = 0;
-    while (i < sizeof pseudos / sizeof *pseudos &&
-           (name.n != pseudos[i].n || memcmp(name.p, pseudos[i].name, name.n) != 0))
+    while (i < sizeof pseudos / sizeof *pseudos && !span_eq(name, span_of(pseudos[i].name, pseudos[i].n)))
         i++;
     if (i == sizeof pseudos / sizeof *pseudos || h->kind == H2_TRAILERS ||
         pseudos[i].of_request != (h->kind == H2_REQUEST)) {
@@ -285,7 +284,7 @@ static void plain_field(struct h2_head *h, span name, span value, bool secret)
         f = value_fault(value);
     if (!f.name && is_of_connection(name))
         f = h2_fault(H2_CONNECTION);
-    if (!f.name && name.n == 2 && span_eq(name, SPAN("te"))) {
+    if (!f.name && span_eq(name, SPAN("te"))) {
         h->trailers_wanted = span_ieq(value, SPAN("trailers"));
         if (!h->trailers_wanted)
             f = h2_fault(H2_TE);

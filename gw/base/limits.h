@@ -69,7 +69,7 @@ enum limits {
     LIM_LEAF_OBJECTS = 128,        /* certificate objects in reserve for the next handshakes */
     LIM_LEAFLOG_FILE_BYTES = 67108864,    /* then a new file of the register of leaves is begun */
     LIM_UNTRUSTED_CACHED = 1000,          /* leaves for origins with allowed defects */
-    LIM_ORIGIN_SESSIONS = 16384,          /* ... all together; 1 KiB each, 8 that of a full handshake */
+    LIM_ORIGIN_SESSIONS = 16384,          /* ... all together; 1 KiB each, 8 after a full handshake */
     LIM_ORIGIN_SESSION_S = 43200,         /* after so long an origin shows its certificate again */
     LIM_TICKET_KEY_S = 14400,             /* clients' tickets: a new key every so long; three of them open */
     LIM_POOL_PLACES = 1024,               /* origins (of one client) with idle connections ... */

@@ -7,8 +7,9 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
-#include "gw/flow/noted.h"
 #include "gw/flow/breaks.h"
+#include "gw/flow/noted.h"
+#include "gw/flow/sessions.h"
 #include "gw/siem/event.h"
 
 enum { SHOW_FLOWS_MAX = 1000 };
@@ -150,6 +151,7 @@ static json_t *counters(struct engine *e)
     e->n.leaf_mints = leaves.sent;
     e->n.leaf_joined = leaves.joined;
     e->n.leaf_limited = leaves.limited;
+    e->n.origin_sessions = sessions_kept(e->sessions);
     json_t *o = json_object();
 #define C(id, name, text) json_object_set_new(o, name, json_integer((json_int_t)e->n.id));
 #include "gw/flow/counter.tbl"

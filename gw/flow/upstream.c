@@ -262,7 +262,6 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
         return 0;
     drop_useless(f, ssl);
     sessions_put(f->e->sessions, f->via.place, clock_wall_s(), own, &facts);
-    f->e->n.origin_sessions = sessions_kept(f->e->sessions);
     return 0;
 }
 

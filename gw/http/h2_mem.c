@@ -156,7 +156,7 @@ static void *piece_get(struct h2_pool *p, size_t n)
 {
     size_t k = n < PIECE_LEAST * PIECE_STEP - PIECE_HEAD ? PIECE_LEAST
                                                          : (n + PIECE_HEAD + PIECE_STEP - 1) / PIECE_STEP;
-    if (k >= H2_PIECE_SIZES)
+    if (SANITIZED || k >= H2_PIECE_SIZES)
         return malloc(n);
     struct h2_piece *one = p->pieces[k].first;
     if (!one)

@@ -8,14 +8,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
 
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "tests/unit/kids.h"
 
 enum { HEADER = 4096, AT_HEAD = 64, AT_NOTE = 72, AT_TAIL = 128, AT_SLEEPING = 192 };
 
@@ -451,20 +448,11 @@ static void one_wake_for_one_sleep(void **state)
 
 enum { KILLS = 40 };
 
-static void nap_us(long us)
+static void produce(void *pair, uint32_t unused)
 {
-    struct timespec t = {0, us * 1000};
-    nanosleep(&t, NULL);
-}
-
-static pid_t producer(int fd)
-{
-    pid_t pid = fork();
-    if (pid != 0)
-        return pid;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     struct ring *w;
-    if (ring_map(fd, &w) != RC_OK)
+    (void)unused;
+    if (ring_map(((const struct pair *)pair)->fd, &w) != RC_OK)
         _exit(1);
     for (;;) {
         bool wake;
@@ -487,13 +475,11 @@ static void kill_9_of_the_producer_loses_and_doubles_nothing(void **state)
     uint64_t next = 1;
     pair_open(&p);
     for (unsigned k = 0; k < KILLS; k++) {
-        pid_t pid = producer(p.fd);
-        assert_true(pid > 0);
+        pid_t pid = child(produce, &p, 0);
         nap_us(2000 + (k * 7919) % 3000);
         for (unsigned i = 0; i < 200 && ring_used(p.l); i++)
             take_number(p.l, next++);
-        kill(pid, SIGKILL);
-        waitpid(pid, NULL, 0);
+        stop_child(pid);
         while (ring_used(p.l))
             take_number(p.l, next++); /* each is the one that follows, whole */
     }

@@ -3,11 +3,9 @@
 #include "tests/unit/gw/siem/drain_tally.h"
 
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <time.h>
+
+#include "tests/unit/kids.h"
 
 /* ---- the disk ---- */
 
@@ -211,26 +209,9 @@ static void a_real_full_disk(void **state)
 
 enum { KILLS = 20, RATE_US = 150 };
 
-static void nap_us(long us)
+static void run_worker(void *arg, uint32_t i)
 {
-    struct timespec t = {us / 1000000, us % 1000000 * 1000};
-    nanosleep(&t, NULL);
-}
-
-static pid_t child(void (*run)(struct world *, uint32_t), struct world *w, uint32_t arg)
-{
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run(w, arg);
-        _exit(0);
-    }
-    return pid;
-}
-
-static void run_worker(struct world *w, uint32_t i)
-{
+    const struct world *w = arg;
     struct ring *r;
     if (ring_map(w->fd[i], &r) != RC_OK)
         _exit(1);
@@ -244,21 +225,15 @@ static void run_worker(struct world *w, uint32_t i)
     }
 }
 
-static void run_logger(struct world *w, uint32_t unused)
+static void run_logger(void *arg, uint32_t unused)
 {
     (void)unused;
-    struct drain *d = logger_start(w);
+    struct drain *d = logger_start(arg);
     drain_spool(d)->max_bytes = 8 << 20;
     for (;;) {
         if (drain_turn(d) != RC_OK)
             nap_us(200);
     }
-}
-
-static void stop_child(pid_t pid)
-{
-    kill(pid, SIGKILL);
-    waitpid(pid, NULL, 0);
 }
 
 static void kill_9_of_logger_and_workers_under_load(void **state)
@@ -301,6 +276,7 @@ static void kill_9_of_logger_and_workers_under_load(void **state)
     world_close(&w);
 }
 
+/* From a line to the disk: the rest of one turn, the wait, one turn. */
 static void a_slow_disk_is_asked_sooner(void **state)
 {
     (void)state;

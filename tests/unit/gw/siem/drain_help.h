@@ -134,6 +134,4 @@ static inline int quiet(void **state)
     return 0;
 }
 
-/* From a line to the disk: the rest of one turn, the wait, one turn. */
-
 #endif

@@ -5,6 +5,7 @@ import struct
 import time
 
 import hpack
+import pytest
 
 from hostile import ADDRESS, NAME, Origin
 from sites import SITES
@@ -243,6 +244,17 @@ def plain_answer(peer, stream, fields):
     body = fields[":path"].encode() + b"\n"
     peer.headers(stream, [(":status", "200"), ("content-type", "text/plain"), ("content-length", str(len(body)))])
     peer.data(stream, body, end=True)
+
+
+@pytest.fixture
+def origin(lab):
+    with H2Origin(lab, serving(plain_answer)) as o:
+        yield o
+
+
+def http_events(tail, port, n=1):
+    return wait_for(f"{n} exchanges from port {port}",
+                    lambda: len(tail.of(port, "http")) >= n and tail.of(port, "http"), 8)
 
 
 __all__ = ["ADDRESS", "NAME", "wait_for"]

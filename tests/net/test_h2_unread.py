@@ -6,7 +6,7 @@ import threading
 import time
 
 from gateway import policy
-from h2_peer import DATA, REFUSED, RST, WINDOW, WINDOW_SIZE, h2_client
+from h2_peer import DATA, HEADERS, REFUSED, RST, WINDOW, WINDOW_SIZE, h2_client
 from space import wait_for
 
 HOST = "www.school.example"
@@ -83,6 +83,23 @@ def test_client_with_many_connections_that_read_nothing_is_refused(lab, own_gate
     time.sleep(0.5)
     c = h2_client(lab, HOST)      # when it lets go it is served again
     assert c.answer(c.request("/hello", host=HOST), 5).text == f"hello from {HOST}\n"
+    c.close()
+
+
+def test_refusals_that_nobody_reads_hold_nobody_else(lab, gw):
+    """The page of a refused request waits for the client's window like any other content."""
+    c = h2_client(lab, "cdn.example", settings={WINDOW_SIZE: 0}, open_windows=False)
+    refused = [c.request(host="casino.example", fields=[("accept", "text/html")]) for _ in range(50)]
+    s = c.request("/hello", host="cdn.example")
+    c.window(s, FIRST)
+    assert c.answer(s, 5).status == 200
+    assert [f.field(":status") for r in refused for f in c.of(r, HEADERS)] == ["403"] * 50
+    assert not any(c.of(r, DATA) for r in refused)
+    c.window(0, 1 << 20)
+    for r in refused:
+        c.window(r, FIRST)
+        a = c.answer(r, 5)
+        assert a.ended and b"</html>" in a.body, a
     c.close()
 
 

@@ -96,8 +96,9 @@ def test_proxy_connection_kept_over_different_hosts(lab, gw):
         assert (status, body) == (200, f"hello from {host}\n".encode())
     sock.sendall(b"GET http://casino.example/hello HTTP/1.1\r\nHost: casino.example\r\n\r\n")
     assert read_response(stream)[0] == 403
-    assert [(r["server"], r["host"]) for r in lab.requests()[before:]] == [(h, h) for h in hosts]
     sock.close()
+    wait_for("nginx's line of the last request", lambda: len(lab.requests()) >= before + len(hosts), 3)
+    assert [(r["server"], r["host"]) for r in lab.requests()[before:]] == [(h, h) for h in hosts]
 
 
 def test_pipelined_proxy_requests_to_different_hosts(lab, gw):

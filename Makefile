@@ -193,7 +193,7 @@ SEED   ?= 1
 mutate:  ## how many changed tokens of the evaluator and the checker unit tests notice (SAMPLE=100 SEED=1)
 	+$(Q)$(MAKE) --no-print-directory units
 	$(Q)for s in decide check reach trial; do $(PY) tests/tools/mutate.py --build $(O) --cc "$(CC) $(CSTD) -O1 -fPIE -I." \
-	    --libs "$(LDLIBS)" --sample $(SAMPLE) --seed $(SEED) $$s || exit 1; done
+	    --libs "$(LDLIBS)" --help-objects "$(UNIT_HELP)" --sample $(SAMPLE) --seed $(SEED) $$s || exit 1; done
 
 .PHONY: cover
 cover:  ## line coverage; fails where a parser is under 85 %

@@ -20,8 +20,9 @@ import tempfile
 import time
 
 SUBJECTS = {
-    "decide": (["policy/decide.c", "policy/match.c", "policy/anchors.c", "policy/tokens.c", "policy/schedule.c"],
-               ["decide_whole_t", "decide_t", "decide_conditions_t", "decide_people_t", "anchors_t", "grants_t",
+    "decide": (["policy/decide.c", "policy/match.c", "policy/anchors.c", "policy/tokens.c", "policy/schedule.c",
+                "policy/attr.c"],
+               ["attr_t", "decide_whole_t", "decide_t", "decide_conditions_t", "decide_people_t", "anchors_t", "grants_t",
                 "redecide_t", "schedule_t", "decide_model_t"]),
     "check": (["policy/check.c", "policy/check_rule.c", "policy/check_value.c", "policy/check_order.c",
                "policy/check_layer.c", "policy/check_deleg.c", "policy/check_time.c", "policy/check_reach.c",
@@ -83,6 +84,8 @@ def read_equal(path=EQUAL):
             if line[0] != " ":
                 waiting.append(line.strip())
                 continue
+            if not waiting:
+                sys.exit(f"{path}: a reason for nothing: {line.strip()}")
             out.update(dict.fromkeys(waiting, line.strip()))
             waiting = []
     if waiting:
@@ -100,13 +103,12 @@ def run(cmd, seconds):
 class Bench:
     def __init__(self, args, folder):
         self.build, self.folder = args.build, folder
-        self.cc, self.libs = shlex.split(args.cc), shlex.split(args.libs)
+        self.cc, self.libs, self.help = shlex.split(args.cc), shlex.split(args.libs), shlex.split(args.help_objects)
         self.limit = {}
 
     def link_and_run(self, test, obj):
         out = os.path.join(self.folder, test)
-        helpers = [os.path.join(self.build, "tests/unit/policy/model.o")]
-        cmd = self.cc[:1] + ["-pie", f"{self.build}/tests/unit/policy/{test}.o"] + helpers + obj
+        cmd = self.cc[:1] + ["-pie", f"{self.build}/tests/unit/policy/{test}.o"] + self.help + obj
         cmd += [f"{self.build}/libperron.a", "-o", out, "-lcmocka"] + self.libs + ["-lm"]
         if subprocess.run(cmd, stderr=subprocess.DEVNULL).returncode:
             sys.exit(f"cannot link {test}")
@@ -130,6 +132,7 @@ def main():
     p.add_argument("--build", default="build")
     p.add_argument("--cc", required=True, help="compiler with its flags")
     p.add_argument("--libs", required=True)
+    p.add_argument("--help-objects", default="", help="what every unit test is linked with")
     p.add_argument("--sample", type=int, default=100)
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--only", metavar="FILE", help="of the subject's files this one alone")
@@ -142,7 +145,7 @@ def main():
     names = [identity(f, texts[f], at, token, new) for f, at, token, new in mutants]
     equal = {name: why for name, why in read_equal().items() if name.split(" ")[0] in files}
     if stale := [name for name in equal if name not in names]:
-        sys.exit(f"{EQUAL} names no mutant: {stale[0]}")
+        sys.exit(f"{EQUAL} names no mutant: " + "\n".join(stale))
     random.Random(args.seed).shuffle(mutants)
     n_killed = n_all = n_equal = n_wrong = 0
     with tempfile.TemporaryDirectory() as folder:

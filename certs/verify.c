@@ -274,6 +274,7 @@ static enum rc judge_path(const struct trust *t, X509_STORE_CTX *ctx, struct col
         if (verify_bad_key(cert))
             c->v->defects |= DEFECT_BIT(KNOWN_BAD);
     }
+    verify_own_constraints(path, &c->v->defects);
     if ((done != 1 || n < 1) && c->v->defects == 0)
         c->v->defects = DEFECT_BIT(MALFORMED);
     return name_path(path, c->v);
@@ -353,7 +354,12 @@ enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STAC
     if (!look_at_leaf(leaf, out))
         return RC_NOMEM;
     out->must_staple = pointer_must_staple(leaf);
-    TRY(run(ask, &c, path));
+    if (X509_get0_pubkey(leaf)) {
+        TRY(run(ask, &c, path));
+    } else { /* of a kind that OpenSSL does not know: it would give no verdict at all */
+        out->defects |= DEFECT_BIT(WEAK_KEY);
+        ERR_clear_error();
+    }
     verify_own_leaf(leaf, ask->name, ask->ip, &out->defects);
     return RC_OK;
 }

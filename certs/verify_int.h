@@ -27,6 +27,9 @@ bool verify_anchor_may(int x509_error);
  */
 void verify_own_leaf(X509 *leaf, span name, const struct addr *ip, uint32_t *defects);
 void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects);
+/* Names that an authority of the path (leaf first) excludes and a wildcard of the leaf stands for all the
+ * same: OpenSSL compares the wildcard as it is written (CVE-2025-61727 is the same in another library). */
+void verify_own_constraints(STACK_OF(X509) * path, uint32_t *defects);
 void verify_own_ca(const struct trust *t, X509 *cert, uint32_t *defects);
 /* A key that is known to be in wrong hands (badkey.tbl; verify_bad.c). NULL or who, and why. */
 const char *verify_bad_key(X509 *cert);

@@ -7,11 +7,12 @@
 #include <openssl/core_names.h>
 #include <openssl/x509v3.h>
 
+#include "certs/derin.h"
 #include "certs/names.h"
 #include "certs/verify_int.h"
 #include "gw/base/obj.h"
 
-enum { EXTENSIONS_MAX = 64, RSA_BITS_MAX = 8192 };
+enum { EXTENSIONS_MAX = 64, RSA_BITS_MAX = 8192, CONSTRAINTS_TRIED = 1 << 20 };
 
 static void add(uint32_t *defects, enum defect d)
 {
@@ -54,27 +55,35 @@ static bool well_formed(const GENERAL_NAME *g)
     return true;
 }
 
+/* One common name, in whatever kind of string it comes, and not among the names. */
+static bool is_another_host(const ASN1_STRING *cn, const GENERAL_NAMES *names)
+{
+    uint8_t *text = NULL;
+    int n = ASN1_STRING_to_UTF8(&text, cn);
+    span s = span_of(text, n > 0 ? (size_t)n : 0);
+    bool another = n > 0 && names_san_ok(s) && span_find(s, '.', 0) != SIZE_MAX;
+    struct addr a;
+    bool is_ip = addr_parse(s, &a);
+    for (int i = 0; another && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
+        another = !(g->type == GEN_DNS && span_ieq(asn1_span(g->d.dNSName), s)) &&
+                  !(is_ip && covers(g, SPAN_NONE, &a));
+    }
+    OPENSSL_free(text);
+    return another;
+}
+
 /* A common name that is a host name must be among the names too (CA/Browser Forum BR 7.1.4.3): a certificate
  * that says one thing to readers of the old field and another to readers of the new one is refused. */
 static bool common_name_contradicts(X509 *leaf, const GENERAL_NAMES *names)
 {
     X509_NAME *subject = X509_get_subject_name(leaf);
-    int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
-    if (at < 0)
-        return false;
-    span cn = asn1_span(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
-    if (!names_san_ok(cn) || span_find(cn, '.', 0) == SIZE_MAX)
-        return false;
-    struct addr a;
-    bool is_ip = addr_parse(cn, &a);
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        if (g->type == GEN_DNS && span_ieq(asn1_span(g->d.dNSName), cn))
-            return false;
-        if (is_ip && covers(g, SPAN_NONE, &a))
-            return false;
+    int at = -1;
+    while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0) {
+        if (is_another_host(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), names))
+            return true;
     }
-    return true;
+    return false;
 }
 
 static void check_names(X509 *leaf, span name, const struct addr *ip, uint32_t *defects)
@@ -169,6 +178,29 @@ static bool has_twin_extensions(X509 *cert)
     return false;
 }
 
+/* Is what an extension holds one value and nothing behind it? OpenSSL reads the first and never looks
+ * further. */
+static bool is_one_value(const X509_EXTENSION *e)
+{
+    span v = asn1_span(X509_EXTENSION_get_data((X509_EXTENSION *)(uintptr_t)e));
+    struct derin d = derin_of(v);
+    span whole;
+    return derin_any(&d, &whole) && derin_end(&d);
+}
+
+/* The extensions that decide what a certificate may be used for. */
+static bool has_leftovers(X509 *cert)
+{
+    static const int nids[] = {NID_subject_alt_name, NID_basic_constraints, NID_key_usage, NID_ext_key_usage,
+                               NID_name_constraints};
+    for (size_t i = 0; i < N_ELEMS(nids); i++) {
+        int at = X509_get_ext_by_NID(cert, nids[i], -1);
+        if (at >= 0 && !is_one_value(X509_get_ext(cert, at)))
+            return true;
+    }
+    return false;
+}
+
 /* A network mask is ones, then zeros. */
 static bool mask_ok(const uint8_t *m, size_t n)
 {
@@ -223,6 +255,42 @@ static bool constraints_ok(X509 *cert)
     return ok;
 }
 
+/* Wildcards among the names that stand for a name which this authority may not vouch for. */
+static bool reaches_excluded(const GENERAL_NAMES *names, const STACK_OF(GENERAL_SUBTREE) * excluded)
+{
+    size_t n_tried = 0;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *san = sk_GENERAL_NAME_value(names, i);
+        if (san->type != GEN_DNS || !span_has_prefix(asn1_span(san->d.dNSName), SPAN("*.")))
+            continue;
+        for (int k = 0; k < sk_GENERAL_SUBTREE_num(excluded); k++) {
+            const GENERAL_NAME *g = sk_GENERAL_SUBTREE_value(excluded, k)->base;
+            if (g->type == GEN_DNS && names_match(asn1_span(san->d.dNSName), asn1_span(g->d.dNSName)))
+                return true;
+            if (++n_tried > CONSTRAINTS_TRIED)
+                return true;
+        }
+    }
+    return false;
+}
+
+void verify_own_constraints(STACK_OF(X509) * path, uint32_t *defects)
+{
+    GENERAL_NAMES *names = NULL;
+    for (int i = 1; i < sk_X509_num(path); i++) {
+        X509 *ca = sk_X509_value(path, i);
+        if (X509_get_ext_by_NID(ca, NID_name_constraints, -1) < 0)
+            continue;
+        NAME_CONSTRAINTS *nc = X509_get_ext_d2i(ca, NID_name_constraints, NULL, NULL);
+        if (!names)
+            names = X509_get_ext_d2i(sk_X509_value(path, 0), NID_subject_alt_name, NULL, NULL);
+        if (nc && reaches_excluded(names, nc->excludedSubtrees))
+            add(defects, DEFECT_CONSTRAINT);
+        NAME_CONSTRAINTS_free(nc);
+    }
+    GENERAL_NAMES_free(names);
+}
+
 /* RFC 5280 section 4.1.2.2: positive, at most 20 octets. Zero is let through: old private authorities number
  * from there. */
 static bool serial_ok(X509 *cert)
@@ -241,7 +309,7 @@ void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects
         add(defects, DEFECT_MALFORMED);
     if (is_anchor && !is_leaf)
         return;
-    if (X509_get_version(cert) != X509_VERSION_3 || !serial_ok(cert))
+    if (X509_get_version(cert) != X509_VERSION_3 || !serial_ok(cert) || has_leftovers(cert))
         add(defects, DEFECT_MALFORMED);
     if (!is_leaf && !constraints_ok(cert))
         add(defects, DEFECT_CONSTRAINT);

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.x509 import ocsp
 
-from der import (ANY, CLIENT, CODE, EMAIL, OCSP, SERVER, alt, basic, certificate, constraints, crl_at, ext, issuer_id,
-                 key_pem, must_staple, name, purposes, revocations, seq, subject_id, tlv, usage)
+from der import (ANY, CLIENT, CODE, EMAIL, OCSP, SERVER, SET, UTF8, alt, basic, certificate, constraints, crl_at, ext,
+                 issuer_id, key_pem, must_staple, name, oid, purposes, revocations, seq, subject_id, subtree, tlv, usage)
 
 NOW = datetime.datetime.utcnow().replace(microsecond=0)
 CRL_URL = "http://pki.example/%s.crl"
@@ -52,6 +52,14 @@ def key(kind, number=0):
     return ec.generate_private_key(curve())
 
 
+class Unknown:
+    """A key of a kind that nobody knows."""
+
+    @staticmethod
+    def public_bytes(*_):
+        return seq(seq(oid("1.2.3.4.5.6")), tlv(3, bytes(33)))
+
+
 class Maker:
     """An authority: its name, its key, its own certificate and those above it."""
 
@@ -85,7 +93,7 @@ class Maker:
         exts = self.leaf_exts(k, names, **change) if exts is None else exts
         subject = subject or name(cn if cn is not None else
                                   next((n for n in names if isinstance(n, str)), "nobody")[:60])
-        return certificate(subject, self.name, k, how.pop("signer", self.key), times, exts, **how), k
+        return certificate(subject, self.name, how.pop("public", k), how.pop("signer", self.key), times, exts, **how), k
 
 
 @dataclass
@@ -196,6 +204,13 @@ class Set:
                 (10, "san-of-parent", ["chains.example"], None)):
             self.plain(row, label, "wrong-name", names=names, cn=cn)
         self.plain(5, "cn-not-in-san", "malformed", cn="elsewhere.chains.example")
+        self.plain(5, "second-cn-not-in-san", "malformed",
+                   subject=seq(*[tlv(SET, seq(oid("2.5.4.3"), tlv(UTF8, n + b".chains.example")))
+                         for n in (b"second-cn-not-in-san", b"elsewhere")]))
+        self.plain(5, "wide-cn-not-in-san", "malformed",
+                   subject=seq(tlv(SET, seq(oid("2.5.4.3"), tlv(0x1e, "elsewhere.chains.example".encode("utf-16-be"))))))
+        self.plain(22, "leftover-in-san", "malformed",
+                   alt=ext("2.5.29.17", seq(tlv(0x82, b"leftover-in-san.chains.example")) + b"\x05\0"))
         self.plain(6, "cn-only", "wrong-name", alt=None, cn="cn-only.chains.example")
         for label, san, asked in (
                 ("wild-two-labels", "*.chains.example", "a.b.chains.example"),
@@ -330,6 +345,15 @@ class Set:
         self.plain(19, "wildcard-over-excluded", "constraint",
                    maker=limited("wild", exclude=["secret.chains.example"]),
                    names=["wildcard-over-excluded.chains.example", "*.secret.chains.example"])
+        self.plain(19, "wildcard-reaches-excluded", "constraint", names=["*.chains.example"],
+                   maker=limited("reach", exclude=["wildcard-reaches-excluded.chains.example"]))
+        self.plain(19, "wildcard-reaches-another", "constraint", names=["*.chains.example"],
+                   maker=limited("reach other", exclude=["elsewhere.chains.example"]))
+        self.plain(19, "good-wildcard-beside-excluded", GOOD, names=["*.chains.example"],
+                   maker=limited("beside", exclude=["deep.er.chains.example", "example.test"]))
+        self.plain(22, "leftover-in-constraints", "malformed",
+                   maker=Maker("Chains NC left", parent=self.root,
+                               more=[ext("2.5.29.30", seq(tlv(0xa1, subtree("bank.example"))) + b"\x05\0", True)]))
         self.plain(19, "constraint-leading-dot", "constraint", maker=limited("dot", permit=[".chains.example"]))
         self.plain(19, "constraint-wildcard", "constraint", maker=limited("star", permit=["*.chains.example"]))
         self.plain(19, "constraint-empty", "constraint",
@@ -358,6 +382,7 @@ class Set:
         self.plain(23, "weak-intermediate", "weak-key", maker=Maker("Chains Weak CA", "rsa1024", self.root_rsa))
         for kind in ("p224", "k256", "bp256"):
             self.plain(23, f"curve-{kind}", "weak-key", kind=kind, case={"served": False})
+        self.plain(23, "of-no-known-kind", "weak-key", public=Unknown(), case={"served": False})
         self.plain(23, "dsa", "weak-key", kind="dsa", case={"served": False})
         self.plain(24, "md5-leaf", "weak-signature", digest="md5", maker=self.web_rsa, kind="rsa2048")
         self.plain(24, "sha1-leaf", "weak-signature", digest="sha1", maker=self.web_rsa, kind="rsa2048")

@@ -52,7 +52,8 @@ static bool may_sign(X509 *signer, X509 *issuer, int64_t now_s)
     EVP_PKEY *key = X509_get0_pubkey(issuer), *own = X509_get0_pubkey(signer);
     if (X509_cmp(signer, issuer) == 0)
         return true;
-    return key && own && EVP_PKEY_get_security_bits(own) >= SECURITY_BITS &&
+    return key && own && !(X509_get_extension_flags(signer) & (EXFLAG_CRITICAL | EXFLAG_INVALID)) &&
+           EVP_PKEY_get_security_bits(own) >= SECURITY_BITS &&
            X509_NAME_cmp(X509_get_issuer_name(signer), X509_get_subject_name(issuer)) == 0 &&
            (X509_get_extension_flags(signer) & EXFLAG_XKUSAGE) &&
            (X509_get_extended_key_usage(signer) & XKU_OCSP_SIGN) &&
@@ -96,6 +97,15 @@ static bool is_about(const OCSP_CERTID *id, X509 *leaf, X509 *issuer)
     return same;
 }
 
+/* We know no critical extension of a statement (RFC 6960 section 4.4). */
+static bool asks_for_more(OCSP_BASICRESP *b)
+{
+    bool more = OCSP_BASICRESP_get_ext_by_critical(b, 1, -1) >= 0;
+    for (int i = 0; i < OCSP_resp_count(b) && !more; i++)
+        more = OCSP_SINGLERESP_get_ext_by_critical(OCSP_resp_get0(b, i), 1, -1) >= 0;
+    return more;
+}
+
 static enum staple says(OCSP_SINGLERESP *one, int64_t now_s, int64_t *until_s)
 {
     ASN1_GENERALIZEDTIME *from = NULL, *to = NULL;
@@ -135,6 +145,8 @@ enum staple staple_read(span der, X509 *leaf, X509 *issuer, int64_t now_s, int64
     OCSP_BASICRESP *b = parse(der);
     *until_s = 0;
     enum staple is = b ? check_signer(b, issuer, now_s) : STAPLE_MALFORMED;
+    if (is == STAPLE_GOOD && asks_for_more(b))
+        is = STAPLE_MALFORMED;
     if (is == STAPLE_GOOD)
         is = find(b, leaf, issuer, now_s, until_s);
     OCSP_BASICRESP_free(b);

@@ -394,7 +394,7 @@ class Set:
 
     # ---- rows 25-27
 
-    def statement(self, der, issuer, status="good", *, signer=None, certs=(), until=3, about=None):
+    def statement(self, der, issuer, status="good", *, signer=None, certs=(), until=3, about=None, demands=None):
         """A stapled statement about `der`, from its issuer or another signer (certificate, key)."""
         cert, above = [x509.load_der_x509_certificate(d) for d in (about or der, issuer.der)]
         revoked = status == "revoked"
@@ -406,12 +406,14 @@ class Set:
             x509.ReasonFlags.key_compromise if revoked else None).responder_id(ocsp.OCSPResponderEncoding.HASH, by)
         if certs:
             builder = builder.certificates(list(certs))
+        if demands:
+            builder = builder.add_extension(x509.UnrecognizedExtension(x509.ObjectIdentifier(demands), b"\x05\0"), True)
         return builder.sign(with_key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
-    def responder(self, maker, purpose):
+    def responder(self, maker, purpose, more=()):
         k = key("p256", "responder")
         der = certificate(name("Chains Responder"), maker.name, k, maker.key, LIFE,
-                          [basic(False), usage(0), purposes(purpose), subject_id(k), issuer_id(maker.key)])
+                          [basic(False), usage(0), purposes(purpose), subject_id(k), issuer_id(maker.key), *more])
         return x509.load_der_x509_certificate(der), k
 
     def revoked(self):
@@ -437,6 +439,9 @@ class Set:
         stapled(27, "must-staple-about-another", "no-staple", must, about=other)
         stapled(27, "must-staple-wrong-signer", "no-staple", must, signer=foreign, certs=foreign[:1])
         stapled(27, "must-staple-no-right", "no-staple", must, signer=no_right, certs=no_right[:1])
+        stapled(27, "must-staple-critical", "no-staple", must, demands="1.2.3.4.5")
+        demanding = self.responder(self.web, OCSP, [ext("1.2.3.4.5", b"\x05\0", True)])
+        stapled(27, "must-staple-critical-signer", "no-staple", must, signer=demanding, certs=demanding[:1])
         stapled(25, "staple-revoked-wrong-signer", GOOD, status="revoked", signer=no_right, certs=no_right[:1])
         self.listed()
 

@@ -39,24 +39,16 @@ static int open_kept(const struct ctl *ctl, const char *prefix, struct snapshot 
     static struct kept_snapshot s;
     struct kept k;
     struct buf err = {0};
-    int fds[SNAP_PARTS], status = 0;
+    int status = 0;
     if (dir < 0)
         return ctl_fail("%s: %s", ctl->dir, strerror(errno));
-    for (unsigned i = 0; i < SNAP_PARTS; i++)
-        fds[i] = -1;
     enum rc rc = kept_look(&k, dir, &err);
     if (rc == RC_OK)
         rc = kept_find(&k, span_str(prefix), &s, &err);
-    for (unsigned i = 0; i < SNAP_PARTS && rc == RC_OK; i++)
-        rc = kept_part(&k, i, &s.manifest.part[i], &fds[i], &err);
     if (rc == RC_OK)
-        rc = snapshot_open_as(&s.manifest, fds, NULL, out);
+        rc = kept_snapshot(&k, &s, true, out, &err);
     if (rc != RC_OK)
         status = ctl_error_line(buf_span(&err), rc);
-    for (unsigned i = 0; i < SNAP_PARTS; i++) {
-        if (fds[i] >= 0)
-            close(fds[i]);
-    }
     kept_close(&k);
     buf_fini(&err);
     return status;

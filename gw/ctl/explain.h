@@ -37,6 +37,10 @@ void chain_say(json_t *chain, const char *step, const char *fmt, ...) __attribut
 void chain_facts(json_t *chain, const struct explain_subject *s);
 /* Its categories again, with the entries that say so: for when the path, known now, has changed them. */
 void chain_categories(json_t *chain, const struct explain_subject *s);
+/* One entry that says so: "streaming: ut1 radio, /lists/radio/domains, line 3: `video.example`"; what
+ * `except` took out is said too. */
+void chain_hit(json_t *chain, const struct snapshot *snap, const struct category_hit *h);
+enum { CHAIN_HITS = 64 };
 /* One step of the way: its rules until the one that decided, then the verdict. */
 void chain_decision(json_t *chain, const struct explain_subject *s);
 /* The verdict in one sentence; the caller frees it. */

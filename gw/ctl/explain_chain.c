@@ -15,7 +15,7 @@
 #include "policy/diag.h"
 #include "policy/words.h"
 
-enum { HITS_SHOWN = 64, GROUPS_SHOWN = 64 };
+enum { GROUPS_SHOWN = 64 };
 
 static json_t *chain_add(json_t *chain, const char *step, const char *text)
 {
@@ -98,9 +98,7 @@ static void say_request(json_t *chain, const struct explain_subject *s)
                   f->upload ? ", an upload" : "");
 }
 
-/* "streaming: ut1 radio, /lists/radio/domains, line 3: `video.example`"; what `except` took out is said too.
- */
-static void say_hit(json_t *chain, const struct snapshot *snap, const struct category_hit *h)
+void chain_hit(json_t *chain, const struct snapshot *snap, const struct category_hit *h)
 {
     span name = snapshot_category_name(snap, h->category);
     bool own = span_eq(h->list, SPAN("domain")); /* then the file is the policy's */
@@ -119,12 +117,12 @@ void chain_categories(json_t *chain, const struct explain_subject *s)
     const struct facts *f = s->facts;
     if (!(f->known & FACT_BIT(NAME)))
         return;
-    struct category_hit hit[HITS_SHOWN];
-    size_t n = snapshot_category_hits(s->snap, f, hit, HITS_SHOWN);
+    struct category_hit hit[CHAIN_HITS];
+    size_t n = snapshot_category_hits(s->snap, f, hit, CHAIN_HITS);
     if (f->n_cats == 0)
         chain_say(chain, "category", "none: the name is in no list");
     for (size_t i = 0; i < n; i++)
-        say_hit(chain, s->snap, &hit[i]);
+        chain_hit(chain, s->snap, &hit[i]);
     for (unsigned c = 0; f->may_used && c < FACTS_CAT_WORDS * 64; c++) {
         if (facts_may(f, c))
             chain_say(chain, "category", "the path may add %.*s",

@@ -15,16 +15,34 @@
 #include "policy/diag.h"
 #include "policy/redecide.h"
 
-/* Where the lists said so, as the record has it. */
-static void say_hits(json_t *chain, const struct record *r)
+/* The list and its line as the record has them, which is all there is without the snapshot. */
+static void say_recorded(json_t *chain, const struct record_hit *h)
 {
-    for (unsigned i = 0; i < r->facts.n_cats; i++) {
-        const struct record_hit *h = &r->hits[i];
-        if (h->list.n)
-            chain_say(chain, "category", "%.*s: %.*s, line %u", SHOW(h->name), SHOW(h->list),
-                      (unsigned)h->line);
-        else
-            chain_say(chain, "category", "%.*s", SHOW(h->name));
+    if (h->list.n)
+        chain_say(chain, "category", "%.*s: %.*s, line %u", SHOW(h->name), SHOW(h->list), (unsigned)h->line);
+    else
+        chain_say(chain, "category", "%.*s", SHOW(h->name));
+}
+
+/* Where the lists said so: file, line and entry for what the snapshot's lists say of the recorded facts. What
+ * stood in a path that is not kept only the record can tell. */
+static void say_hits(json_t *chain, const struct snapshot *whole, const struct record *r)
+{
+    struct category_hit hit[CHAIN_HITS];
+    bool shown[FACTS_MAX_CATS] = {false};
+    size_t n = whole ? snapshot_category_hits(whole, &r->facts, hit, CHAIN_HITS) : 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned c = 0;
+        while (c < r->facts.n_cats && r->hits[c].category != hit[i].category)
+            c++;
+        if (c < r->facts.n_cats)
+            shown[c] = true;
+        if (c < r->facts.n_cats || hit[i].except)
+            chain_hit(chain, whole, &hit[i]);
+    }
+    for (unsigned c = 0; c < r->facts.n_cats; c++) {
+        if (!shown[c])
+            say_recorded(chain, &r->hits[c]);
     }
     if (r->facts.n_cats == 0 && r->facts.known & FACT_BIT(NAME))
         chain_say(chain, "category", "none: the name was in no list");
@@ -37,7 +55,8 @@ static bool same_verdict(const struct verdict *a, const struct verdict *b)
 }
 
 /* False when the decision comes out another way than it did. */
-static bool say_again(json_t *chain, const struct snapshot *snap, struct record *r, const struct words *w)
+static bool say_again(json_t *chain, const struct snapshot *snap, const struct snapshot *whole,
+                      struct record *r, const struct words *w)
 {
     static struct verdict v;
     struct redecide *d = NULL;
@@ -48,7 +67,7 @@ static bool say_again(json_t *chain, const struct snapshot *snap, struct record 
     uint64_t lacks = redecide(d, NULL, r, &v);
     redecide_free(d);
     chain_facts(chain, &s);
-    say_hits(chain, r);
+    say_hits(chain, whole, r);
     chain_decision(chain, &s);
     if (lacks) {
         char facts[200];
@@ -87,12 +106,13 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     say_record(chain, &r, f);
     old_init(&old, ctl, w->journal);
     const struct snapshot *snap = old_find(&old, r.snapshot);
+    struct snapshot *whole = old_whole(&old, r.snapshot);
     if (snap)
-        same = say_again(chain, snap, &r, w);
+        same = say_again(chain, snap, whole, &r, w);
     else
         chain_say(chain, "snapshot", "not kept here, so its rules cannot be gone through again");
     if (!snap)
-        say_hits(chain, &r);
+        say_hits(chain, NULL, &r);
     if (ctl->json) {
         json_t *o = json_pack("{s:s, s:O, s:b, s:O}", "code", w->target, "record", record, "same", same,
                               "chain", chain);
@@ -103,6 +123,7 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     }
     json_decref(chain);
     json_decref(record);
+    snapshot_put(whole);
     old_fini(&old);
     return same ? 0 : ctl_fail("the record of %s does not come out the same; please report it", w->target);
 }

@@ -34,9 +34,23 @@ void old_fini(struct old_snapshots *o)
         kept_close(&o->kept);
 }
 
+static struct snapshot *open_one(const struct old_snapshots *o, const uint8_t hash[SNAP_HASH],
+                                 bool with_lists)
+{
+    struct kept_snapshot found;
+    struct snapshot *snap = NULL;
+    struct buf err = {0};
+    char name[MANIFEST_TEXT];
+    hash_text(hash, name);
+    if (kept_find(&o->kept, span_str(name), &found, &err) != RC_OK ||
+        kept_snapshot(&o->kept, &found, with_lists, &snap, &err) != RC_OK)
+        snap = NULL;
+    buf_fini(&err);
+    return snap;
+}
+
 const struct snapshot *old_find(struct old_snapshots *o, const uint8_t hash[SNAP_HASH])
 {
-    struct buf err = {0};
     size_t i = 0;
     while (i < o->n && memcmp(o->one[i].hash, hash, SNAP_HASH) != 0)
         i++;
@@ -45,9 +59,12 @@ const struct snapshot *old_find(struct old_snapshots *o, const uint8_t hash[SNAP
     if (!o->have || o->n == OLD_SNAPSHOTS)
         return NULL;
     memcpy(o->one[i].hash, hash, SNAP_HASH);
-    if (kept_snapshot_open(&o->kept, hash, &o->one[i].snap, &err) != RC_OK)
-        o->one[i].snap = NULL;
-    buf_fini(&err);
+    o->one[i].snap = open_one(o, hash, false);
     o->n++;
     return o->one[i].snap;
+}
+
+struct snapshot *old_whole(const struct old_snapshots *o, const uint8_t hash[SNAP_HASH])
+{
+    return o->have ? open_one(o, hash, true) : NULL;
 }

@@ -23,5 +23,7 @@ void old_init(struct old_snapshots *o, const struct ctl *ctl, const char *journa
 void old_fini(struct old_snapshots *o);
 /* NULL: it is not there any more. Kept until old_fini. */
 const struct snapshot *old_find(struct old_snapshots *o, const uint8_t hash[SNAP_HASH]);
+/* The same with its lists, for what they said; NULL where those are kept no longer. The caller puts it. */
+struct snapshot *old_whole(const struct old_snapshots *o, const uint8_t hash[SNAP_HASH]);
 
 #endif

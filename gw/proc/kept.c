@@ -272,24 +272,25 @@ enum rc kept_part(const struct kept *k, enum snap_part p, const struct part_id *
     return RC_OK;
 }
 
-enum rc kept_snapshot_open(const struct kept *k, const uint8_t name[SNAP_HASH], struct snapshot **out,
-                           struct buf *err)
+enum rc kept_snapshot(const struct kept *k, const struct kept_snapshot *s, bool with_lists,
+                      struct snapshot **out, struct buf *err)
 {
-    static const enum snap_part wanted[] = {PART_POLICY, PART_GRANTS};
-    struct kept_snapshot s;
-    char text[MANIFEST_TEXT];
+    enum rc rc = RC_OK;
+    char name[MANIFEST_TEXT];
     int fds[SNAP_PARTS];
     *out = NULL;
     for (unsigned i = 0; i < SNAP_PARTS; i++)
         fds[i] = -1;
-    hash_text(name, text);
-    enum rc rc = kept_find(k, span_str(text), &s, err);
-    for (size_t i = 0; rc == RC_OK && i < N_ELEMS(wanted); i++)
-        rc = kept_part(k, wanted[i], &s.manifest.part[wanted[i]], &fds[wanted[i]], err);
+    for (unsigned i = 0; i < SNAP_PARTS && rc == RC_OK; i++) {
+        if (with_lists || i == PART_POLICY || i == PART_GRANTS)
+            rc = kept_part(k, i, &s->manifest.part[i], &fds[i], err);
+    }
     if (rc == RC_OK) {
-        rc = snapshot_open_old(&s.manifest, fds, out);
+        rc = with_lists ? snapshot_open_as(&s->manifest, fds, NULL, out)
+                        : snapshot_open_old(&s->manifest, fds, out);
+        hash_text(s->name, name);
         if (rc == RC_BAD)
-            rc = refuse(err, PART_POLICY, text, "is of another version of this program");
+            rc = refuse(err, PART_POLICY, name, "is of another version of this program");
     }
     for (unsigned i = 0; i < SNAP_PARTS; i++) {
         if (fds[i] >= 0)

@@ -39,10 +39,10 @@ enum rc kept_latest(const struct kept *k, struct kept_snapshot *out) MUST_USE;
 /* The part's bytes in a sealed memfd. CONFIG, and said, where it is gone or damaged. */
 enum rc kept_part(const struct kept *k, enum snap_part p, const struct part_id *id, int *fd,
                   struct buf *err) MUST_USE;
-/* For repeating decisions: the snapshot of a record, by its whole hash, without its lists (policy/manifest.h,
- * snapshot_open_old). */
-enum rc kept_snapshot_open(const struct kept *k, const uint8_t name[SNAP_HASH], struct snapshot **out,
-                           struct buf *err) MUST_USE;
+/* The snapshot itself. Without its lists (snapshot_open_old) it repeats recorded decisions; with them it is
+ * CONFIG, and said, where they are kept no longer. */
+enum rc kept_snapshot(const struct kept *k, const struct kept_snapshot *s, bool with_lists,
+                      struct snapshot **out, struct buf *err) MUST_USE;
 /* Every snapshot that is kept, in no order; damaged ones are left out and counted. */
 unsigned kept_each(const struct kept *k, void (*each)(const struct kept_snapshot *s, void *arg), void *arg);
 /* This snapshot is in force now: counts from here when it comes to forgetting. */

@@ -2,6 +2,7 @@
 made; the chain names who, what, each rule until the one that decided, and the policy of then."""
 import json
 import re
+import shutil
 
 from client import PEOPLE
 from gateway import policy
@@ -104,10 +105,22 @@ def test_lists_lines_and_entries_are_named(lab, own_gateway):
     assert said["action"] == "block" and said["rule"].startswith("block category listed, secret")
     assert [t.split(":")[0] for t in steps(said, "category")] == ["none", "the path may add secret", "secret"]
     assert steps(said, "category")[2].endswith(", line 1: `files.example/secret/`")
-    # A decision that was made names the list and its line from the record alone.
+    # A decision that was made is told by the lists of then, whatever is in the file now ...
     refused = lab.curl("agent", "https://video.example/hello", "-H", "Accept: text/html")
-    told = [t for t in steps(by_code(gw, refused.code), "category") if t.startswith("listed")]
-    assert told == [f"listed: {listing.name[:40]}, line 3"]
+    listing.write_text("other.example\n")
+    assert gw.reload()[0] == 0
+    said = by_code(gw, refused.code)
+    assert steps(said, "category")[0] == f"listed: file {listing}, line 3: `video.example`"
+    assert re.fullmatch(r"streaming: domain in .*site\.policy, line \d+: `video\.example`", steps(said, "category")[1])
+    # ... and by the record alone where these are not kept.
+    alone = lab.folder / "alone"
+    shutil.copytree(gw.state / "journal", alone / "journal")
+    said = json.loads(gw.ctl("-d", alone, "--json", "explain", refused.code))
+    assert steps(said, "category")[0] == f"listed: {listing.name[:40]}, line 3"
+    # What is in a category by its path has the path's line, or the record's where the path is not kept.
+    refused = lab.curl("agent", "https://files.example/secret/1", "-H", "Accept: text/html")
+    told = steps(by_code(gw, refused.code), "category")
+    assert len(told) == 1 and re.search("^secret: .*paths.txt, line 1", told[0]), told
 
 
 def test_a_grant_is_named(lab, own_gateway):

@@ -242,7 +242,10 @@ static void decisions_can_be_repeated_without_lists(void **state)
     assert_int_equal(kept_put(&k, &s, fds, &err), RC_OK);
     unlink(path_of("lists", made.manifest.part[PART_LISTS].hash));
     assert_int_equal(kept_look(&look, state_dir, &err), RC_OK);
-    assert_int_equal(kept_snapshot_open(&look, s.name, &snap, &err), RC_OK);
+    assert_int_equal(kept_snapshot(&look, &s, true, &snap, &err), RC_CONFIG);
+    assert_true(said("kept no longer"));
+    assert_null(snap);
+    assert_int_equal(kept_snapshot(&look, &s, false, &snap, &err), RC_OK);
     assert_memory_equal(snapshot_hash(snap), s.name, SNAP_HASH);
     struct facts f = {.known = ~UINT64_C(0), .step = STEP_REQUEST, .name = SPAN("c.test"), .zone = 1};
     assert_true(addr_parse(SPAN("10.0.0.1"), &f.src));
@@ -259,8 +262,9 @@ static void decisions_can_be_repeated_without_lists(void **state)
     assert_int_equal(f.n_cats, 0);
     snapshot_put(snap);
     s.name[0] ^= 1;
-    assert_int_equal(kept_snapshot_open(&look, s.name, &snap, &err), RC_CONFIG);
-    assert_true(said("no snapshot"));
+    s.manifest.part[PART_POLICY].hash[0] ^= 1;
+    assert_int_equal(kept_snapshot(&look, &s, false, &snap, &err), RC_CONFIG);
+    assert_true(said("kept no longer"));
     assert_null(snap);
     for (unsigned i = 0; i < SNAP_PARTS; i++)
         close(fds[i]);

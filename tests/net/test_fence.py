@@ -107,6 +107,25 @@ def test_what_is_never_dialled_on_no_way_row_80_141(lab, own_gateway, inner, own
     assert lab.syns() == before and own_page() == 0
 
 
+def test_a_whole_block_of_our_own_is_ours_row_141(lab, own_gateway, own_page):  # noqa: F811
+    """An address with its network on `lo`, or a local route: the gateway answers at every address of it. Made while it
+    runs."""
+    gw = own_gateway()
+    blocks = ["addr {} 203.0.114.65/28 dev lo", "route {} local 203.0.115.0/24 dev lo",
+              "-6 route {} local 2001:db8:77::/64 dev lo"]
+    lab.gateway_space.ip([b.format("add") for b in blocks])
+    try:
+        for target in ("203.0.114.65", "203.0.114.66", "203.0.115.7", "[2001:db8:77::7]"):
+            sock = lab.connect("agent", PROXY, 3128)
+            sock.sendall(f"GET http://{target}:8000/ HTTP/1.1\r\nHost: {target}:8000\r\n\r\n".encode())
+            status, code = first_code(sock)
+            assert status == 403, (target, status)
+            refused(gw, code, "forbidden-destination", "own-address")
+    finally:
+        lab.gateway_space.ip([b.format("del") for b in blocks])
+    assert own_page() == 0
+
+
 def test_sni_that_leads_inside_row_141(lab, own_gateway, inner):
     gw = own_gateway()
     before = lab.syns()

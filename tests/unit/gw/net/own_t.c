@@ -31,8 +31,10 @@ static void strangers_are_not_ours(void **state)
 static void loopback_is_ours(void **state)
 {
     struct addr a = at("127.0.0.1"), mapped = at("::ffff:127.0.0.1");
+    struct addr beside = at("127.1.2.3"); /* which no interface has, and which answers all the same */
     (void)state;
     assert_true(own_addr(&a));
+    assert_true(own_addr(&beside));
     assert_true(own_addr(&mapped));
 }
 

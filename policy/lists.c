@@ -308,7 +308,8 @@ static void say_files(struct job *j)
 static void say_entry(struct job *j, const struct cattext *t, const struct cattext_entry *e)
 {
     diag_warn(j->d, j->sorted[e->list]->by->w.pos,
-              "to let it in, name it in the category or in the `guard accepted` file",
+              e->kind == CATKEY_N ? "to let it in, write it into the `guard accepted` file"
+                                  : "to let it in, name it in the category or in the `guard accepted` file",
               "%.*s:%u: `%.*s` is held back: %s", SHOW(cattext_file_path(t, e->file)), (unsigned)e->line,
               SHOW(e->raw), hold_text(e->held));
 }

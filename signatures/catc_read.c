@@ -90,10 +90,10 @@ static enum rc put_entry(struct catc *c, struct catc_list *l, const struct entry
     unsigned list = (unsigned)(l - c->lists);
     TRY(put_record(c, e));
     *(e->held ? &l->n_held : &l->n_live) += 1;
-    if (k->kind == CATKEY_N)
-        return put_expression(c, l, e);
     if (e->held)
         return RC_OK;
+    if (k->kind == CATKEY_N)
+        return put_expression(c, l, e);
     if (k->net.a.family)
         note_length(c, &k->net);
     TRY(put_key(c, &e->h, list | e->flags));
@@ -110,26 +110,23 @@ struct reading {
     uint32_t line;
 };
 
-/* Whether the entry was live in the same list of the part before. */
-static bool was_live(const struct reading *r, const struct catkey *k)
+/* Whether the entry is new in its list. Of a list that is new altogether none is: somebody put it there, and
+ * what it holds is wanted. */
+static bool is_fresh(const struct catc *c, const struct catc_list *l, const struct catkey *k)
 {
     struct cattext_find f = {0};
     struct cattext_entry e;
-    while (cattext_find(r->c->before, k, &f, &e)) {
-        if (e.list == r->list->before && e.held == HOLD_NONE)
-            return true;
-    }
-    return false;
+    bool fresh = l->before != UINT32_MAX;
+    while (fresh && cattext_find(c->before, k, &f, &e))
+        fresh = e.list != l->before || e.held != HOLD_NONE;
+    return fresh;
 }
 
-/* A list that is new altogether was put there by somebody: what it holds is wanted. */
 static enum hold judge(const struct reading *r, const struct catkey *k, unsigned flags,
                        const struct catkey_hashes *h)
 {
     enum hold is = guard_judge(&r->c->guard, k, flags, h);
-    if ((is == HOLD_POPULAR || is == HOLD_SEEN) && (r->list->before == UINT32_MAX || was_live(r, k)))
-        return HOLD_NONE;
-    return is;
+    return (is == HOLD_POPULAR || is == HOLD_SEEN) && !is_fresh(r->c, r->list, k) ? HOLD_NONE : is;
 }
 
 static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
@@ -143,11 +140,47 @@ static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
         return RC_BAD;
     }
     struct entry e = {.key = k, .flags = flags, .raw = raw, .file = r->file, .line = r->line};
+    r->source->report.n_entries++;
+    if (k->kind == CATKEY_N)
+        return put_expression(r->c, r->list, &e); /* settle_expressions() does the rest */
     catkey_hash(r->c->seed, k, &e.h);
     e.held = judge(r, k, flags, &e.h);
-    r->source->report.n_entries++;
     r->source->report.n_held += e.held != HOLD_NONE;
     return put_entry(r->c, r->list, &e);
+}
+
+/* Expressions are judged together once their list is read, as each name they are tried on is looked up in one
+ * pass for all of them: those from item `first` on. Held ones are taken out again. */
+static enum rc settle_expressions(struct catc *c, struct catc_list *l, size_t first)
+{
+    struct catexpr_item *item = (void *)(c->expr_items.p + first);
+    size_t n = (c->expr_items.w - first) / sizeof *item, n_live = 0;
+    if (n == 0)
+        return RC_OK;
+    AUTO_FREE struct catkey *key = calloc(n, sizeof *key);
+    AUTO_FREE span *text = calloc(n, sizeof *text);
+    AUTO_FREE bool *fresh = calloc(n, sizeof *fresh);
+    AUTO_FREE enum hold *held = calloc(n, sizeof *held);
+    if (!key || !text || !fresh || !held)
+        return RC_NOMEM;
+    for (size_t i = 0; i < n; i++) {
+        text[i] = span_of(c->expr_texts.p + item[i].text_at, item[i].text_n);
+        catkey_expression(text[i], &key[i]);
+        fresh[i] = is_fresh(c, l, &key[i]);
+    }
+    TRY(guard_judge_expressions(&c->guard, text, fresh, n, held));
+    for (size_t i = 0; i < n; i++) {
+        struct entry e = {
+            .key = &key[i], .raw = text[i], .held = held[i], .file = item[i].file, .line = item[i].line};
+        catkey_hash(c->seed, &key[i], &e.h);
+        TRY(put_record(c, &e));
+        c->sources[e.file].report.n_held += e.held != HOLD_NONE;
+        *(e.held ? &l->n_held : &l->n_live) += 1;
+        if (!e.held)
+            item[n_live++] = item[i];
+    }
+    c->expr_items.w = first + n_live * sizeof *item;
+    return RC_OK;
 }
 
 static void count(struct catc_report *report, enum list_line is, uint64_t line)
@@ -324,7 +357,7 @@ static enum rc read_list(struct catc *c, struct catc_list *l)
         catbins_give(&c->records, &s->text); /* everything of it is in the records */
     }
     if (!l->kept)
-        return RC_OK;
+        return settle_expressions(c, l, m.expr_items);
     go_back(c, l, &m);
     return keep_list(c, l);
 }

@@ -5,9 +5,11 @@
 
 #include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "signatures/catexpr.h"
 #include "signatures/catfile.h"
 
 enum {
+    RULES = 2,   /* of judging: another number has lists judged again that did not change */
     WIDE_V4 = 8, /* networks of fewer bits are held back */
     WIDE_V6 = 20,
 };
@@ -62,6 +64,8 @@ enum rc guard_digest(const struct guard *g, uint8_t out[SHA256_BYTES])
 {
     struct buf all = {0};
     enum rc rc = buf_put_u32(&all, g->shrink);
+    if (rc == RC_OK)
+        rc = buf_put_u32(&all, RULES);
     for (size_t i = 0; i < g->n_own && rc == RC_OK; i++) {
         rc = buf_put(&all, g->own[i]);
         if (rc == RC_OK)
@@ -197,4 +201,126 @@ enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned fl
     if (names_have(&g->set[GUARD_POPULAR], h->own))
         return HOLD_POPULAR;
     return names_have(&g->set[GUARD_SEEN], h->own) ? HOLD_SEEN : HOLD_NONE;
+}
+
+/* ---- expressions ---- */
+
+/* Names without a letter in common: what matches them all matches about everything. */
+static const char *const UNLIKE[] = {"abc.de", "fgh.ij", "klm.no"};
+
+struct trying {
+    struct catexpr *set;
+    bool *hit; /* by the last names */
+};
+
+static void on_hit(void *arg, const struct catexpr_item *item, span text)
+{
+    struct trying *t = arg;
+    (void)text;
+    t->hit[item->line] = true;
+}
+
+static void try_name(struct trying *t, span name)
+{
+    catexpr_match(t->set, name, SPAN("/"), on_hit, t);
+}
+
+static void try_lines(struct trying *t, span text)
+{
+    uint8_t name[LIM_NAME_BYTES];
+    for (size_t at = 0; at < text.n;) {
+        span line = span_cut(text, at, span_find(text, '\n', at));
+        size_t n = line_name(line, false, name);
+        if (n)
+            try_name(t, span_of(name, n));
+        at += line.n + 1;
+    }
+}
+
+/* A line of the review file that is the expression, or begins with it and a blank. */
+static bool accepted(const struct guard *g, span expr)
+{
+    span text = buf_span(&g->set[GUARD_ACCEPTED].text);
+    for (size_t at = 0; at < text.n;) {
+        span line = span_cut(text, at, span_find(text, '\n', at));
+        if (span_has_prefix(line, expr) && (line.n == expr.n || memchr(" \t\r", line.p[expr.n], 3)))
+            return true;
+        at += line.n + 1;
+    }
+    return false;
+}
+
+/* As one set, which is how they will be looked up. */
+static enum rc open_set(const span *expr, size_t n, struct buf *section, struct catexpr **out)
+{
+    struct buf texts = {0};
+    struct catexpr_item *item = calloc(n, sizeof *item);
+    enum rc rc = item ? RC_OK : RC_NOMEM;
+    for (size_t i = 0; i < n && rc == RC_OK; i++) {
+        item[i] = (struct catexpr_item){
+            .text_at = (uint32_t)buf_len(&texts), .text_n = (uint32_t)expr[i].n, .line = (uint32_t)i};
+        rc = buf_put(&texts, expr[i]);
+    }
+    if (rc == RC_OK)
+        rc = catexpr_build(item, (uint32_t)n, buf_span(&texts), section);
+    if (rc == RC_OK)
+        rc = catexpr_open(buf_span(section), 1, out);
+    buf_fini(&texts);
+    free(item);
+    return rc;
+}
+
+/* Those that are not held yet and matched since the last call are held for this. */
+static void hold(const struct trying *t, size_t n, const bool *only, enum hold why, enum hold *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (t->hit[i] && out[i] == HOLD_NONE && (!only || only[i]))
+            out[i] = why;
+        t->hit[i] = false;
+    }
+}
+
+static void judge_all(const struct guard *g, struct trying *t, const bool *fresh, size_t n, enum hold *out)
+{
+    bool any = false;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = HOLD_WIDE;
+        any |= fresh[i];
+    }
+    for (size_t k = 0; k < N_ELEMS(UNLIKE); k++) {
+        try_name(t, span_str(UNLIKE[k]));
+        for (size_t i = 0; i < n; i++) {
+            if (!t->hit[i])
+                out[i] = HOLD_NONE;
+            t->hit[i] = false;
+        }
+    }
+    for (size_t k = 0; k < g->n_own; k++)
+        try_name(t, g->own[k]);
+    hold(t, n, NULL, HOLD_OWN, out);
+    if (any) {
+        try_lines(t, buf_span(&g->set[GUARD_POPULAR].text));
+        hold(t, n, fresh, HOLD_POPULAR, out);
+        try_lines(t, buf_span(&g->set[GUARD_SEEN].text));
+        hold(t, n, fresh, HOLD_SEEN, out);
+    }
+}
+
+enum rc guard_judge_expressions(const struct guard *g, const span *expr, const bool *fresh, size_t n,
+                                enum hold *out)
+{
+    struct buf section = {0};
+    struct trying t = {.hit = calloc(n + 1, sizeof *t.hit)};
+    enum rc rc = t.hit ? open_set(expr, n, &section, &t.set) : RC_NOMEM;
+    if (rc == RC_OK) {
+        judge_all(g, &t, fresh, n, out);
+        for (size_t i = 0; i < n; i++) {
+            if (out[i] != HOLD_NONE && accepted(g, expr[i]))
+                out[i] = HOLD_NONE;
+        }
+    }
+    catexpr_free(t.set);
+    buf_fini(&section);
+    free(t.hit);
+    return rc;
 }

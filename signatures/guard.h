@@ -36,12 +36,17 @@ enum rc guard_own(struct guard *g, span name) MUST_USE;
  * counts too: an entry that holds the parent holds the name. NOTFOUND, IO: see errno. */
 enum rc guard_file(struct guard *g, enum guard_set set, const char *path) MUST_USE;
 enum rc guard_text(struct guard *g, enum guard_set set, span text) MUST_USE;
-/* Digest of what holds entries back that are not new: own names, review file, shrink. */
+/* Digest of what holds entries back that are not new: own names, review file, shrink, and these rules. */
 enum rc guard_digest(const struct guard *g, uint8_t out[SHA256_BYTES]) MUST_USE;
 /* Before the first judgement. */
 enum rc guard_prepare(struct guard *g, const uint64_t seed[4]) MUST_USE;
 /* HOLD_POPULAR and HOLD_SEEN count for new entries alone: the caller knows which are. */
 enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags,
                       const struct catkey_hashes *h);
+/* The same of `n` expressions at once, each tried on the front page of names: of ours, of names that have
+ * nothing in common, and, those that are `fresh`, of popular and seen ones. `out`: n. LIMIT: together they
+ * are too large for a part. */
+enum rc guard_judge_expressions(const struct guard *g, const span *expr, const bool *fresh, size_t n,
+                                enum hold *out) MUST_USE;
 
 #endif

@@ -35,6 +35,22 @@ static bool has(const struct cattext *t, uint32_t list, const struct catkey *key
     return false;
 }
 
+static enum rc flag_of(const struct diff *d, const struct cattext_entry *e, const struct catkey *key,
+                       enum hold *out)
+{
+    static const bool fresh = true;
+    struct catkey_hashes h;
+    span expr = span_of(key->text, key->n);
+    *out = e->held;
+    if (e->held != HOLD_NONE)
+        return RC_OK;
+    if (key->kind == CATKEY_N)
+        return guard_judge_expressions(&d->guard, &expr, &fresh, 1, out);
+    catkey_hash(d->seed, key, &h);
+    *out = guard_judge(&d->guard, key, e->flags, &h);
+    return RC_OK;
+}
+
 static enum rc note(struct diff *d, uint64_t at, const struct cattext_entry *e, const struct catkey *key,
                     bool added)
 {
@@ -42,11 +58,9 @@ static enum rc note(struct diff *d, uint64_t at, const struct cattext_entry *e, 
     if (!v)
         return RC_NOMEM;
     d->v = v;
-    struct catkey_hashes h;
-    catkey_hash(d->seed, key, &h);
-    enum hold flag = !added                 ? HOLD_NONE
-                     : e->held != HOLD_NONE ? e->held
-                                            : guard_judge(&d->guard, key, e->flags, &h);
+    enum hold flag = HOLD_NONE;
+    if (added)
+        TRY(flag_of(d, e, key, &flag));
     d->v[d->n++] = (struct change){at, e->file, e->line, added, flag};
     return RC_OK;
 }

@@ -82,7 +82,7 @@ def test_diff_shows_flagged_entries_first_and_says_so_by_its_status(tmp_path):
     assert lists("diff", str(old), str(old))[0] == 0
     status, out, _ = lists("diff", str(old), str(new), "--popular", str(popular))
     lines = out.splitlines()
-    assert status == 2 and lines[0].startswith("+ search.test  (ut1 games, ") and "LOOK: new, and a name" in lines[0]
+    assert status == 2 and lines[0].startswith("+ search.test  (ut1 games, ") and "LOOK: new, and it means a name" in lines[0]
     assert [line.split()[1] for line in lines[1:4]] == ["c.test", "d.test", "b.test"]
     assert lines[-1] == "3 added, 1 removed, 1 to look at"
     status, out, _ = lists("diff", str(old), str(new))

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gw/base/limits.h"
+#include "signatures/catexpr.h"
 #include "tests/unit/signatures/list_help.h"
 
 static char dir[] = "/tmp/perron-lists-XXXXXX";
@@ -339,6 +340,77 @@ static void popular_and_seen_names_are_held_back_when_they_are_new(void **state)
     parts_fini(&p);
 }
 
+static void add_text(void *arg, const struct catexpr_item *item, span text)
+{
+    char *to = arg;
+    (void)item;
+    snprintf(to + strlen(to), 400 - strlen(to), "%.*s ", (int)text.n, (const char *)text.p);
+}
+
+/* Which expressions of a part match the front page of a host. */
+static const char *matching(const struct parts *p, const char *host)
+{
+    static char text[400];
+    struct catexpr *x;
+    text[0] = '\0';
+    assert_int_equal(catexpr_open(p->hot.expressions, p->hot.head.n_lists, &x), RC_OK);
+    catexpr_match(x, span_str(host), SPAN("/"), add_text, text);
+    catexpr_free(x);
+    return text;
+}
+
+static void expressions_that_hit_everything_or_us_are_held_back(void **state)
+{
+    static const struct listed l[] = {
+        {"e", LIST_EXPRESSIONS,
+         ".+\n[a-z0-9.]+/\n^https?:|\\.\n(^|[-.])(casino|province)[0-9]*\\.\n(casino|poker)[a-z]*\\.\n/ads/"
+         "\n.\n"}};
+    struct parts p;
+    (void)state;
+    for (unsigned reviewed = 0; reviewed < 2; reviewed++) {
+        parts_begin(&p, l, 1, NULL);
+        assert_int_equal(guard_own(catc_guard(p.c), SPAN("province.example")), RC_OK);
+        if (reviewed)
+            assert_int_equal(guard_text(catc_guard(p.c), GUARD_ACCEPTED,
+                                        SPAN("# .\n(^|[-.])(casino|province)[0-9]*\\.  durand\n.+x\n")),
+                             RC_OK);
+        assert_int_equal(catc_read(p.c), RC_OK);
+        parts_finish(&p);
+        assert_int_equal(p.text.lists[0].n_held, reviewed ? 4 : 5);
+        assert_int_equal(p.text.lists[0].n_live, reviewed ? 3 : 2);
+        assert_int_equal(catc_file_report(p.c, 0)->n_held, reviewed ? 4 : 5);
+        assert_string_equal(matching(&p, "casinox.test"), "(casino|poker)[a-z]*\\. ");
+        assert_string_equal(matching(&p, "www.province.example"),
+                            reviewed ? "(^|[-.])(casino|province)[0-9]*\\. " : "");
+        parts_fini(&p);
+    }
+}
+
+static void new_expressions_that_hit_names_in_use_are_held_back(void **state)
+{
+    static const struct listed first[] = {{"e", LIST_EXPRESSIONS, "search(es)?\\.\n"}};
+    static const struct listed then[] = {
+        {"e", LIST_EXPRESSIONS, "search(es)?\\.\nsearch\nb.nk\\.test/$\nb.nk\\.test/x\n"},
+        {"new", LIST_EXPRESSIONS, "search\n"}};
+    struct parts p, q, r;
+    (void)state;
+    parts_build(&p, first, 1);
+    for (unsigned i = 0; i < 2; i++) { /* a second time: what was held back is still not live */
+        parts_begin(&q, then, 2, i ? &r.text : &p.text);
+        assert_int_equal(guard_text(catc_guard(q.c), GUARD_POPULAR, SPAN("1,search.test\n")), RC_OK);
+        assert_int_equal(guard_text(catc_guard(q.c), GUARD_SEEN, SPAN("login.bank.test 17\n")), RC_OK);
+        assert_int_equal(catc_read(q.c), RC_OK);
+        parts_finish(&q);
+        assert_string_equal(held(&q), "b.nk\\.test/$:5 search:4 ");
+        assert_string_equal(matching(&q, "search.test"), "search search(es)?\\. ");
+        if (i)
+            parts_fini(&r);
+        r = q;
+    }
+    parts_fini(&r);
+    parts_fini(&p);
+}
+
 /* ---- the part before ---- */
 
 static void an_unchanged_list_is_known_by_its_file(void **state)
@@ -618,6 +690,8 @@ int main(void)
         cmocka_unit_test(our_own_names_are_held_back),
         cmocka_unit_test(what_the_review_file_accepts_goes_live),
         cmocka_unit_test(popular_and_seen_names_are_held_back_when_they_are_new),
+        cmocka_unit_test(expressions_that_hit_everything_or_us_are_held_back),
+        cmocka_unit_test(new_expressions_that_hit_names_in_use_are_held_back),
         cmocka_unit_test(an_unchanged_list_is_known_by_its_file),
         cmocka_unit_test(what_is_worse_than_the_list_in_force_does_not_replace_it),
         cmocka_unit_test(a_list_may_shrink_when_it_is_told_so),

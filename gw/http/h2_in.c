@@ -183,7 +183,7 @@ static int on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *
     case NGHTTP2_DATA:
         if (end && l)
             ended(l);
-        if (!end && frame->hd.length == 0 && idle_frame(s) != 0)
+        if (!end && frame->hd.length == frame->data.padlen && idle_frame(s) != 0)
             return NGHTTP2_ERR_CALLBACK_FAILURE;
         break;
     case NGHTTP2_SETTINGS:

@@ -215,10 +215,11 @@ def test_flood_row_77(lab, gw, origin, case):
     assert c.answer(c.request("/x")).status == 200
 
 
-def test_flood_of_empty_content_row_77(lab, gw):
+@pytest.mark.parametrize("flags, payload", [(0, b""), (8, b"\0"), (8, b"\x05" + bytes(5))], ids=["empty", "padded", "padding"])
+def test_flood_of_empty_content_row_77(lab, gw, flags, payload):
     def frames(c):
         s = c.request("/x", method="POST", end=False)
-        return (H2.frame(DATA, 0, s) for _ in range(20000))
+        return (H2.frame(DATA, flags, s, payload) for _ in range(9000))
     with H2Origin(lab, lambda peer: peer.until(lambda f: False, 20)):    # which never answers
         assert flood(lab, gw, frames) == (CALM, "client-http", "h2-frame-flood")
 

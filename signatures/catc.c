@@ -265,11 +265,14 @@ struct catc_sink catc_to(struct buf *out)
 
 enum rc catc_finish(struct catc *c, struct buf *hot, struct catc_sink text)
 {
+    uint64_t bytes = 0;
     if (hot->w % 8 != 0)
         return RC_BUG;
+    for (size_t i = 0; i < c->n_sources; i++)
+        bytes += c->sources[i].id.bytes;
     TRY(guard_digest(&c->guard, c->options));
     TRY(draw_seed(c));
-    TRY(guard_prepare(&c->guard, c->seed));
+    TRY(guard_prepare(&c->guard, c->seed, bytes));
     TRY(catc_entries(c));
     TRY(catc_emit_hot(c, hot));
     return catc_emit_text(c, &text);

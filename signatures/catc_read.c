@@ -153,10 +153,10 @@ static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
  * pass for all of them: those from item `first` on. Held ones are taken out again. */
 static enum rc settle_expressions(struct catc *c, struct catc_list *l, size_t first)
 {
-    struct catexpr_item *item = (void *)(c->expr_items.p + first);
-    size_t n = (c->expr_items.w - first) / sizeof *item, n_live = 0;
+    size_t n = (c->expr_items.w - first) / sizeof(struct catexpr_item), n_live = 0;
     if (n == 0)
         return RC_OK;
+    struct catexpr_item *item = (void *)(c->expr_items.p + first);
     AUTO_FREE struct catkey *key = calloc(n, sizeof *key);
     AUTO_FREE span *text = calloc(n, sizeof *text);
     AUTO_FREE bool *fresh = calloc(n, sizeof *fresh);

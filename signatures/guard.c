@@ -9,8 +9,9 @@
 #include "signatures/catfile.h"
 
 enum {
-    RULES = 2,   /* of judging: another number has lists judged again that did not change */
-    WIDE_V4 = 8, /* networks of fewer bits are held back */
+    RULES = 2,           /* of judging: another number has lists judged again that did not change */
+    MANY_BYTES = 262144, /* of lists: the filter of suffixes takes longer to make than it saves below */
+    WIDE_V4 = 8,         /* networks of fewer bits are held back */
     WIDE_V6 = 20,
 };
 
@@ -156,9 +157,10 @@ static enum rc prepare(struct guard_names *s, const uint64_t seed[4], bool paren
     return RC_OK;
 }
 
-enum rc guard_prepare(struct guard *g, const uint64_t seed[4])
+enum rc guard_prepare(struct guard *g, const uint64_t seed[4], uint64_t bytes)
 {
-    suffixes_init(&g->suffixes, seed);
+    if (bytes >= MANY_BYTES)
+        suffixes_init(&g->suffixes, seed);
     TRY(prepare(&g->set[GUARD_ACCEPTED], seed, false));
     TRY(prepare(&g->set[GUARD_POPULAR], seed, true));
     return prepare(&g->set[GUARD_SEEN], seed, true);

@@ -38,8 +38,8 @@ enum rc guard_file(struct guard *g, enum guard_set set, const char *path) MUST_U
 enum rc guard_text(struct guard *g, enum guard_set set, span text) MUST_USE;
 /* Digest of what holds entries back that are not new: own names, review file, shrink, and these rules. */
 enum rc guard_digest(const struct guard *g, uint8_t out[SHA256_BYTES]) MUST_USE;
-/* Before the first judgement. */
-enum rc guard_prepare(struct guard *g, const uint64_t seed[4]) MUST_USE;
+/* Before the first judgement; `bytes`: of all lists, about. */
+enum rc guard_prepare(struct guard *g, const uint64_t seed[4], uint64_t bytes) MUST_USE;
 /* HOLD_POPULAR and HOLD_SEEN count for new entries alone: the caller knows which are. */
 enum hold guard_judge(const struct guard *g, const struct catkey *k, unsigned flags,
                       const struct catkey_hashes *h);

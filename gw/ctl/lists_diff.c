@@ -145,7 +145,7 @@ static int compare(const struct ctl *ctl, const struct lists_options *o, struct 
 {
     if (lists_guard(o, &d->guard) != 0)
         return 1;
-    enum rc rc = guard_prepare(&d->guard, d->seed);
+    enum rc rc = guard_prepare(&d->guard, d->seed, d->new->records.n);
     if (rc == RC_OK)
         rc = one_way(d, true);
     if (rc == RC_OK)

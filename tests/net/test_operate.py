@@ -16,28 +16,6 @@ from space import wait_for
 PROXY = "http://10.32.0.1:3128"
 
 
-def open_zone(lab):
-    """`on gateway-down closed`, the default, holds the zone shut after an end: not for the next test."""
-    if "perron_closed" in lab.gateway_space.run("nft", "list", "tables"):
-        lab.gateway_space.run("nft", "delete", "table", "inet", "perron_closed")
-
-
-@pytest.fixture
-def own_gateway(own_gateway, lab):
-    """As in conftest.py; the folder goes with the gateway, so that the next one finds its name free."""
-    started = []
-    open_zone(lab)
-
-    def start(*args, **kw):
-        started.append(own_gateway(*args, **kw))
-        return started[-1]
-    yield start
-    for gw in started:
-        gw.stop()
-        open_zone(gw.lab)
-        shutil.rmtree(gw.folder)
-
-
 def run(gw, *words):
     """(exit status, standard error) of a perrond that must end by itself."""
     done = subprocess.run(gw.lab.gateway_space.enter(BUILD / "perrond", *words), stdout=subprocess.PIPE,

@@ -5,7 +5,6 @@ Every test has a gateway of its own (two workers), because it kills parts of it.
 import ctypes
 import os
 import re
-import shutil
 import signal
 import threading
 import time
@@ -21,28 +20,6 @@ from space import wait_for
 PROXY = "http://10.32.0.1:3128"
 UIDS = {"signer": 64801, "logger": 64802, "opener": 64804, "keeper": 64805, "fetcher": 64807}
 CAP_NET_ADMIN = 1 << 12
-
-
-def open_zone(lab):
-    """`on gateway-down closed`, the default, holds the zone shut after an end: not for the next test."""
-    if "perron_closed" in lab.gateway_space.run("nft", "list", "tables"):
-        lab.gateway_space.run("nft", "delete", "table", "inet", "perron_closed")
-
-
-@pytest.fixture
-def own_gateway(own_gateway, lab):
-    """As in conftest.py; the folder goes with the gateway, so that the next one finds its name free."""
-    started = []
-    open_zone(lab)
-
-    def start(*args, **kw):
-        started.append(own_gateway(*args, **kw))
-        return started[-1]
-    yield start
-    for gw in started:
-        gw.stop()
-        open_zone(gw.lab)
-        shutil.rmtree(gw.folder)
 
 
 def status_of(pid):
@@ -343,7 +320,7 @@ def test_an_orderly_stop_with_closed_holds_the_zone_shut(own_gateway, lab):
     gw = own_gateway(gateway_down(lab, "closed"))
     gw.stop()
     assert lab.curl("agent", "http://plain.example/", "--connect-timeout", "2").status == 0
-    open_zone(lab)
+    lab.open_again()
     assert lab.curl("agent", "http://plain.example/").status == 200
 
 

@@ -18,17 +18,31 @@ enum { CLOCK_SET_US = 1000000, FLOWS_A_CLOCK = 4 };
 
 /* ---- one flow ---- */
 
+static const struct set_zone *zone_of(const struct flow *f)
+{
+    return f->zone == ZONE_NONE ? NULL : snapshot_zone(f->snap, f->zone);
+}
+
+/* Is a client of both the same one to origins and to the pool? */
+static bool same_place(const struct set_zone *a, const struct set_zone *b)
+{
+    return a && b && a->source_keep == b->source_keep && span_eq(a->name, b->name);
+}
+
 bool again_adopt(struct flow *f)
 {
-    struct snapshot *now = f->e->snap;
-    if (f->snap == now)
+    struct snapshot *now = f->e->snap, *before = f->snap;
+    if (before == now)
         return true;
-    snapshot_put(f->snap);
+    const struct set_zone *was = zone_of(f);
     f->snap = snapshot_get(now);
     f->zone = snapshot_zone_of(now, &f->src);
-    const struct set_zone *zone = f->zone == ZONE_NONE ? NULL : snapshot_zone(now, f->zone);
+    const struct set_zone *zone = zone_of(f);
     f->no_ca = zone && zone->ca_none;
     span user = snapshot_user_of(now, &f->src);
+    /* What was dialled for one client is no other's afterwards: it ends with this flow. */
+    f->via.bound |= !same_place(was, zone) || !span_eq(user, f->user);
+    snapshot_put(before);
     if (span_eq(user, f->user))
         return true;
     f->user = arena_dup(&f->arena, user);

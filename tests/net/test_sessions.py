@@ -420,6 +420,39 @@ def test_idle_connection_whose_certificate_was_verified_too_long_ago_is_not_used
     assert len(o.conns) == 2
 
 
+SWAPS = {   # one reload that makes somebody else of the client: what changes, who asks next, under which pool
+    "user": ("user  \"a.martin\"  address 10.32.2.10", "user  \"a.martin\"  address 10.32.2.10, 10.32.1.10", "own"),
+    "source": ("fd10:32::/64   source keep", "fd10:32::/64", "shared"),
+}
+
+
+@pytest.mark.parametrize("scheme", ["https", "http"])
+@pytest.mark.parametrize("what", SWAPS)
+def test_connection_of_a_client_who_became_another_is_nobodys(lab, own_gateway, origin, scheme, what):
+    """A reload gives the address of an open connection to another user, or ends `source keep`: the origin was asked as
+    the one before, and sees the first client's address."""
+    old, new, pool = SWAPS[what]
+    text = policy(lab, workers="1", pool=pool)
+    if what == "user":
+        after = text.replace('user  "p.dupont"  address 10.32.1.10, fd10:32::1:10\n', 'user  "p.dupont"  address 10.32.3.10\n')
+        after = after.replace(old, new)
+    else:
+        text, after = text.replace(new + "\n", old + "\n", 1), text
+    gw, o = own_gateway(text), origin(tls=scheme == "https")
+    sock = lab.connect("pupil", SITES["closed.example"].v4, 443 if scheme == "https" else 80)
+    port = sock.getsockname()[1]
+    sock = lab.tls("pupil", sock, "closed.example") if scheme == "https" else sock
+    stream = sock.makefile("rb")
+    sock.sendall(b"GET / HTTP/1.1\r\nHost: closed.example\r\n\r\n")
+    assert read_response(stream)[2] == b"connection 0\n"
+    assert after != text and gw.reload(after)[0] == 0
+    stream.close()
+    sock.close()
+    wait_for("the end of its flow", lambda: gw.events(event_type="flow", src_port=port))
+    assert ask(lab, scheme=scheme)[1] == "connection 1\n"
+    assert grown(gw, {"pooled": 0}, "pooled") == (1,) and len(o.conns) == 2
+
+
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_client_whose_zone_a_reload_took_away_leaves_nothing_in_the_pool(lab, own_gateway, origin, scheme):
     """Its connection with the origin is nobody's, and no worker dies of that."""

@@ -221,13 +221,14 @@ static bool lines_stand(const struct drain *d)
     return d->done > 0 && d->done == buf_len(&d->batch);
 }
 
+/* Asked for until it is done. */
 static enum rc rotate(struct drain *d)
 {
-    d->rotate = false;
-    if (d->spool.fd < 0 || d->spool.size == 0)
-        return RC_OK;
-    d->done = 0;
-    return spool_rotate(&d->spool);
+    enum rc rc = d->spool.fd >= 0 && d->spool.size > 0 ? spool_rotate(&d->spool) : RC_OK;
+    if (rc == RC_OK || d->spool.fd < 0)
+        d->done = 0;
+    d->rotate = rc != RC_OK;
+    return rc;
 }
 
 enum rc drain_target(struct drain *d, int dir, span name)
@@ -534,8 +535,8 @@ enum rc drain_turn(struct drain *d)
         TRY(journal_ready(d->journal));
     TRY(spool_ready(&d->spool));
     TRY(read_back(d));
-    if (d->rotate && !lines_stand(d))
-        TRY(rotate(d));
+    if (d->rotate && !lines_stand(d) && rotate(d) != RC_OK && d->spool.fd < 0)
+        return RC_IO; /* else the old file is still there to go on with */
     if (!pending(d) && !d->filled)
         TRY(fill(d));
     d->filled = true;

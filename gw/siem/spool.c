@@ -29,7 +29,8 @@ void spool_init(struct spool *s, uint64_t boot)
                         .boot = boot,
                         .write = write,
                         .start = start_writing,
-                        .sync = fdatasync};
+                        .sync = fdatasync,
+                        .sync_dir = fsync};
 }
 
 static void close_fd(int *fd)
@@ -203,6 +204,12 @@ static enum rc open_file(struct spool *s, int more_flags)
     return RC_OK;
 }
 
+/* The file is under its name after a power cut too. */
+static enum rc sync_name(struct spool *s)
+{
+    return s->sync_dir(s->dir) == 0 || errno == EINVAL ? RC_OK : failed(s);
+}
+
 /* The kernel has dropped the dirty pages: a second sync would claim success. */
 static enum rc sync_failed(struct spool *s)
 {
@@ -231,12 +238,13 @@ enum rc spool_ready(struct spool *s)
     enum rc rc = take_up(s);
     if (rc == RC_BAD) /* put aside unread */
         rc = spool_rotate(s);
+    if (rc == RC_OK)
+        rc = sync_name(s);
     if (rc != RC_OK) {
         enum rc why = rc == RC_IO ? failed(s) : rc;
         close_fd(&s->fd);
         return why;
     }
-    (void)!fsync(s->dir);
     s->suspect = false;
     s->last_errno = 0;
     return RC_OK;
@@ -322,9 +330,11 @@ enum rc spool_rotate(struct spool *s)
         TRY(rename_away(s));
     close_fd(&s->fd);
     TRY(open_file(s, O_EXCL));
-    (void)!fsync(s->dir);
     s->suspect = false;
-    return RC_OK;
+    enum rc rc = sync_name(s);
+    if (rc != RC_OK)
+        close_fd(&s->fd); /* it is empty; spool_ready opens it again */
+    return rc;
 }
 
 void spool_check_name(struct spool *s)

@@ -25,6 +25,7 @@ struct spool {
     ssize_t (*write)(int fd, const void *p, size_t n);
     int (*start)(int fd);
     int (*sync)(int fd);
+    int (*sync_dir)(int fd);
 };
 
 void spool_init(struct spool *s, uint64_t boot);
@@ -45,7 +46,8 @@ enum rc spool_write(struct spool *s, span lines, size_t *done) MUST_USE;
 enum rc spool_start(struct spool *s) MUST_USE;
 /* After a failure the same file is never trusted again: rotate and write once more. */
 enum rc spool_sync(struct spool *s) MUST_USE;
-/* Renames the current file and begins a new one. Only between whole lines. */
+/* Renames the current file and begins a new one. Only between whole lines. After IO the file is the old one
+ * or, where it was renamed already, none is open. */
 enum rc spool_rotate(struct spool *s) MUST_USE;
 /* Full, or found wanting by spool_sync. */
 bool spool_wants_rotation(const struct spool *s, size_t more);

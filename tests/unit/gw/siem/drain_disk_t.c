@@ -10,10 +10,10 @@
 /* ---- the disk ---- */
 
 static struct {
-    int fail_errno;      /* every call fails with this */
-    unsigned short_by;   /* writes at most so many bytes at once */
-    unsigned ok_writes;  /* so many succeed before fail_errno takes effect */
-    unsigned sync_fails; /* so many syncs fail */
+    int fail_errno;                      /* every call fails with this */
+    unsigned short_by;                   /* writes at most so many bytes at once */
+    unsigned ok_writes;                  /* so many succeed before fail_errno takes effect */
+    unsigned sync_fails, dir_sync_fails; /* so many syncs fail */
 } disk;
 
 static ssize_t bad_write(int fd, const void *p, size_t n)
@@ -36,9 +36,20 @@ static int bad_sync(int fd)
     return fdatasync(fd);
 }
 
+static int bad_dir_sync(int fd)
+{
+    if (disk.dir_sync_fails > 0) {
+        disk.dir_sync_fails--;
+        errno = EIO;
+        return -1;
+    }
+    return fsync(fd);
+}
+
 static void play_disk(struct world *w)
 {
     memset(&disk, 0, sizeof disk);
+    drain_spool(w->d)->sync_dir = bad_dir_sync;
     drain_spool(w->d)->write = bad_write;
     drain_spool(w->d)->sync = bad_sync;
 }
@@ -121,6 +132,69 @@ static void after_a_failed_sync_all_is_written_to_a_new_file(void **state)
     assert_int_equal(t.doubled, 4); /* removable by (boot, worker, seq) */
     assert_int_equal(t.files, 2);
     world_close(&w);
+}
+
+static enum rc ask_for_rotation(struct world *w)
+{
+    return drain_target(w->d, fcntl(drain_spool(w->d)->dir, F_DUPFD_CLOEXEC, 0), SPAN("eve.json"));
+}
+
+/* The directory is gone for the moment: the file is begun once it is there again. */
+static void a_rotation_that_fails_is_done_later(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/perron-gone-XXXXXX";
+    struct world w;
+    world_open(&w);
+    put_lines(&w, 0, 3);
+    pump(&w);
+    assert_non_null(mkdtemp(path));
+    int gone = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), dir = drain_spool(w.d)->dir;
+    assert_int_equal(rmdir(path), 0);
+    drain_spool(w.d)->dir = gone;
+    assert_int_equal(ask_for_rotation(&w), RC_IO);
+    drain_spool(w.d)->dir = dir;
+    close(gone);
+    put_lines(&w, 0, 4);
+    pump(&w);
+    struct tally t = tally_all(&w);
+    assert_int_equal(t.files, 2);
+    assert_int_equal(t.last[0], 7);
+    assert_int_equal(t.missing + t.doubled, 0);
+    put_lines(&w, 0, 1);
+    pump(&w);
+    assert_int_equal(tally_all(&w).files, 2); /* once */
+    world_close(&w);
+}
+
+/* What stands in a file whose name a power cut would take is not written yet. */
+static void nothing_counts_in_a_file_whose_name_is_not_on_the_disk(void **state)
+{
+    (void)state;
+    for (unsigned opened = 0; opened < 2; opened++) {
+        struct world w;
+        world_open(&w);
+        put_lines(&w, 0, 3);
+        pump(&w);
+        if (opened)
+            world_restart(&w);
+        play_disk(&w);
+        put_lines(&w, 0, 4);
+        disk.dir_sync_fails = 2;
+        if (!opened)
+            assert_int_equal(ask_for_rotation(&w), RC_IO);
+        while (disk.dir_sync_fails > 0) {
+            assert_int_equal(drain_turn(w.d), RC_IO);
+            assert_int_equal(drain_spool(w.d)->last_errno, EIO);
+            assert_true(ring_used(w.w[0]) > 0);
+        }
+        pump(&w);
+        struct tally t = tally_all(&w);
+        assert_int_equal(t.files, opened ? 1 : 2);
+        assert_int_equal(t.last[0], 7);
+        assert_int_equal(t.missing + t.doubled, 0);
+        world_close(&w);
+    }
 }
 
 static void a_kill_between_write_and_tail_doubles_nothing(void **state)
@@ -293,6 +367,8 @@ int main(void)
         cmocka_unit_test(a_full_disk_keeps_all_and_goes_on),
         cmocka_unit_test(a_kill_while_the_disk_is_full_loses_and_doubles_nothing),
         cmocka_unit_test(after_a_failed_sync_all_is_written_to_a_new_file),
+        cmocka_unit_test(a_rotation_that_fails_is_done_later),
+        cmocka_unit_test(nothing_counts_in_a_file_whose_name_is_not_on_the_disk),
         cmocka_unit_test(a_kill_between_write_and_tail_doubles_nothing),
         cmocka_unit_test(a_sync_that_fails_at_opening_begins_a_new_file),
         cmocka_unit_test(a_real_full_disk),

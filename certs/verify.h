@@ -67,6 +67,9 @@ struct verify_ask {
 /* *path (may be NULL): leaf first, as far as it could be built; the caller frees it with its certificates. */
 enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STACK_OF(X509) * *path) MUST_USE;
 
+/* Is this host (normalised) among the certificate's names, by the same rules? Says nothing of its chain. */
+bool verify_covers(X509 *leaf, span host);
+
 /* What is known of revocation at this moment: sets or clears REVOKED and revocation_known, from the set, and
  * from the staple that is in the verdict. Cheap: once for each connection, resumed ones too, and again for
  * open ones when a new set has come. */

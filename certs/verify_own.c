@@ -46,6 +46,16 @@ static bool covers(const GENERAL_NAME *g, span name, const struct addr *ip)
     return false;
 }
 
+bool verify_covers(X509 *leaf, span host)
+{
+    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    bool found = false;
+    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++)
+        found = covers(sk_GENERAL_NAME_value(names, i), host, NULL);
+    GENERAL_NAMES_free(names);
+    return found;
+}
+
 static bool well_formed(const GENERAL_NAME *g)
 {
     if (g->type == GEN_DNS)

@@ -1,8 +1,7 @@
 /* One HTTP exchange: judged when its head is there, relayed, and told in one line when it is over. */
 #include "gw/flow/txn.h"
 
-#include <openssl/x509v3.h>
-
+#include "certs/verify.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
 #include "gw/flow/breaks.h"
@@ -178,10 +177,7 @@ static bool is_misdirected(const struct txn *t)
     if (f->mode != MODE_INSPECTED || f->name.n > 0 || t->host.n == 0 || !f->origin.ssl)
         return false;
     X509 *leaf = SSL_get0_peer_certificate(f->origin.ssl);
-    return !leaf ||
-           X509_check_host(leaf, (const char *)t->host.p, t->host.n,
-                           X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS,
-                           NULL) != 1;
+    return !leaf || !verify_covers(leaf, t->host);
 }
 
 /* Our own page for every request of a refused flow: same verdict, and the code of the decision. */

@@ -6,6 +6,7 @@ import pytest
 
 from client import read_response
 from gateway import policy
+from hostile import ADDRESS, OK, Origin
 from sites import SITES
 
 
@@ -36,6 +37,19 @@ def test_host_must_be_one_of_the_certificates_names_where_there_is_no_sni(lab, g
     assert status == 421 and headers["perron-code"]
     assert len(lab.requests("video.example")) == before
     assert ask_without_sni(lab, "agent", SITES["video.example"].v4, "video.example")[0] == 200
+
+
+def test_wildcard_over_a_public_suffix_names_nobody_without_sni_either_row_7(lab, gw):
+    lab.pki.make("suffix", ["*.co.uk", "www.many.example"], "ec")
+
+    def answer(conn):
+        while o.head(conn):
+            conn.sendall(OK)
+    with Origin(lab, answer) as o:
+        o.context.load_cert_chain(lab.pki.folder / "suffix.pem", lab.pki.folder / "suffix.key")
+        status, headers = ask_without_sni(lab, "agent", ADDRESS, "closed.co.uk")
+        assert (status, o.seen) == (421, []) and headers["perron-code"]
+        assert ask_without_sni(lab, "agent", ADDRESS, "www.many.example")[0] == 200
 
 
 @pytest.mark.parametrize("url", ["https://social.example/hello", "http://plain.example/hello"])

@@ -24,8 +24,8 @@ struct format {
     bool block[DEPTH_MOST]; /* open braces: whether rules stand between them */
     unsigned depth;
     bool goes_on; /* the line before ended in a comma */
-    unsigned empty;
-    bool begun; /* a line was written */
+    bool empty;   /* lines without anything before this one */
+    bool begun;   /* a line was written */
 };
 
 /* ---- words ---- */
@@ -72,7 +72,7 @@ static bool next_line(struct format *f, struct line *l)
             f->at = end;
         }
     }
-    f->at += l->n < WORDS_MOST;
+    f->at++;
     return true;
 }
 
@@ -150,13 +150,13 @@ static uint32_t parts_of(const struct line *l, uint32_t first, uint32_t end, str
     for (uint32_t i = first; i < end; i++) {
         unsigned rank = part_at(l->word[i]);
         bool begins = begins_part(l, i, first);
-        if (begins && i > first && rank == PART_EXCEPT && n > 0 && out[n - 1].rank > 0 &&
+        if (begins && i > first && rank == PART_EXCEPT && out[n - 1].rank > 0 &&
             out[n - 1].rank <= FIRST_LABEL)
             begins = false;
         if (begins) {
             if (rank == PART_EXCEPT)
                 rank = i + 1 < end ? part_at(l->word[i + 1]) : rank;
-            out[n++] = (struct part){i, i + 1, i == first ? 0 : rank + 1};
+            out[n++] = (struct part){.from = i, .rank = i == first ? 0 : rank + 1};
         }
         out[n - 1].to = i + 1;
     }
@@ -214,7 +214,7 @@ static enum rc indent(struct format *f, unsigned depth)
 {
     if (f->begun && f->empty)
         TRY(buf_put_u8(f->out, '\n'));
-    f->empty = 0;
+    f->empty = false;
     f->begun = true;
     for (unsigned i = 0; i < depth * 4; i++)
         TRY(buf_put_u8(f->out, ' '));
@@ -229,15 +229,15 @@ static bool in_rules(const struct format *f)
 /* A stretch of words without braces that stands by itself: reordered where it is a whole rule. */
 static enum rc put_stretch(struct format *f, const struct line *l, uint32_t from, uint32_t to, bool *space)
 {
-    bool whole = in_rules(f) && !f->goes_on && to > from && !is_word(l->word[to - 1], ",");
+    bool whole = in_rules(f) && !f->goes_on && !is_word(l->word[to - 1], ",");
     return whole ? put_rule(f, l, from, to, space) : put_words(f->out, l, from, to, space);
 }
 
 static void open_brace(struct format *f, const struct line *l, uint32_t i)
 {
-    if (f->depth < DEPTH_MOST)
-        f->block[f->depth] = i > 0 && is_rule_block(l->word[i - 1]);
-    f->depth += f->depth < DEPTH_MOST;
+    if (f->depth == DEPTH_MOST)
+        return;
+    f->block[f->depth++] = i > 0 && is_rule_block(l->word[i - 1]);
 }
 
 /* Braces that close on the line where they open stay on it. */
@@ -304,7 +304,7 @@ static enum rc one_line(struct format *f, const struct line *l)
 {
     bool space = false;
     if (l->n == 0 && l->comment.n == 0) {
-        f->empty++;
+        f->empty = true;
         return RC_OK;
     }
     TRY(put_line(f, l, &space));

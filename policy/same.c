@@ -1,10 +1,13 @@
 /* Conditions as sorted bytes; see same.h. */
 #include "policy/same.h"
 
+#include <stdlib.h>
+
 #include "policy/normal.h"
 
-static int value_order(const struct value *a, const struct value *b)
+static int value_order(const void *x, const void *y)
 {
+    const struct value *a = *(const struct value *const *)x, *b = *(const struct value *const *)y;
     return a->kind != b->kind ? (int)a->kind - (int)b->kind : span_cmp(a->w.text, b->w.text);
 }
 
@@ -13,39 +16,39 @@ static int cond_order(const struct cond *a, const struct cond *b)
     return a->noun != b->noun ? (int)a->noun - (int)b->noun : (int)a->except - (int)b->except;
 }
 
-enum { ORDER_MOST = 64 };
-
-/* Values sorted, so that `a, b` and `b, a` read alike. False when there are too many to compare. */
-static bool put_values(struct buf *key, const struct value *v)
+/* Values sorted, so that `a, b` and `b, a` read alike. */
+static enum rc put_values(struct buf *key, const struct value *first)
 {
-    const struct value *sorted[ORDER_MOST];
     size_t n = 0;
-    for (; v; v = v->next) {
-        size_t i = n;
-        if (n == ORDER_MOST)
-            return false;
-        for (; i > 0 && value_order(v, sorted[i - 1]) < 0; i--)
-            sorted[i] = sorted[i - 1];
-        sorted[i] = v;
+    for (const struct value *v = first; v; v = v->next)
         n++;
+    const struct value **sorted = calloc(n + 1, sizeof(*sorted));
+    enum rc rc = sorted ? RC_OK : RC_NOMEM;
+    n = 0;
+    for (const struct value *v = first; v && sorted; v = v->next)
+        sorted[n++] = v;
+    if (sorted)
+        qsort(sorted, n, sizeof(*sorted), value_order);
+    for (size_t i = 0; i < n && rc == RC_OK; i++) {
+        rc = buf_printf(key, "%d:%zu:", (int)sorted[i]->kind, sorted[i]->w.text.n);
+        if (rc == RC_OK)
+            rc = buf_put(key, sorted[i]->w.text);
     }
-    for (size_t i = 0; i < n; i++) {
-        if (buf_printf(key, "%d:%zu:", (int)sorted[i]->kind, sorted[i]->w.text.n) != RC_OK ||
-            buf_put(key, sorted[i]->w.text) != RC_OK)
-            return false;
-    }
-    return true;
+    free(sorted);
+    return rc;
 }
+
+enum { CONDS_MOST = 64 };
 
 /* The conditions of a rule as bytes, the same for rules that match the same. */
 static bool rule_key(struct buf *key, const struct rule *r)
 {
-    const struct cond *sorted[ORDER_MOST];
+    const struct cond *sorted[CONDS_MOST];
     size_t n = 0;
     buf_clear(key);
     for (const struct cond *c = r->conds; c; c = c->next) {
         size_t i = n;
-        if (n == ORDER_MOST)
+        if (n == CONDS_MOST)
             return false;
         for (; i > 0 && cond_order(c, sorted[i - 1]) < 0; i--)
             sorted[i] = sorted[i - 1];
@@ -54,7 +57,7 @@ static bool rule_key(struct buf *key, const struct rule *r)
     }
     for (size_t i = 0; i < n; i++) {
         if (buf_printf(key, "|%d%d", (int)sorted[i]->noun, sorted[i]->except) != RC_OK ||
-            !put_values(key, sorted[i]->vals))
+            put_values(key, sorted[i]->vals) != RC_OK)
             return false;
     }
     return true;
@@ -97,7 +100,7 @@ static bool same_rule(const struct rule *a, const struct rule *b)
            same_word(&a->purpose, &b->purpose) && same_sets(a->sets, b->sets) && same_conditions(a, b);
 }
 
-/* Rules one by one; what else there is, by its normal form. */
+/* Rules one by one; what else there is, and whether one has more of them, by the normal form. */
 bool same_policy(struct tree *a, struct tree *b)
 {
     struct rule *x = a->rules.first, *y = b->rules.first;
@@ -107,8 +110,6 @@ bool same_policy(struct tree *a, struct tree *b)
             return false;
         x->text = y->text = x->part = y->part = SPAN_NONE;
     }
-    if (x || y)
-        return false;
     buf_init(&one, 0);
     buf_init(&two, 0);
     bool same = policy_normal(a, &one) == RC_OK && policy_normal(b, &two) == RC_OK &&

@@ -284,14 +284,11 @@ static void without_condition(struct trial *x, struct rule *r, struct cond **at)
 {
     struct cond *c = *at;
     struct trial_mutant m = {.rule = r, .change = TRIAL_DROP, .cond = c};
-    bool any = r->any;
     if (c->noun == NOUN_CERTIFICATE)
         return; /* it would be another kind of rule */
     *at = c->next;
-    r->any = any || !r->conds;
     judge(x, &m, want_some(x, c));
     *at = c;
-    r->any = any;
 }
 
 static bool decides(const struct rule *r)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -81,6 +82,30 @@ static void spaces_take_the_long_way(void **state)
     }
 }
 
+/* Beside a separator and at the ends, however long the rest is; between letters they stay. */
+static void spaces_beside_separators_are_taken_out(void **state)
+{
+    (void)state;
+    for (size_t n = 1; n <= LONGEST; n++) {
+        for (size_t i = 0; i < n; i++) {
+            char want[LONGEST + 1], in[LONGEST + 16];
+            uint8_t norm[ATTR_MOST];
+            memset(want, 'x', n);
+            want[i] = i % 2 ? ',' : '=';
+            want[n] = 0;
+            int len = snprintf(in, sizeof in, "%.*s  %c %s", (int)i, want, want[i], want + i + 1);
+            size_t got = attr_normalise(span_of(in, (size_t)len), norm);
+            assert_true(span_eq(span_of(norm, got), span_of(want, n)));
+            want[i] = ' ';
+            got = attr_normalise(span_of(want, n), norm);
+            if (i == 0)
+                assert_true(span_eq(span_of(norm, got), span_of(want + 1, n - 1)));
+            else
+                assert_true(span_eq(span_of(norm, got), span_of(want, i == n - 1 ? n - 1 : n)));
+        }
+    }
+}
+
 static void nothing_and_too_much_are_no_attributes(void **state)
 {
     static uint8_t much[ATTR_MOST + 1], norm[ATTR_MOST];
@@ -99,6 +124,7 @@ int main(void)
         cmocka_unit_test(capitals_and_small_letters_are_one),
         cmocka_unit_test(others_are_told_apart),
         cmocka_unit_test(spaces_take_the_long_way),
+        cmocka_unit_test(spaces_beside_separators_are_taken_out),
         cmocka_unit_test(nothing_and_too_much_are_no_attributes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,33 @@ static void groups_come_from_names_networks_and_directories(void **state)
     snapshot_put(s);
 }
 
+/* As many groups as a directory has: each of them by what it says, in the policy's spelling and in another.
+ */
+static void each_of_many_groups_of_a_directory_is_found(void **state)
+{
+    enum { GROUPS = 300 };
+    static char text[1 << 16];
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < GROUPS; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "group g%u ldap \"cn=g%u,dc=test\"\n", i, i);
+    snprintf(text + n, sizeof text - n, "web { allow any }\n");
+    struct snapshot *s = snap_of(text);
+    for (unsigned i = 0; i < GROUPS; i++) {
+        for (unsigned k = 0; k < 2; k++) {
+            char attr[40], name[8];
+            struct group_hit hits[2];
+            struct facts f = request(s, "10.1.1.1", "marie", "a.example", "GET");
+            snprintf(attr, sizeof attr, k ? "ldap:CN=G%u, DC=test" : "ldap:cn=g%u,dc=test", i);
+            snprintf(name, sizeof name, "g%u", i);
+            f.attrs[f.n_attrs++] = span_str(attr);
+            assert_int_equal(snapshot_groups_of(s, &f, hits, 2), 1);
+            assert_true(span_eq(snapshot_group_name(s, hits[0].group), span_str(name)));
+        }
+    }
+    snapshot_put(s);
+}
+
 /* More values met in one dimension than are joined block by block: short lists and long ones, exceptions too.
  */
 static void who_is_in_many_groups_is_found_by_each(void **state)
@@ -232,6 +259,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(groups_come_from_names_networks_and_directories),
+        cmocka_unit_test(each_of_many_groups_of_a_directory_is_found),
         cmocka_unit_test(who_is_in_many_groups_is_found_by_each),
         cmocka_unit_test(rules_of_several_groups_are_found_in_each_block),
         cmocka_unit_test(who_is_in_hundreds_of_groups_is_found_by_the_last),

@@ -103,6 +103,10 @@ static void rules_that_are_touched(void **state)
          "expect allow get \"http://b.test/\"\n",
          "8 |4 3 0");
     says(false,
+         "web {\nset safe-search any\nset youtube strict any\nlog any purpose security\nlog any purpose "
+         "statistics\nallow any\n}\nexpect allow get \"http://b.test/\"\n",
+         "|5 5 0");
+    says(false,
          "firewall {\nallow from lan\nblock any\n}\ntls {\nexempt category b\nallow certificate expired for "
          "g\n}\n"
          "web { allow any }\ncontent {\nforbid virus\nblock type executable\n}\n"

@@ -13,6 +13,8 @@
 #include "policy/part.h"
 #include "policy/source.h"
 #include "signatures/catc.h"
+#include "signatures/catexpr.h"
+#include "signatures/catfmt.h"
 
 enum { HELD_SAID = 1000 };
 
@@ -401,7 +403,9 @@ static enum rc finish(struct job *j, struct buf *hot, int text)
     if (rc != RC_LIMIT)
         return rc;
     diag_error(j->d, j->sorted[0]->by->w.pos, "name fewer lists",
-               "these lists overlap in more than %d ways, or hold too much", CATFMT_SETS);
+               "these lists overlap in more than %d ways, or their expressions take more than %d bytes "
+               "compiled",
+               CATFMT_SETS, CATEXPR_ALL_BYTES);
     return RC_CONFIG;
 }
 

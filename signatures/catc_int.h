@@ -5,6 +5,7 @@
 
 #include "signatures/catbins.h"
 #include "signatures/catc.h"
+#include "signatures/catexpr.h"
 #include "signatures/catfile.h"
 
 struct catc_source {
@@ -56,6 +57,7 @@ struct catc {
     struct catbins entries, records;
     uint64_t n_entries, n_records, record_bytes, n_names;
     struct buf expr_items, expr_texts; /* for catexpr_build */
+    struct catexpr_sum expr_sum;
     uint64_t v4_lengths, v6_lengths[3];
 };
 

@@ -2,7 +2,6 @@
  * records with their hashes; a list that is kept comes from the part before. See catc.h. */
 #include "gw/base/obj.h"
 #include "signatures/catc_int.h"
-#include "signatures/catexpr.h"
 
 /* ---- one entry ---- */
 
@@ -80,6 +79,7 @@ static enum rc put_expression(struct catc *c, const struct catc_list *l, const s
 {
     struct catexpr_item item = {(uint32_t)buf_len(&c->expr_texts), (uint32_t)e->key->n, e->line,
                                 (uint16_t)(l - c->lists), e->file};
+    catexpr_add(&c->expr_sum, span_of(e->key->text, e->key->n));
     TRY(buf_put(&c->expr_texts, span_of(e->key->text, e->key->n)));
     return buf_put(&c->expr_items, span_of(&item, sizeof item));
 }
@@ -133,7 +133,7 @@ static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
 {
     struct reading *r = arg;
     char why[128];
-    if (k->kind == CATKEY_N && !catexpr_check(span_of(k->text, k->n), why)) {
+    if (k->kind == CATKEY_N && !catexpr_check(&r->c->expr_sum, span_of(k->text, k->n), why)) {
         struct catc_report *report = &r->source->report;
         if (!report->refused[0])
             memcpy(report->refused, why, sizeof why);
@@ -318,6 +318,7 @@ struct mark {
     struct catbins_mark entries, records;
     uint64_t n_entries, n_records, record_bytes;
     size_t expr_items, expr_texts;
+    struct catexpr_sum expr_sum;
 };
 
 static void mark(const struct catc *c, struct mark *m)
@@ -329,6 +330,7 @@ static void mark(const struct catc *c, struct mark *m)
     m->record_bytes = c->record_bytes;
     m->expr_items = c->expr_items.w;
     m->expr_texts = c->expr_texts.w;
+    m->expr_sum = c->expr_sum;
 }
 
 static void go_back(struct catc *c, struct catc_list *l, const struct mark *m)
@@ -340,6 +342,7 @@ static void go_back(struct catc *c, struct catc_list *l, const struct mark *m)
     c->record_bytes = m->record_bytes;
     c->expr_items.w = m->expr_items;
     c->expr_texts.w = m->expr_texts;
+    c->expr_sum = m->expr_sum;
     l->n_live = l->n_held = 0;
 }
 

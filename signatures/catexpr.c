@@ -51,8 +51,9 @@ static uint64_t repeats(span s)
 {
     uint64_t all = 1;
     for (size_t i = 0; i < s.n && all <= UINT32_MAX; i++) {
-        uint64_t n = s.p[i] == '{' && (i == 0 || s.p[i - 1] != '\\') ? repeat_at(s, i) : 0;
+        uint64_t n = s.p[i] == '{' ? repeat_at(s, i) : 0;
         all *= n > 1 ? n : 1;
+        i += s.p[i] == '\\'; /* what it escapes, be it another one */
     }
     return all;
 }
@@ -69,18 +70,37 @@ static bool matches_empty(const char *z)
     return all;
 }
 
-bool catexpr_check(span text, char why[128])
+void catexpr_add(struct catexpr_sum *sum, span text)
+{
+    sum->n++;
+    sum->repeats += repeats(text);
+}
+
+/* Costs that show before it is compiled. */
+static bool within(const struct catexpr_sum *sum, uint64_t cost, char why[128])
+{
+    if (cost > CATEXPR_REPEATS)
+        snprintf(why, 128, "its repeats multiply to %llu, %d is the most", (unsigned long long)cost,
+                 CATEXPR_REPEATS);
+    else if (sum->n >= CATEXPR_MOST)
+        snprintf(why, 128, "there are %llu expressions before it, %d is the most", (unsigned long long)sum->n,
+                 CATEXPR_MOST);
+    else if (sum->repeats + cost > CATEXPR_ALL_REPEATS)
+        snprintf(why, 128, "with it the repeats of all expressions come to %llu, %d is the most",
+                 (unsigned long long)(sum->repeats + cost), CATEXPR_ALL_REPEATS);
+    else
+        return true;
+    return false;
+}
+
+bool catexpr_check(const struct catexpr_sum *sum, span text, char why[128])
 {
     hs_database_t *db = NULL;
     hs_compile_error_t *err = NULL;
     size_t bytes = 0;
     AUTO_FREE char *z = strndup((const char *)text.p, text.n);
-    uint64_t cost = repeats(text);
-    if (cost > CATEXPR_REPEATS) {
-        snprintf(why, 128, "its repeats multiply to %llu, %d is the most", (unsigned long long)cost,
-                 CATEXPR_REPEATS);
+    if (!within(sum, repeats(text), why))
         return false;
-    }
     if (z && matches_empty(z)) {
         snprintf(why, 128,
                  "it matches an empty text too; if it is not tied to both ends, it matches every URL of "

@@ -12,6 +12,8 @@
 #include "gw/base/obj.h"
 #include "gw/proc/progress.h"
 #include "policy/compile.h"
+#include "signatures/catexpr.h"
+#include "signatures/catfmt.h"
 #include "signatures/listtree.h"
 
 int lists_options(struct lists_options *o, const char *command, int argc, char **argv)
@@ -96,6 +98,10 @@ static int build_from(const struct lists_options *o, const char *const *sources,
         return first_bad(out->c);
     if (rc == RC_OK)
         rc = cattext_open(buf_span(&out->text_buf), &out->text);
+    if (rc == RC_LIMIT)
+        return ctl_fail("building: these lists overlap in more than %d ways, or their expressions take more "
+                        "than %d bytes compiled; name fewer",
+                        CATFMT_SETS, CATEXPR_ALL_BYTES);
     return rc == RC_OK ? 0 : ctl_fail("building: %s", rc_text(rc));
 }
 

@@ -29,14 +29,16 @@ static void what_cannot_be_used_is_refused_with_its_cost(void **state)
                 {"(a{1000}){1000}b", "multiply to 1000000, 1000 is the most"},
                 {"((x{40}){40}){40}", "multiply to 64000"},
                 {"a{2,5000}", "multiply to 5000"},
+                {"(.\\\\{900}b.){30}c", "multiply to 27000"},
                 {"(.{1,30}[ab].{1,30}c){1,1}(.*x.*y.*z.{400})", "multiply to"}};
+    static const struct catexpr_sum none;
     char why[128];
     (void)state;
     for (size_t i = 0; i < N_ELEMS(rows); i++) {
         why[0] = '\0';
-        if (catexpr_check(span_str(rows[i].text), why) || !strstr(why, rows[i].why))
+        if (catexpr_check(&none, span_str(rows[i].text), why) || !strstr(why, rows[i].why))
             print_error("%s: %s\n", rows[i].text, why);
-        assert_false(catexpr_check(span_str(rows[i].text), why));
+        assert_false(catexpr_check(&none, span_str(rows[i].text), why));
         assert_non_null(strstr(why, rows[i].why));
     }
 }
@@ -44,6 +46,7 @@ static void what_cannot_be_used_is_refused_with_its_cost(void **state)
 /* Whatever is tried, the answer comes at once. */
 static void refusing_takes_no_time(void **state)
 {
+    static const struct catexpr_sum none;
     char text[1200] = "", why[128];
     struct timespec a, b;
     (void)state;
@@ -51,9 +54,9 @@ static void refusing_takes_no_time(void **state)
         memcpy(text + i * 8, "(.*[a-z]", 8);
     memset(text + 800, ')', 100);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    (void)catexpr_check(span_str(text), why);
-    (void)catexpr_check(SPAN("(a|b|ab|ba|.a|.b){1,900}c"), why);
-    (void)catexpr_check(SPAN(".*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*x"), why);
+    (void)catexpr_check(&none, span_str(text), why);
+    (void)catexpr_check(&none, SPAN("(a|b|ab|ba|.a|.b){1,900}c"), why);
+    (void)catexpr_check(&none, SPAN(".*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*.*x"), why);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     assert_true(b.tv_sec - a.tv_sec < 5);
 }
@@ -75,6 +78,42 @@ static const char *matches(const struct catexpr *x, const char *host, const char
     got[0] = '\0';
     catexpr_match(x, span_str(host), span_str(path), count, got);
     return got;
+}
+
+/* Nor do many that are cheap alone: those that are too much are left out, and the others hold. */
+static void what_is_too_much_together_is_refused_line_by_line(void **state)
+{
+    static char costly[40 * 32], many[5000 * 16];
+    struct listed lists[] = {{"many", LIST_EXPRESSIONS, many}, {"costly", LIST_EXPRESSIONS, costly}};
+    struct parts p;
+    struct catexpr *x;
+    size_t n = 0;
+    (void)state;
+    for (unsigned i = 0; i < 40; i++)
+        n += (size_t)snprintf(costly + n, sizeof costly - n, "c%u_d{0,900}e\n", i);
+    n = 0;
+    for (unsigned i = 0; i < 100; i++)
+        n += (size_t)snprintf(many + n, sizeof many - n, "x%u\\{900}\n", i);
+    parts_build(&p, lists, 2);
+    assert_int_equal(catc_file_report(p.c, 0)->n_bad, 0);
+    assert_int_equal(catc_file_report(p.c, 1)->n_entries, 22); /* 100 + 22 * 900 */
+    assert_int_equal(catc_file_report(p.c, 1)->n_bad, 18);
+    assert_int_equal(catc_file_report(p.c, 1)->bad[0], 23);
+    assert_string_equal(catc_file_report(p.c, 1)->refused,
+                        "with it the repeats of all expressions come to 20800, 20000 is the most");
+    assert_int_equal(catexpr_open(p.hot.expressions, 2, &x), RC_OK);
+    assert_string_equal(matches(x, "a.test", "/c21_ddde"), "1:22 ");
+    catexpr_free(x);
+    parts_fini(&p);
+    n = 0;
+    for (unsigned i = 0; i < 5000; i++)
+        n += (size_t)snprintf(many + n, sizeof many - n, "x%u\n", i);
+    parts_build(&p, lists, 1);
+    assert_int_equal(catc_file_report(p.c, 0)->n_entries, CATEXPR_MOST);
+    assert_int_equal(catc_file_report(p.c, 0)->bad[0], CATEXPR_MOST + 1);
+    assert_string_equal(catc_file_report(p.c, 0)->refused,
+                        "there are 4096 expressions before it, 4096 is the most");
+    parts_fini(&p);
 }
 
 static void expressions_match_host_and_path(void **state)
@@ -133,6 +172,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_used_is_refused_with_its_cost),
         cmocka_unit_test(refusing_takes_no_time),
+        cmocka_unit_test(what_is_too_much_together_is_refused_line_by_line),
         cmocka_unit_test(expressions_match_host_and_path),
         cmocka_unit_test(damaged_sections_are_refused),
     };

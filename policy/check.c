@@ -6,6 +6,7 @@
 #include "gw/base/obj.h"
 #include "policy/checker.h"
 #include "policy/source.h"
+#include "signatures/catkey.h"
 
 void check_declare(struct diag *d, struct map *m, struct word *name, const char *what)
 {
@@ -47,13 +48,11 @@ void check_name(struct diag *d, struct word *w)
         s = span_cut(s, 2, s.n);
     else if (span_has_prefix(s, SPAN(".")))
         s = span_cut(s, 1, s.n);
-    size_t n = name_normalise(s, out);
+    size_t n = catkey_name(s, out);
     span good = n ? span_of(out, n) : addr_parse(s, &a) ? span_str(addr_text(&a, text)) : SPAN_NONE;
     if (good.n == 0) {
-        diag_error(
-            d, w->pos,
-            "a host name has letters, digits, `-`, `_` and dots (others as xn--...); no scheme, no path",
-            "\"%.*s\" is not a host name", SHOW(w->text));
+        diag_error(d, w->pos, "a host name has letters, digits, `-`, `_` and dots; no scheme, no path",
+                   "\"%.*s\" is not a host name", SHOW(w->text));
         return;
     }
     w->text = arena_dup(&d->tree->mem, good);

@@ -3,6 +3,7 @@
 
 #include "gw/base/obj.h"
 #include "policy/url.h"
+#include "signatures/catkey.h"
 
 static const struct group_decl *group_with_id(const struct tree *t, uint32_t id)
 {
@@ -136,10 +137,12 @@ static bool set_request(struct diag *d, const struct snapshot *snap, const struc
     f->dst_port = u.port;
     f->path = u.path;
     f->known |= FACT_BIT(NAME) | FACT_BIT(TLS);
-    size_t n = name_normalise(u.host, name);
+    size_t n = catkey_name(u.host, name);
     f->name = arena_dup(&d->tree->mem, span_of(name, n));
-    if (n == 0)
-        (void)addr_parse(u.host, &f->dst);
+    if (n == 0 && !addr_parse(u.host, &f->dst)) {
+        diag_error(d, e->url.pos, NULL, "`%.*s` is no host name and no address", SHOW(u.host));
+        return false;
+    }
     snapshot_categories(snap, f);
     return set_destination(d, snap, e, f);
 }

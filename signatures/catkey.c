@@ -52,11 +52,16 @@ static bool net_key(span text, struct catkey *out)
     return true;
 }
 
+size_t catkey_name(span text, uint8_t out[LIM_NAME_BYTES])
+{
+    return is_ascii(text) ? name_normalise(text, out) : idn_name(text, out);
+}
+
 bool catkey_host(span text, struct catkey *out)
 {
     out->net.a.family = 0;
     out->kind = CATKEY_NAME;
-    out->n = is_ascii(text) ? name_normalise(text, out->text) : idn_name(text, out->text);
+    out->n = catkey_name(text, out->text);
     out->host_n = out->n;
     return out->n || net_key(text, out);
 }

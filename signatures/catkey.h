@@ -4,6 +4,7 @@
 #define SIGNATURES_CATKEY_H
 
 #include "gw/base/addr.h"
+#include "gw/base/limits.h"
 
 enum catkey_kind { CATKEY_NAME, CATKEY_NET, CATKEY_URL, CATKEY_N };
 
@@ -21,7 +22,9 @@ struct catkey {
  * most lists are made of is read in one pass so. */
 size_t catkey_line(span rest, struct catkey *out) MUST_USE;
 
-/* A host name, U-labels too (IDNA 2008, UTS 46), or an address or network. False when it is neither. */
+/* The one spelling of a host name, U-labels too (IDNA 2008, UTS 46); 0: it is none. */
+size_t catkey_name(span text, uint8_t out[LIM_NAME_BYTES]) MUST_USE;
+/* A host name, or an address or network. False when it is neither. */
 bool catkey_host(span text, struct catkey *out) MUST_USE;
 /* The same, or one with a path; a port is left out, also behind a scheme. False also for what has a query:
  * that is never looked at, and without it the entry would mean too much. */

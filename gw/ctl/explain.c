@@ -21,6 +21,7 @@
 #include "policy/diag.h"
 #include "policy/url.h"
 #include "policy/words.h"
+#include "signatures/catkey.h"
 
 /* ---- the snapshot to ask ---- */
 
@@ -177,7 +178,7 @@ static int describe(const struct words *a, const struct snapshot *s, struct fact
     f->path = u.path;
     f->proto = 6;
     f->known = FACT_BIT(SRC) | FACT_BIT(USER) | FACT_BIT(PORT) | FACT_BIT(NAME) | FACT_BIT(TLS);
-    size_t n = name_normalise(u.host, name);
+    size_t n = catkey_name(u.host, name);
     f->name = span_of(name, n);
     if (n == 0 && !addr_parse(u.host, &f->dst))
         return ctl_fail("explain: %.*s is no host name and no address", SHOW(u.host));

@@ -5,6 +5,7 @@
 #include "gw/base/limits.h"
 #include "policy/grants_ask.h"
 #include "policy/snapshot.h"
+#include "signatures/catkey.h"
 
 enum { DAY_S = 86400, HOUR_S = 3600, WORDS_MOST = 512 };
 
@@ -48,7 +49,7 @@ static size_t normal_host(span host, uint8_t *out)
         memcpy(out, s.p, s.n);
         return s.n;
     }
-    return name_normalise(host, out);
+    return catkey_name(host, out);
 }
 
 /* "https://host/path?query" -> "host/path". A query is never looked at, so it would mean every query. */

@@ -67,6 +67,8 @@ def test_a_request_that_cannot_be(run, words, said):
 def test_who_was_not_named_is_said_to_be_assumed(run):
     status, out, _ = run("explain", "-f", "a.policy", "http://a.example/")
     assert status == 0 and "not said: an address of the first zone" in out
+    status, out, _ = run("explain", "-f", "a.policy", "https://École.example./x")
+    assert status == 0 and " xn--cole-9oa.example, port 443" in out
     status, out, _ = run("explain", "-f", "a.policy", "--from", "10.64.3.7", "http://a.example/")
     assert status == 0 and "not said" not in out
 

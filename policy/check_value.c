@@ -2,6 +2,7 @@
 #include "policy/checker.h"
 
 #include "gw/base/obj.h"
+#include "gw/base/urlpath.h"
 
 static bool resolve_zone(struct diag *d, struct value *v)
 {
@@ -170,18 +171,19 @@ void check_in_table(struct diag *d, const struct word *w, const char *what, span
 static void resolve_path(struct diag *d, struct value *v)
 {
     span s = v->w.text;
-    if (s.n == 0 || s.p[0] != '/' || span_find(s, '?', 0) != SIZE_MAX || span_find(s, '#', 0) != SIZE_MAX) {
-        diag_error(d, v->w.pos, "a path begins with `/` and ends before any `?`", "\"%.*s\" is not a path",
-                   SHOW(s));
+    if (s.n == 0 || s.p[0] != '/' || span_find(s, '?', 0) != SIZE_MAX || span_find(s, '#', 0) != SIZE_MAX ||
+        span_find(s, ';', 0) != SIZE_MAX) {
+        diag_error(d, v->w.pos, "a path begins with `/` and ends before any `?`, `#` or `;`",
+                   "\"%.*s\" is not a path", SHOW(s));
         return;
     }
     if (s.n > LIM_POLICY_PATH_BYTES) {
         diag_error(d, v->w.pos, NULL, "a path of more than %d bytes", LIM_POLICY_PATH_BYTES);
         return;
     }
-    while (s.n > 1 && s.p[s.n - 1] == '/')
-        s.n--;
-    v->w.text = s;
+    uint8_t *normal = arena_alloc(&d->tree->mem, s.n + 1);
+    size_t n = normal ? urlpath_normalise(s, normal) : 0;
+    v->w.text = n ? span_of(normal, n) : SPAN("/");
 }
 
 void check_application(struct diag *d, struct word *w)

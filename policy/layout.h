@@ -5,7 +5,7 @@
 #include "policy/snapshot.h"
 
 #define IMG_MAGIC   UINT64_C(0x314c4f5052525050) /* "PPRRPOL1" */
-#define IMG_VERSION 9
+#define IMG_VERSION 10
 
 enum { IMG_CATEGORIES = 1024 };
 

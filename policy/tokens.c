@@ -1,7 +1,9 @@
 /* Values of facts as tokens; see tokens.h. */
 #include "policy/tokens.h"
 
+#include "gw/base/limits.h"
 #include "gw/base/obj.h"
+#include "gw/base/urlpath.h"
 #include "policy/attr.h"
 
 static void add_run(struct tokens *k, const struct image *m, struct img_run r)
@@ -206,11 +208,10 @@ static void domain_tokens(struct tokens *k, const struct image *m, const struct 
     }
 }
 
-/* The path and everything it is below; "/" is above all. No rule names a longer one than path_most. */
-static void path_tokens(struct tokens *k, const struct image *m, span path)
+/* The path and everything it is below; no rule names a longer one than path_most. */
+static void below_tokens(struct tokens *k, const struct image *m, span path)
 {
     uint64_t h = IMG_HASH_START;
-    add_string(k, m, STRINGS_PATH, SPAN("/"));
     for (size_t i = 0; i < path.n && i < m->set->path_most; i++) {
         h = image_hash_byte(h, path.p[i]);
         if (i == 0 || (i + 1 < path.n && path.p[i + 1] != '/'))
@@ -219,6 +220,24 @@ static void path_tokens(struct tokens *k, const struct image *m, span path)
         if (token != UINT32_MAX)
             add_own(k, token);
     }
+}
+
+static __attribute__((noinline)) void odd_path_tokens(struct tokens *k, const struct image *m, span path)
+{
+    uint8_t normal[LIM_TARGET_BYTES + 1];
+    below_tokens(k, m, span_of(normal, urlpath_normalise(span_cut(path, 0, LIM_TARGET_BYTES), normal)));
+}
+
+/* In the one spelling that the origin, however it reads a path, may take it for; "/" is above all. */
+static void path_tokens(struct tokens *k, const struct image *m, span path)
+{
+    add_string(k, m, STRINGS_PATH, SPAN("/"));
+    if (m->set->path_most < 2)
+        return;
+    if (urlpath_is_plain(path))
+        below_tokens(k, m, path);
+    else
+        odd_path_tokens(k, m, path);
 }
 
 static void pattern_tokens(struct tokens *k, const struct image *m, const struct facts *f)

@@ -50,6 +50,19 @@ static size_t segment(const uint8_t *out, size_t at, size_t end)
     return semicolon ? (size_t)(semicolon - (out + at)) : end - at;
 }
 
+static bool plain_byte(uint8_t c)
+{
+    return c != '%' && c != ';' && c != '\\' && c != '?' && c != '#' && !(c >= 'A' && c <= 'Z');
+}
+
+bool urlpath_is_plain(span in)
+{
+    bool plain = in.n > 0 && in.p[0] == '/';
+    for (size_t i = 1; i < in.n && plain; i++)
+        plain = plain_byte(in.p[i]) && (in.p[i - 1] != '/' || (in.p[i] != '/' && in.p[i] != '.'));
+    return plain;
+}
+
 size_t urlpath_normalise(span in, uint8_t *out)
 {
     size_t n = decode(in, out), w = 0;

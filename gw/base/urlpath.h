@@ -10,5 +10,7 @@
  * (`;...` of a segment), query and fragment left out. The result is empty (the root) or begins with a slash
  * and does not end with one. `out` may not overlap `in`. */
 size_t urlpath_normalise(span in, uint8_t *out);
+/* True only where that would take away nothing but a slash at the end: so it is with most paths. */
+bool urlpath_is_plain(span in);
 
 #endif

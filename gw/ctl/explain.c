@@ -20,7 +20,6 @@
 #include "gw/proc/kept.h"
 #include "policy/diag.h"
 #include "policy/url.h"
-#include "policy/words.h"
 #include "signatures/catkey.h"
 
 /* ---- the snapshot to ask ---- */

@@ -2,6 +2,7 @@
  * asked in turn as DESIGN section 4 says it, schedules looked up minute by minute. Whatever differs is a bug
  * in one of the two. And what a verdict says of time: nothing changes before valid_until. The draw is seeded:
  * a failure comes again. */
+#include "gw/base/obj.h"
 #include "tests/unit/policy/model.h"
 
 /* ---- facts ---- */
@@ -29,7 +30,8 @@ static void draw_what(struct facts *f)
         "",           "example",   "b.example", "x.b.example", "a.b.example", "y.a.b.example",
         "other.test", "free.test", "notexample"};
     static const char *const methods[] = {"GET", "POST", "PUT"};
-    static const char *const paths[] = {"/", "/a", "/a/b", "/ab", "/a/bc/d", "*", "/a//b"};
+    static const char *const paths[] = {"/", "/a",    "/a/b",    "/ab",          "/a/bc/d",
+                                        "*", "/a//b", "/A/%62/", "/x/..//a;k/b", "/a/../%2561b"};
     static const uint16_t ports[] = {80, 443, 450, 1000, 1001, 8443, 53};
     static const uint8_t protos[] = {0, 6, 6, 6, 6, 6, 17, 1, 58};
     f->name = span_str(names[draw(9)]);
@@ -39,7 +41,7 @@ static void draw_what(struct facts *f)
     f->tls = draw(4) != 0;
     f->method = span_str(methods[draw(3)]);
     f->upload = draw(2);
-    f->path = span_str(paths[draw(7)]);
+    f->path = span_str(paths[draw(N_ELEMS(paths))]);
 }
 
 static void draw_content(struct facts *f)

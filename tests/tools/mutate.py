@@ -63,7 +63,8 @@ def sites(text):
 
 
 FUNCTION = re.compile(r"^\w[^;{}\n]*?(\w+)\((?:[^;{}]*)\)\n\{", re.M)
-EQUAL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "mutate_equal.txt")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EQUAL = os.path.join(ROOT, "tests/tools/mutate_equal.txt")
 
 
 def identity(path, text, at, token, new):

@@ -30,7 +30,13 @@ def mine(folder):
 def start_demo(tmp_path, *more):
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     return subprocess.Popen([sys.executable, str(DEMO), "--build", str(BUILD), *more], env=env, cwd=ROOT,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                            preexec_fn=interruptible)
+
+
+def interruptible():
+    """A shell has what it starts in the background ignore SIGINT; these tests may run there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture

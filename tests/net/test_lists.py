@@ -5,6 +5,7 @@ import time
 
 from client import PEOPLE
 from gateway import policy
+from space import wait_for
 
 LISTS = {
     "ut1/pastime/domains": "video.example\ngov.be\n",
@@ -69,6 +70,7 @@ def test_an_address_is_allowed_ahead_of_its_blocked_host(lab, own_gateway):
     while (again := json.loads(gw.ctl("--json", "replay").splitlines()[-1]))["same"] < 8 and time.monotonic() < deadline:
         time.sleep(0.2)
     assert again["ok"] and again["same"] >= 8 and again["cannot_tell"] == 0
+    wait_for("its record", lambda: gw.ctl_run("journal", "find", refused.code)[0] == 0, 5)
     told = json.loads(gw.ctl("--json", "explain", refused.code))
     assert told["same"] is True and any(s.get("rule", "").startswith("block domain") for s in told["chain"])
 

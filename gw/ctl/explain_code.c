@@ -44,8 +44,6 @@ static void say_hits(json_t *chain, const struct snapshot *whole, const struct r
         if (!shown[c])
             say_recorded(chain, &r->hits[c]);
     }
-    if (r->facts.n_cats == 0 && r->facts.known & FACT_BIT(NAME))
-        chain_say(chain, "category", "none: the name was in no list");
 }
 
 static bool same_verdict(const struct verdict *a, const struct verdict *b)
@@ -95,6 +93,14 @@ static void say_record(json_t *chain, const struct record *r, const struct journ
     chain_say(chain, "flow", "%" PRIu64 " (worker %u, record %" PRIu64 ")", r->flow, f->worker, f->seq);
 }
 
+static void say_without_snapshot(json_t *chain, const struct record *r)
+{
+    chain_say(chain, "snapshot", "not kept here, so its rules cannot be gone through again");
+    say_hits(chain, NULL, r);
+    if (r->facts.n_cats == 0 && r->facts.known & FACT_BIT(NAME))
+        chain_say(chain, "category", "none: the name was in no list");
+}
+
 static int tell(const struct ctl *ctl, const struct words *w, const struct journal_frame *f)
 {
     static struct record r;
@@ -110,9 +116,7 @@ static int tell(const struct ctl *ctl, const struct words *w, const struct journ
     if (snap)
         same = say_again(chain, snap, whole, &r, w);
     else
-        chain_say(chain, "snapshot", "not kept here, so its rules cannot be gone through again");
-    if (!snap)
-        say_hits(chain, NULL, &r);
+        say_without_snapshot(chain, &r);
     if (ctl->json) {
         json_t *o = json_pack("{s:s, s:O, s:b, s:O}", "code", w->target, "record", record, "same", same,
                               "chain", chain);

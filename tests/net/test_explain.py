@@ -123,6 +123,12 @@ def test_lists_lines_and_entries_are_named(lab, own_gateway):
     assert len(told) == 1 and re.search("^secret: .*paths.txt, line 1", told[0]), told
 
 
+def test_that_a_name_is_in_no_list_is_said_once(lab, own_gateway):
+    gw = own_gateway(policy(lab, web='  block domain "www.school.example"\n'))
+    refused = lab.curl("agent", "https://www.school.example/hello", "-H", "Accept: text/html")
+    assert steps(by_code(gw, refused.code), "category") == ["none: the name is in no list"]
+
+
 def test_a_grant_is_named(lab, own_gateway):
     gw = own_gateway()
     gw.ctl("grant", "video.example", "--for", "user", "p.dupont", "--until", "2h", "--reason", "film of the lesson",

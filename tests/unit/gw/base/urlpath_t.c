@@ -93,12 +93,35 @@ static void nested_encodings_do_not_explode(void **state)
     assert_int_equal(urlpath_normalise(span_of(in, sizeof in), out), 0);
 }
 
+/* Every text of up to six of these bytes: what is called plain loses nothing but slashes at its end. */
+static void what_is_plain_stays_as_it_is(void **state)
+{
+    static const char bytes[] = "/.aA%25;\\?#\xe9";
+    enum { N = sizeof bytes - 1, LONGEST = 6 };
+    unsigned n_plain = 0;
+    (void)state;
+    for (unsigned k = 1, all = N; k <= LONGEST; k++, all *= N) {
+        for (unsigned i = 0; i < all; i++) {
+            uint8_t in[LONGEST], out[LONGEST + 1];
+            for (unsigned at = 0, rest = i; at < k; at++, rest /= N)
+                in[at] = (uint8_t)bytes[rest % N];
+            if (!urlpath_is_plain(span_of(in, k)))
+                continue;
+            n_plain++;
+            size_t n = urlpath_normalise(span_of(in, k), out);
+            assert_true(span_eq(span_of(out, n), span_of(in, in[k - 1] == '/' ? k - 1 : k)));
+        }
+    }
+    assert_true(n_plain > 1000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(other_places_stay_other),
         cmocka_unit_test(one_place_has_one_spelling),
         cmocka_unit_test(nested_encodings_do_not_explode),
+        cmocka_unit_test(what_is_plain_stays_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

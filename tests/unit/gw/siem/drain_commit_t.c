@@ -196,6 +196,21 @@ static void a_file_system_without_start_is_no_failure(void **state)
     }
 }
 
+/* Two records and their lines are on the disk; five more stand in the files when the records' sync fails, and
+ * the ring keeps them. */
+static void world_whose_sync_failed(struct world *w)
+{
+    world_open(w);
+    put_both(w, 2);
+    pump(w);
+    tell_steps(w);
+    journal_disk(drain_journal_of(w->d))->sync = sync_fails;
+    put_both(w, 5);
+    uint64_t used = ring_used(w->ring);
+    assert_int_equal(drain_turn(w->d), RC_IO);
+    assert_int_equal(ring_used(w->ring), used);
+}
+
 /* The lines stand in the file already when the records' sync fails: the records go into a new segment, the
  * lines are not written again, and the ring is held until all is on the disk; another logger does the same.
  */
@@ -204,17 +219,9 @@ static void a_sync_of_records_that_fails_doubles_neither(void **state)
     (void)state;
     for (int restart = 0; restart < 2; restart++) {
         struct world w;
-        world_open(&w);
-        put_both(&w, 2);
-        pump(&w);
-        tell_steps(&w);
-        journal_disk(drain_journal_of(w.d))->sync = sync_fails;
-        put_both(&w, 5);
-        uint64_t used = ring_used(w.ring);
-        assert_int_equal(drain_turn(w.d), RC_IO);
+        world_whose_sync_failed(&w);
         assert_string_equal(steps, "rlsF");
         assert_int_equal(drain_errno(w.d), EIO);
-        assert_int_equal(ring_used(w.ring), used);
         assert_int_equal(records(&w), 2);
         if (restart)
             world_restart(&w);
@@ -236,13 +243,7 @@ static void a_rotation_waits_for_lines_that_stand_already(void **state)
     (void)state;
     for (int restart = 0; restart < 2; restart++) {
         struct world w;
-        world_open(&w);
-        put_both(&w, 2);
-        pump(&w);
-        tell_steps(&w);
-        journal_disk(drain_journal_of(w.d))->sync = sync_fails;
-        put_both(&w, 5);
-        assert_int_equal(drain_turn(w.d), RC_IO);
+        world_whose_sync_failed(&w);
         assert_int_equal(drain_target(w.d, fcntl(w.dir, F_DUPFD_CLOEXEC, 0), SPAN("eve.json")), RC_OK);
         if (restart)
             world_restart(&w);

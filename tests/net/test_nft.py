@@ -98,6 +98,7 @@ stop.set()
 for t in threads:
     t.join()
 print(*(f"{k}={v}" for k, v in sorted(met.items())), sep=",")
+sys.stdout.flush()
 os._exit(0)
 """
 

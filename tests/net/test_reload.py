@@ -35,6 +35,7 @@ for t in threads:
     t.join()
 for what, n in met.items():
     print(f"{n} {what}")
+sys.stdout.flush()
 os._exit(0)
 """
 

@@ -222,6 +222,7 @@ SUITES = {
 
 
 def main():
+    os.environ.pop("PYTHONUNBUFFERED", None)    # what a caller has set hides an output that is never flushed
     parser = argparse.ArgumentParser(description="runs test suites")
     parser.add_argument("--build", default="build", help="folder with the programs")
     parser.add_argument("--replays", help="folder with the corpus replay programs (default: BUILD/asan)")

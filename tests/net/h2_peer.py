@@ -151,6 +151,12 @@ class H2:
             if f is None or wanted(f):
                 return f
 
+    def rest(self, patience_s=10):
+        """Reads on until the other side ends or is silent for so long. An origin that goes with frames unread resets the
+        connection, and what it sent last may be lost with it."""
+        while self.next(patience_s):
+            pass
+
     def of(self, stream, kind=None):
         return [f for f in self.got if f.stream == stream and (kind is None or f.kind == kind)]
 

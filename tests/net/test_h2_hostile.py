@@ -244,7 +244,7 @@ def test_pushed_streams_are_refused(lab, gw):
     def script(peer):
         f = peer.until(lambda f: f.kind == HEADERS)
         peer.send(5, END_HEADERS, f.stream, struct.pack(">I", 2) + peer.head(BASE))
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         tail, c = Tail(gw), h2_client(lab)
         assert c.answer(c.request("/x")).status == 502

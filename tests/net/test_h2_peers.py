@@ -140,7 +140,7 @@ def test_never_indexed_fields_stay_so(lab, gw):
         f = peer.until(lambda f: f.kind == HEADERS)
         raw.append(f.payload)
         plain_answer(peer, f.stream, dict(f.fields))
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab)
         secret = b"\x10\x08x-secret\x06hidden"        # RFC 7541 section 6.2.3
@@ -164,7 +164,7 @@ def test_trailers_both_ways(lab, gw):
         peer.headers(f.stream, [(":status", "200")])
         peer.data(f.stream, b"body")
         peer.headers(f.stream, [("grpc-status", "0"), ("content-length", "99"), ("x-sum", "abc")], end=True)
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab)
         s = c.request("/t", method="POST", end=False)
@@ -199,7 +199,7 @@ def test_continue_is_asked_and_given(lab, gw):
         peer.headers(f.stream, [(":status", "100")])
         assert peer.until(lambda f: f.end)
         plain_answer(peer, f.stream, dict(f.fields))
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab)
         s = c.request("/x", method="POST", fields=[("expect", "100-continue"), ("content-length", "4")], end=False)
@@ -237,7 +237,7 @@ def test_both_ways_at_once(lab, gw):
             if d.end:
                 break
         peer.headers(f.stream, [("grpc-status", "0")], end=True)
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab)
         s = c.request("/svc/Method", method="POST", fields=[("te", "trailers"), ("content-type", "application/grpc")],
@@ -391,7 +391,7 @@ def test_slow_client_holds_its_origin(lab, gw):
             elif peer.next(20) is None:
                 return
         peer.data(f.stream, b"", end=True)
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab, open_windows=False)
         s = c.request("/big")
@@ -426,7 +426,7 @@ def test_slow_origin_holds_its_client(lab, gw):
             if d.end:
                 break
         peer.headers(f.stream, [(":status", "200"), ("x-got", str(n))], end=True)
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script, open_windows=False):
         c = h2_client(lab)
         s, total, left = c.request("/up", method="POST", end=False), 2 << 20, None
@@ -506,7 +506,7 @@ def test_origin_says_goaway(lab, gw):
         peer.send(GOAWAY, 0, 0, struct.pack(">II", f.stream, 0))
         time.sleep(0.3)
         plain_answer(peer, f.stream, dict(f.fields))
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         tail, c = Tail(gw), h2_client(lab)
         a = c.answer(c.request("/x"))

@@ -118,7 +118,7 @@ def test_no_http2_trailer_carries_what_is_set(lab, changing):
         f = peer.until(lambda f: f.kind == HEADERS)
         seen.append((f.field("x-house"), peer.until(lambda f: f.end).fields))
         plain_answer(peer, f.stream, dict(f.fields))
-        peer.next()
+        peer.rest()
     with H2Origin(lab, script):
         c = h2_client(lab)
         s = c.request("/t", method="POST", end=False)

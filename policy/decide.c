@@ -505,6 +505,18 @@ void decide_tls(const struct snapshot *snap, const struct facts *f, struct verdi
     out->valid_until = a.next;
 }
 
+void decide_unseen(const struct snapshot *snap, const struct facts *f, struct verdict *out)
+{
+    struct asking a;
+    asking_start(&a, snap, f);
+    forget(out);
+    if (is_client_zone(&a))
+        exempt_or_blocked(&a, out);
+    else
+        no_rule(out, ACT_BLOCK, LAYER_NONE, WHY_NO_ZONE);
+    out->valid_until = a.next;
+}
+
 void decide_dns(const struct snapshot *snap, const struct facts *f, struct verdict *out)
 {
     struct asking a;

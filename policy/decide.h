@@ -89,6 +89,10 @@ bool decide_forbids(const struct snapshot *snap, const struct facts *facts, uint
 /* What `tls` alone says of a connect: ACT_EXEMPT or ACT_INSPECT (a block by `tls` counts as inspect). For a
  * flow that is observed: what would have blocked it lets it through, as `tls` says. */
 void decide_tls(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
+/* What `web` alone says of a connect that nobody decrypts: ACT_BLOCK or ACT_ALLOW. No request will be seen,
+ * so what only a request could lift stands, a warning too. For a flow that `tls` wants inspected and that is
+ * exempt all the same. */
+void decide_unseen(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
 /* A DNS question for facts->name: the first rule of `dns`; what none names is allowed. */
 void decide_dns(const struct snapshot *snap, const struct facts *facts, struct verdict *out);
 

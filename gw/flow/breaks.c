@@ -189,7 +189,7 @@ void breaks_works(struct flow *f)
     struct broken *b = f->e->broken;
     if (!f->tls || !f->client.ssl)
         return;
-    if (!f->took_leaf)
+    if (!f->took_leaf && !f->untrusted) /* which says nothing of our CA */
         accepted(f);
     f->took_leaf = true;
     if (!b || !broken_counts(b) || f->name.n == 0 || f->ja4[0] == '\0')
@@ -247,12 +247,12 @@ static void refused(struct flow *f)
 static void exempt(struct flow *f, const struct row *r)
 {
     struct broken *b = f->e->broken;
-    int64_t now = clock_wall_s();
+    int64_t now = clock_wall_s(), until_s;
     uint32_t rule;
     char message[256];
     if (f->mode != MODE_INSPECTED || f->refused || f->name.n == 0 || f->ja4[0] == '\0' || f->cert.defects)
         return; /* blocked, or an origin that was not verified */
-    rule = judge_broken(f);
+    rule = judge_broken(f, &until_s);
     if (rule == RULE_NONE)
         return;
     uint64_t place = broken_place(b, f->name, span_str(f->ja4));
@@ -282,11 +282,12 @@ bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s)
     int64_t now = clock_wall_s();
     if (broken_until(b, place, LIM_BROKEN_EXEMPT_S, now) == 0)
         return false;
-    *rule = judge_broken(f); /* a reload may have taken the line away, or made its time shorter */
+    *rule = judge_broken(f, until_s); /* a reload may have taken the line away, or made its time shorter */
     if (*rule == RULE_NONE)
         return false;
-    *until_s = broken_until(b, place, snapshot_rule(f->snap, *rule).exempt_s, now);
-    return *until_s != 0;
+    int64_t over_s = broken_until(b, place, snapshot_rule(f->snap, *rule).exempt_s, now);
+    *until_s = over_s < *until_s ? over_s : *until_s;
+    return over_s != 0;
 }
 
 /* ---- the client's side ---- */
@@ -313,6 +314,10 @@ static void client_broke(struct flow *f, const char *after)
     span detail = flow_tls_detail(f, s, "closed");
     if (is_our_no(s) || is_weak_alert(s->alert_in)) {
         note(f, BREAK_CLIENT_WEAK, is_weak_alert(s->alert_in), after, detail);
+        return;
+    }
+    if (f->untrusted) { /* as it should: its own warning about the origin */
+        note(f, BREAK_ORIGIN_WEAK, true, "the untrusted CA's certificate", detail);
         return;
     }
     struct broken *b = f->e->broken;

@@ -31,9 +31,10 @@ void breaks_end(struct flow *f, enum reason why);
 /* Is this flow's name exempt for its kind of client? The line of policy that says so, and until when. */
 bool breaks_exempt(struct flow *f, uint32_t *rule, int64_t *until_s);
 
-/* judge.c: the line `on broken exempt for` that holds for the flow's name, which must be in a category;
- * RULE_NONE. */
-uint32_t judge_broken(const struct flow *f);
+/* judge.c: the line `on broken exempt for` that holds for the flow's name, and until when (UTC seconds)
+ * nothing changes that; RULE_NONE where there is none, where the name is in no category, and where a rule of
+ * `web` would block it or warn of it once no request is seen any more. */
+uint32_t judge_broken(const struct flow *f, int64_t *until_s);
 
 /* Rows for `show breaks`. */
 json_t *breaks_show(struct engine *e);

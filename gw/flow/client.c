@@ -101,6 +101,7 @@ static void mint_untrusted(struct flow *f)
         flow_end(f, REASON_MINT, span_str(rc_name(rc)));
         return;
     }
+    f->untrusted = true;
     f->e->n.untrusted++;
     start_client(f, leaf);
     X509_free(leaf);

@@ -46,10 +46,10 @@ struct flow {
     bool refused; /* decided: every request is answered by us */
     bool last;    /* the exchange that runs is the last one: policy wants something else of the next */
     bool hello_seen, ech;
-    bool dialled_twice; /* exempt only after the origin had asked for a certificate */
-    bool weak;          /* second attempt, with the weak offer (gw/tls/offer.h) */
-    bool took_leaf;     /* the client has had an exchange inside TLS */
-    bool client_quiet;  /* close without close_notify: what was relayed was cut short */
+    bool dialled_twice;        /* exempt only after the origin had asked for a certificate */
+    bool weak;                 /* second attempt, with the weak offer (gw/tls/offer.h) */
+    bool took_leaf, untrusted; /* the client has had an exchange inside TLS; its leaf is the untrusted CA's */
+    bool client_quiet;         /* close without close_notify: what was relayed was cut short */
 
     struct stream client, origin;
     struct addr src, dst, local;

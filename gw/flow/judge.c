@@ -108,15 +108,27 @@ static void run(struct flow *f, struct arena *keep, const struct snapshot *snap,
     record_made(f, snap, x, &as_decided, took_ns);
 }
 
-uint32_t judge_broken(const struct flow *f)
+/* Does `web` let this name pass where no request is seen, and until when? */
+static bool passes_unseen(const struct flow *f, struct facts *x, span name, int64_t *until_s)
+{
+    struct verdict v;
+    x->name = name;
+    snapshot_categories(f->snap, x);
+    snapshot_categories_confirm(f->snap, x);
+    decide_unseen(f->snap, x, &v);
+    *until_s = earlier(*until_s, v.valid_until);
+    return v.action == ACT_ALLOW;
+}
+
+uint32_t judge_broken(const struct flow *f, int64_t *until_s)
 {
     struct facts x;
+    *until_s = INT64_MAX;
     base_facts(f, f->snap, STEP_CONNECT, &x);
-    x.name = f->name;
-    snapshot_categories(f->snap, &x);
-    if (x.n_cats == 0 || snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
-        return RULE_NONE;
-    if (snapshot_categories_confirm(f->snap, &x) && snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
+    x.decrypted = false;
+    bool passes = f->connect_name.n == 0 || passes_unseen(f, &x, f->connect_name, until_s);
+    if (!passes || !passes_unseen(f, &x, f->name, until_s) || x.n_cats == 0 ||
+        snapshot_on(f->snap, ON_BROKEN, &x) != ANSWER_EXEMPT)
         return RULE_NONE;
     return snapshot_on_rule(f->snap, ON_BROKEN, &x);
 }

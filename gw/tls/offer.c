@@ -164,7 +164,8 @@ bool offer_has_weaker(const struct hello *client)
 
 static bool strong_or_offered(const struct suite *s, const struct hello *client)
 {
-    return !s->weak || offers(client, s->id);
+    bool no_weaker = !s->weak && !(has_128_bits(s) && offer_lacks_128(client));
+    return no_weaker || offers(client, s->id);
 }
 
 static bool only_http2(const struct hello *client)

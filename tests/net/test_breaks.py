@@ -23,6 +23,9 @@ BROKEN = """
 category  apps  domain "script.example"
 on broken exempt for 12h category apps
 """
+# Rules that stop a name once no request of it is seen.
+STOPPED = {"blocked": "  block category apps\n", "warned of": "  warn category apps\n",
+           "blocked but for a path": '  allow path "/ok" category apps\n  block category apps\n'}
 
 
 @pytest.fixture(scope="module")
@@ -186,9 +189,12 @@ def test_three_devices_that_accept_us_exempt_a_pinned_name(lab, own_gateway, dev
     # another kind of client at that name, and that kind of client at another name, are decrypted as before
     assert curl(lab, devices[3], "https://script.example/", store=lab.pki.roots)[0] == 60
     assert curl(lab, devices[3], "https://www.school.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
-    # without the line nothing is exempt, at once
-    assert gw.reload(policy(lab))[0] == 0
-    assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
+    # where a rule stops the name, for nobody sees the request, and without the line, nothing is exempt, at once
+    for text in (*(policy(lab, settings=BROKEN, web=rules) for rules in STOPPED.values()), policy(lab)):
+        assert gw.reload(text)[0] == 0
+        assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
+        assert gw.reload(policy(lab, settings=BROKEN))[0] == 0
+        assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
@@ -316,15 +322,29 @@ def test_a_plain_request_before_connect_accepts_no_ca(lab, own_gateway):
     assert row["kind"] == "ca-refused" and "unknown CA" in row["detail"]
 
 
-@pytest.mark.parametrize("why", ["no line", "no list", "devices do not accept us", "blocked", "two devices",
+def test_who_refuses_the_untrusted_ca_refuses_the_origin(lab, own_gateway, devices):
+    """An allowed defect keeps the client's own warning; that says nothing of our CA, nor does a click past it."""
+    gw = own_gateway(policy(lab, settings=BROKEN.replace("script", "expired"), workers="1").replace(
+        "tls {", "tls {\n  allow certificate expired\n"))
+    accept(lab, devices[0])
+    for device in devices[:2]:
+        assert curl(lab, device, "https://expired.example/")[0] == 60
+        row = the_break(gw, name="expired.example", count=1 + devices.index(device))
+        assert row["kind"] == "weak-origin" and row["closed_by"] == "client" and "unknown CA" in row["detail"], row
+        assert row["after"] == "the untrusted CA's certificate"
+    assert curl(lab, devices[1], "https://expired.example/hello", "--insecure") == (0, b"hello from expired.example\n")
+    for host in ("www.school.example", "files.example", "cdn.example"):
+        assert curl(lab, devices[1], f"https://{host}/hello", store=lab.pki.roots)[0] == 60
+    assert the_break(gw, kind="ca-missing")["clients"] == [devices[1]] and not breaks(gw, kind="pinned")
+
+
+@pytest.mark.parametrize("why", ["no line", "no list", "devices do not accept us", *STOPPED, "two devices",
                                  "origin not verified"])
 def test_nothing_else_is_exempt(lab, own_gateway, devices, why):
     settings = {"no line": 'category apps domain "script.example"\n',
                 "no list": BROKEN.replace("script.example", "files.example")}.get(why, BROKEN)
-    host, web = "script.example", ""
-    if why == "blocked":
-        web = "  block category apps\n"
-    text = policy(lab, settings=settings, web=web)
+    host = "script.example"
+    text = policy(lab, settings=settings, web=STOPPED.get(why, ""))
     if why == "origin not verified":
         host = "expired.example"
         text = policy(lab, settings=BROKEN.replace("script.example", host)).replace(

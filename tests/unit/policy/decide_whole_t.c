@@ -2,6 +2,7 @@
  * zones, delegated files, client certificates, content, time. Line numbers as in decide_t.c. */
 #include "policy/decide.h"
 
+#include "gw/base/obj.h"
 #include "tests/unit/policy/snap_help.h"
 
 enum { EXPIRED = 1 << 2, ASKS = 1 << 16 };
@@ -583,6 +584,35 @@ static void tls_alone_exempts_or_inspects(void **state)
     snapshot_put(s);
 }
 
+/* `on broken` exempts what `tls` wants inspected: what only a request could have lifted stands. */
+static void what_nobody_decrypts_is_judged_by_its_name(void **state)
+{
+    struct snapshot *s =
+        snap_of("tls {\n inspect any\n}\nweb {\n allow path \"/ok\" domain \"path.example\"\n"
+                " block domain \"path.example\"\n warn domain \"warned.example\"\n"
+                " block path \"/bad\" domain \"part.example\"\n allow any\n}\n");
+    static const struct {
+        const char *name;
+        enum action action;
+        unsigned line;
+    } row[] = {
+        {"path.example", ACT_BLOCK, 6}, {"warned.example", ACT_BLOCK, 7}, {"part.example", ACT_ALLOW, 0}};
+    struct facts f;
+    struct verdict v;
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(row); i++) {
+        f = hello(s, "10.1.1.1", "", row[i].name);
+        decide(s, &f, &v);
+        assert_int_equal(v.action, ACT_INSPECT);
+        decide_unseen(s, &f, &v);
+        EXPECT(v, row[i].action, WHY_RULE, row[i].line);
+    }
+    f = hello(s, "192.0.2.1", "", "part.example");
+    decide_unseen(s, &f, &v);
+    EXPECT(v, ACT_BLOCK, WHY_NO_ZONE, 0);
+    snapshot_put(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -605,6 +635,7 @@ int main(void)
         cmocka_unit_test(lines_about_what_is_missing_have_conditions),
         cmocka_unit_test(every_rule_is_found_in_tables_of_any_size),
         cmocka_unit_test(tls_alone_exempts_or_inspects),
+        cmocka_unit_test(what_nobody_decrypts_is_judged_by_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,15 @@ static void a_client_of_256_bits_alone_is_given_no_128(void **state)
     assert_true(has(&h, GCM_128));
 }
 
+static void nor_is_it_by_the_second_attempt(void **state)
+{
+    struct hello client = CLIENT(0x1302, 0xc014, 0x0035);
+    struct hello h = weak_for(&client);
+    (void)state;
+    assert_true(has(&h, GCM_256) && has(&h, 0xc014) && has(&h, 0x0035) && has(&h, 0x1302));
+    assert_false(has(&h, GCM_128) || has(&h, 0xc02b) || has(&h, 0x1301) || has(&h, CBC));
+}
+
 /* ---- why a handshake failed ---- */
 
 static enum offer_failure why(int alert, int reason, uint64_t n_in)
@@ -220,6 +229,7 @@ int main(void)
         cmocka_unit_test(signatures_with_sha_1_only_where_the_client_takes_them),
         cmocka_unit_test(the_strong_offer_is_the_same_for_nearly_everybody),
         cmocka_unit_test(a_client_of_256_bits_alone_is_given_no_128),
+        cmocka_unit_test(nor_is_it_by_the_second_attempt),
         cmocka_unit_test(only_what_a_weaker_offer_could_mend_counts),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -48,7 +48,7 @@ static void fill_page(struct txn *t, enum reason why, span detail, struct page *
     const struct settings *set = snapshot_settings(t->snap);
     char ip[ADDR_TEXT];
     int64_t now_s = clock_wall_s();
-    enum defect d = why == REASON_CERTIFICATE ? defect_first(f->cert.defects) : DEFECT_N;
+    enum defect d = why == REASON_CERTIFICATE ? defect_find(detail) : DEFECT_N;
     *p = (struct page){.kind = pages[why].kind,
                        .status = t->status           ? t->status
                                  : pages[why].status ? pages[why].status

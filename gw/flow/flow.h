@@ -142,11 +142,11 @@ void step_mint(struct flow *f);      /* leaf for what the client asked */
 void step_client(struct flow *f);    /* handshake with the client goes on */
 
 /* judge.c: facts and decisions */
-/* `j` holds no longer than `also` does. */
-void judged_until(struct judged *j, const struct judged *also);
+void judged_until(struct judged *j, const struct judged *also); /* `j` holds no longer than `also` does */
 void judge_connect(struct flow *f, struct judged *out);
 void judge_certificate(struct flow *f, struct judged *out);
 enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule); /* nothing is recorded */
+enum defect judge_defect(const struct flow *f); /* of those that it has, the first that is not allowed */
 /* A client without SNI: every name of the origin's certificate is judged, the strictest verdict counts. */
 void judge_origin_names(struct flow *f, X509 *leaf, struct judged *out);
 /* What policy wants when this happens to this flow, which is on its way to `name`. */

@@ -170,6 +170,7 @@ void step_certified(struct flow *f)
     judge_certificate(f, &j);
     if (j.does == ACT_ALLOW && needed)
         record_beside(f);
+    span what = j.does == ACT_BLOCK ? SPAN("asks-client-certificate") : SPAN("name-in-certificate");
     if (j.does != ACT_BLOCK && asks_names)
         judge_origin_names(f, leaf, &j);
     judged_until(&f->verdict, &j);
@@ -184,12 +185,11 @@ void step_certified(struct flow *f)
         record_of_flow(f);
         if (f->cert.defects == 0) {
             f->e->n.blocked++;
-            step_refuse(f, REASON_POLICY, SPAN("name-in-certificate"));
+            step_refuse(f, REASON_POLICY, what);
             return;
         }
         f->e->n.cert_bad++;
-        enum defect d = defect_first(f->cert.defects);
-        step_refuse(f, REASON_CERTIFICATE, d < DEFECT_N ? span_str(defect_name(d)) : SPAN_NONE);
+        step_refuse(f, REASON_CERTIFICATE, span_str(defect_name(judge_defect(f))));
         return;
     }
     if (revoke_unknown(f)) {

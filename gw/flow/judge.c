@@ -235,6 +235,17 @@ enum action judge_would(const struct flow *f, uint32_t defects, uint32_t *rule)
     return v.action;
 }
 
+enum defect judge_defect(const struct flow *f)
+{
+    uint32_t rule;
+    for (unsigned d = 0; d < DEFECT_N; d++) {
+        uint32_t one = f->cert.defects & UINT32_C(1) << d;
+        if (one && judge_would(f, one, &rule) == ACT_BLOCK)
+            return (enum defect)d;
+    }
+    return defect_first(f->cert.defects);
+}
+
 void judge_request(struct txn *t, struct judged *out)
 {
     const struct flow *f = t->f;

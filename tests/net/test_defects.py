@@ -12,9 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from gateway import CODE, policy
 from hostile import ADDRESS, NAME, Origin
+from sites import SITES
 from space import end, wait_for
 
 URL = f"https://{NAME}/"
+PROXY = "http://10.32.0.1:3128"
 
 
 @contextmanager
@@ -85,12 +87,50 @@ def test_a_defect_is_blocked_or_keeps_the_clients_own_warning(lab, lenient, flav
         assert e["perron"]["action"] == "inspect" and e["perron"]["mode"] == "inspected"
 
 
+def test_an_allowed_defect_is_the_same_on_every_way(lab, lenient):
+    """Over HTTP/2 and HTTP/1, by proxy and not, with an address for a name; and where the rule went a connection is over."""
+    def wait_gone(tls):
+        tls.settimeout(5)
+        try:
+            while tls.recv(65536):
+                pass
+        except OSError:
+            pass
+    with server(lab, "expired and wrong-name"):
+        for url, options, defects in ((URL, {}, "expired, wrong-name"), (URL.replace(NAME, NAME.upper()), {}, "expired, wrong-name"),
+                                      (URL, {"proxy": PROXY}, "expired, wrong-name"),
+                                      (URL.replace(NAME, ADDRESS), {"proxy": PROXY}, "expired, wrong-name"),
+                                      (URL.replace(NAME, ADDRESS), {}, "expired")):   # nobody named it
+            for version in ("--http1.1", "--http2"):
+                a = lab.curl("agent", url, "--insecure", version, **options)
+                assert a.status == 200 and a.issuer.startswith("Perron untrusted"), (url, options, a)
+                assert subject(a).strip().strip('"').endswith(f"not verified: {defects}"), (url, options, subject(a))
+                assert lab.curl("agent", url, version, **options).exit_code == 60
+    site = SITES["expired.example"]
+    for alpn in ("http/1.1", "h2"):
+        context = ssl._create_unverified_context()
+        context.set_alpn_protocols([alpn])
+        usual = lenient.file.read_text()
+        with context.wrap_socket(lab.connect("agent", site.v4, 443), server_hostname="expired.example") as tls:
+            assert tls.selected_alpn_protocol() == alpn
+            had = len(lab.requests("expired.example"))
+            assert lenient.reload(policy(lab))[0] == 0
+            if alpn == "http/1.1":
+                tls.sendall(b"GET /hello HTTP/1.1\r\nHost: expired.example\r\n\r\n")
+            wait_gone(tls)
+        assert len(lab.requests("expired.example")) == had
+        assert lenient.reload(usual)[0] == 0
+
+
 def test_the_dates_of_the_origin_stay(lab, lenient):
     with server(lab, "expired"):
         a = lab.curl("agent", URL, "--insecure")
         origin = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in", lab.pki.folder / f"{NAME}.pem"],
                                 stdout=subprocess.PIPE, check=True).stdout.decode()
         assert origin.split("=")[1].strip() in a.chain, a.chain
+
+
+CAUSE = {"expired": "a expiré", "wrong-name": "autre site"}
 
 
 def test_each_of_several_defects_needs_its_rule(lab, lenient):
@@ -100,9 +140,14 @@ def test_each_of_several_defects_needs_its_rule(lab, lenient):
         assert lenient.event(event_type="flow", perron__defect="expired, wrong-name")
         lenient.reload(allowing(lab, "allow certificate expired for agents"))
         assert block_page(lab.curl("agent", URL, "--insecure"))
-        lenient.reload(allowing(lab, "allow certificate wrong-name for agents"))
-        a = lab.curl("agent", URL, "--insecure")
-        assert block_page(a) and lenient.by_code(a.code)[-1]["perron"]["detail"] == "expired"
+        for rules, stops in ((("allow certificate wrong-name for agents",), "expired"),
+                             (("allow certificate expired for agents",), "wrong-name"),
+                             (("allow certificate expired", "block certificate wrong-name"), "wrong-name"),
+                             (("allow certificate expired for agents", "allow certificate wrong-name for pupils"), "wrong-name")):
+            lenient.reload(allowing(lab, *rules))
+            a = lab.curl("agent", URL, "--insecure")
+            assert block_page(a) and CAUSE[stops] in a.text, a.text
+            assert lenient.by_code(a.code)[-1]["perron"]["detail"] == stops, rules
     lenient.reload(allowing(lab, ALL, "allow certificate weak-tls for agents", "block certificate weak-tls for pupils"))
 
 

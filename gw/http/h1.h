@@ -53,6 +53,7 @@ struct h1_body {
     uint8_t digits;     /* of the chunk size so far */
     uint16_t line_n;    /* bytes of the chunk line so far */
     struct buf trailer; /* trailer section as received, capped; checked when whole */
+    struct buf hops;    /* names in Connection, each with a comma */
     enum h1_why why;
 };
 void h1_body_init(struct h1_body *b, const struct msg *m);
@@ -63,7 +64,8 @@ void h1_body_fini(struct h1_body *b);
 enum rc h1_body_read(struct h1_body *b, span in, size_t *used, span *data) MUST_USE;
 /* The connection ended: OK if that completes this body, else BAD. */
 enum rc h1_body_eof(struct h1_body *b) MUST_USE;
-/* Trailer fields of a complete chunked body, those that RFC 9110 section 6.5.1 forbids left out. */
+/* Trailer fields of a complete chunked body, without those that RFC 9110 section 6.5.1 forbids and those that
+ * Connection named in the head. */
 size_t h1_body_trailers(const struct h1_body *b, struct field *out, size_t max);
 
 /* ---- writing (gw/http/relay.c) ---- */

@@ -3,24 +3,56 @@
  *
  * Chunk sizes are one to sixteen hexadecimal digits and nothing else; extensions are read past and dropped,
  * and a line has a cap. A trailer section is kept as it came until it is whole, then checked by the rules of
- * a head. Content is handed out in place; the only copy is the trailer section. */
+ * a head. Content is handed out in place; copies are the trailer section, and the names in Connection that
+ * must not stand there. */
 #include "gw/base/obj.h"
 #include "gw/http/field.h"
 #include "gw/http/h1_part.h"
 
 enum { CHUNK_DIGITS, CHUNK_EXT, CHUNK_LF, CHUNK_CONTENT, CHUNK_END_CR, CHUNK_END_LF, TRAILERS, DONE };
 
+/* What Connection names is for the next hop, in trailers too (RFC 9110 section 7.6.1). */
+static enum rc keep_hops(struct h1_body *b, const struct msg *m)
+{
+    for (size_t i = 0; i < m->n_fields; i++) {
+        span list = m->fields[i].value, option;
+        if (!span_ieq(m->fields[i].name, SPAN("connection")))
+            continue;
+        while (list_next(&list, &option)) {
+            if (span_ieq(option, SPAN("close")) || span_ieq(option, SPAN("keep-alive")))
+                continue; /* nearly always: no memory taken */
+            TRY(buf_put(&b->hops, option));
+            TRY(buf_put_u8(&b->hops, ','));
+        }
+    }
+    return RC_OK;
+}
+
+static bool is_for_next_hop(const struct h1_body *b, span name)
+{
+    span list = buf_span(&b->hops), option;
+    while (list_next(&list, &option)) {
+        if (span_ieq(option, name))
+            return !field_is_end_to_end(name);
+    }
+    return false;
+}
+
 void h1_body_init(struct h1_body *b, const struct msg *m)
 {
     *b = (struct h1_body){.kind = m->body, .state = CHUNK_DIGITS};
     buf_init(&b->trailer, LIM_TRAILER_BYTES);
+    buf_init(&b->hops, LIM_HEAD_BYTES);
     if (m->body == BODY_LENGTH)
         b->left = m->length;
+    if (m->body == BODY_CHUNKED && keep_hops(b, m) != RC_OK)
+        b->why = H1_NO_MEMORY;
 }
 
 void h1_body_fini(struct h1_body *b)
 {
     buf_fini(&b->trailer);
+    buf_fini(&b->hops);
 }
 
 static enum rc bad(struct h1_body *b, enum h1_why why)
@@ -204,7 +236,7 @@ size_t h1_body_trailers(const struct h1_body *b, struct field *out, size_t max)
     while (n < max && at < lines.n) {
         enum h1_why why = h1_field_line(lines, &at, &out[n]);
         gw_assert(why == H1_NONE); /* checked when the section was whole */
-        n += field_may_trail(out[n].name);
+        n += field_may_trail(out[n].name) && !is_for_next_hop(b, out[n].name);
     }
     return n;
 }

@@ -6,6 +6,7 @@ import pytest
 
 from client import PEOPLE, read_response
 from gateway import policy
+from hostile import read_until
 from h2_peer import HEADERS, INTERNAL_ERROR, H2Origin, h2_client, plain_answer, serving
 from sites import SITES
 
@@ -155,6 +156,23 @@ def test_fields_for_the_next_hop_end_here(lab, changing):
             "http2-settings"}
     assert not names & gone, names & gone
     assert values(fields, "accept-encoding") == ["gzip, br, zstd;q=0.5"] and values(fields, "x-stays") == ["1"]
+
+
+def test_what_connection_names_ends_here_in_trailers_too(lab, changing):
+    """RFC 9110 section 7.6.1, both ways; what may be no trailer at all goes as well."""
+    def sent(data):
+        sock = lab.tls("agent", lab.connect("agent", SITES["script.example"].v4, 443), "search.example")
+        sock.sendall(data)
+        return sock
+    before = lab.script_bytes()
+    with sent(b"POST / HTTP/1.1\r\nHost: search.example\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n"
+              b"2\r\nup\r\n0\r\nX-Sum: 1\r\nx-hop: 2\r\nX-Forwarded-For: 10.0.0.7\r\nVia: 1.1 school\r\n\r\n") as sock:
+        assert read_response(sock.makefile("rb"))[0] == 200
+    assert news(lab, before).endswith(b"2\r\nup\r\n0\r\nX-Sum: 1\r\n\r\n")
+    lab.script_answer("tr", b"HTTP/1.1 200 OK\r\nConnection: X-Hop\r\nTransfer-Encoding: chunked\r\n\r\n"
+                            b"2\r\nok\r\n0\r\nX-Sum: 1\r\nx-hop: 2\r\nAlt-Svc: h3=\":443\"\r\n\r\n")
+    with sent(b"GET /raw/tr HTTP/1.1\r\nHost: search.example\r\n\r\n") as sock:
+        assert read_until(sock, b"1\r\n\r\n").endswith(b"\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n")
 
 
 def test_compression_is_between_client_and_origin(lab, changing):

@@ -234,6 +234,28 @@ static void test_trailers_are_only_there_when_the_body_is_complete(void **state)
     h1_body_fini(&b);
 }
 
+/* RFC 9110 section 7.6.1: "remove any header or trailer field(s) ... with the same name as the
+ * connection-option". */
+static void test_what_connection_names_is_no_trailer(void **state)
+{
+    (void)state;
+    struct msg m = {.body = BODY_CHUNKED, .n_fields = 3};
+    struct h1_body b;
+    struct field f[4];
+    size_t used;
+    span data;
+    m.fields[0] = (struct field){.name = SPAN("Connection"), .value = SPAN("keep-alive, X-Hop")};
+    m.fields[1] = (struct field){.name = SPAN("X-Other"), .value = SPAN("X-Stays")};
+    m.fields[2] = (struct field){.name = SPAN("CONNECTION"), .value = SPAN("x-too")};
+    h1_body_init(&b, &m);
+    assert_int_equal(
+        h1_body_read(&b, SPAN("0\r\nx-hop: 1\r\nX-Stays: 2\r\nX-Too: 3\r\nX-Ho: 4\r\n\r\n"), &used, &data),
+        RC_OK);
+    assert_int_equal(h1_body_trailers(&b, f, 4), 2);
+    assert_true(span_eq(f[0].name, SPAN("X-Stays")) && span_eq(f[1].name, SPAN("X-Ho")));
+    h1_body_fini(&b);
+}
+
 /* Every split of a whole body into two agrees with the whole (the table above covers steps). */
 static void test_every_cut_of_a_chunked_body_agrees(void **state)
 {
@@ -376,6 +398,7 @@ int main(void)
         cmocka_unit_test(test_bad_is_for_good),
         cmocka_unit_test(test_trailers_that_frame_route_or_authorise_are_dropped),
         cmocka_unit_test(test_trailers_are_only_there_when_the_body_is_complete),
+        cmocka_unit_test(test_what_connection_names_is_no_trailer),
         cmocka_unit_test(test_content_comes_out_whole),
         cmocka_unit_test(test_every_cut_of_a_chunked_body_agrees),
         cmocka_unit_test(test_bodies_by_length),

@@ -411,7 +411,18 @@ void breaks_origin(struct flow *f, enum reason why, span detail)
 
 /* ---- show ---- */
 
-static json_t *show_row(struct engine *e, const struct row *r)
+/* How long at most a line of the policy in force exempts; 0: there is none. */
+static int64_t longest_line_s(const struct engine *e)
+{
+    int64_t most = 0;
+    for (uint32_t i = 0; i < snapshot_n_rules(e->snap); i++) {
+        int64_t s = snapshot_rule(e->snap, i).exempt_s;
+        most = s > most ? s : most;
+    }
+    return most;
+}
+
+static json_t *show_row(struct engine *e, const struct row *r, int64_t line_s)
 {
     char text[ADDR_TEXT];
     json_t *clients = json_array();
@@ -426,7 +437,7 @@ static json_t *show_row(struct engine *e, const struct row *r)
     uint64_t place = e->broken && r->kind == BREAK_PINNED
                          ? broken_place(e->broken, span_str(r->name), span_str(r->ja4))
                          : 0;
-    int64_t until = place ? broken_until(e->broken, place, LIM_BROKEN_EXEMPT_S, clock_wall_s()) : 0;
+    int64_t until = place ? broken_until(e->broken, place, line_s, clock_wall_s()) : 0;
     if (o && until)
         json_object_set_new(o, "exempt_until", json_integer((json_int_t)until));
     return o;
@@ -444,25 +455,37 @@ static json_t *show_device(const struct device *d)
 }
 
 /* What is exempt, whoever found it and before whichever start. */
-static json_t *show_exemption(const struct broken_exemption *x)
+static json_t *show_exemption(const struct broken_exemption *x, int64_t until_s)
 {
     const int kind = BREAK_EXEMPT;
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:I, s:I, s:[], s:s, s:s, s:I}", "kind",
                      kinds[kind].name, "name", x->name, "ja4", x->ja4, "closed_by", "", "after", "", "detail",
                      "", "count", 0, "first", (json_int_t)x->since_s, "last", (json_int_t)x->since_s,
                      "clients", "text", kinds[kind].text, "advice", kinds[kind].advice, "exempt_until",
-                     (json_int_t)x->until_s);
+                     (json_int_t)until_s);
+}
+
+static void show_exemptions(struct engine *e, int64_t line_s, json_t *list)
+{
+    struct broken_exemption x;
+    int64_t now = clock_wall_s();
+    for (size_t it = 0; e->broken && broken_next(e->broken, &it, now, &x);) {
+        uint64_t place = broken_place(e->broken, span_str(x.name), span_str(x.ja4));
+        int64_t until = broken_until(e->broken, place, line_s, now);
+        if (until)
+            json_array_append_new(list, show_exemption(&x, until));
+    }
 }
 
 json_t *breaks_show(struct engine *e)
 {
     json_t *list = json_array();
-    struct broken_exemption x;
-    for (size_t it = 0; e->broken && broken_next(e->broken, &it, clock_wall_s(), &x);)
-        json_array_append_new(list, show_exemption(&x));
+    int64_t line_s = longest_line_s(e);
+    show_exemptions(e, line_s, list);
     for (struct list *l = e->breaks->rows.order.next; l != &e->breaks->rows.order; l = l->next)
         json_array_append_new(
-            list, show_row(e, CONTAINER_OF(CONTAINER_OF(l, struct lru_item, link), struct row, item)));
+            list,
+            show_row(e, CONTAINER_OF(CONTAINER_OF(l, struct lru_item, link), struct row, item), line_s));
     for (struct list *l = e->breaks->devices.order.next; l != &e->breaks->devices.order; l = l->next) {
         const struct device *d = CONTAINER_OF(CONTAINER_OF(l, struct lru_item, link), struct device, item);
         if (d->told)

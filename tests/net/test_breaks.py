@@ -193,6 +193,8 @@ def test_three_devices_that_accept_us_exempt_a_pinned_name(lab, own_gateway, dev
     for text in (*(policy(lab, settings=BROKEN, web=rules) for rules in STOPPED.values()), policy(lab)):
         assert gw.reload(text)[0] == 0
         assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 60
+        if text == policy(lab):
+            assert not [r for r in gw.show("breaks") if r.get("exempt_until")]
         assert gw.reload(policy(lab, settings=BROKEN))[0] == 0
         assert curl(lab, devices[3], "https://script.example/", "--tls-max", "1.2", store=lab.pki.roots)[0] == 0
 
@@ -238,19 +240,50 @@ def test_an_exemption_that_could_not_be_written_is_tried_again(lab, own_gateway,
     assert gw.said().count("the exemptions of `on broken` cannot be written") == 1
 
 
+def begun_before(lab, gw, ago_s):
+    """The gateway starts anew, and its one exemption was given so long ago, for 30 days."""
+    gw.stop()
+    head, line, _ = (gw.state / "broken").read_text().splitlines(keepends=True)
+    _, _, ja4, name = line.split()
+    old = int(time.time()) - ago_s
+    text = f"{head}{old} {old + 30 * 86400} {ja4} {name}\n"
+    (gw.state / "broken").write_text(f"{text}end 1 {hashlib.sha256(text.encode()).hexdigest()}\n")
+    lab.open_again()
+    gw.start()
+
+
+def test_an_exemption_that_ends_ends_what_runs(lab, own_gateway, devices):
+    gw = own_gateway(policy(lab, settings=BROKEN))
+    for device in devices:
+        accept(lab, device)
+    for device in devices[:3]:
+        handshake(lab, device, "script.example", 0)
+    assert gw.event(perron__reason="broken-exempt")
+    begun_before(lab, gw, 12 * 3600 - 6)
+    until = the_break(gw, kind="exempt", name="script.example")["exempt_until"]
+    assert 0 < until - time.time() <= 6    # as the line says
+    with lab.clients_space:
+        sock = socket.create_connection((SITES["script.example"].v4, 443), 15, (devices[3], 0))
+    context = ssl.create_default_context(cafile=str(lab.pki.roots))    # without our CA
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with context.wrap_socket(sock, server_hostname="script.example") as tls:
+        try:
+            assert tls.recv(1) == b""
+        except OSError:
+            pass
+    assert until <= time.time() < until + 4
+    flow = gw.event(event_type="flow", src_ip=devices[3], tls__sni="script.example")["perron"]
+    assert (flow["mode"], flow["reason"], flow["detail"]) == ("exempt", "time-is-up", "to-be-inspected"), flow
+    assert breaks(gw, kind="exempt") == []
+
+
 def test_an_exemption_lasts_no_longer_than_the_line_in_force_says(lab, own_gateway, devices):
     """It was given for 30 days, 13 hours ago; the line says 12 hours by now."""
     gw = own_gateway(policy(lab, settings=BROKEN))
     three_fail(lab, devices)
     assert gw.event(perron__reason="broken-exempt")
-    gw.stop()
-    head, line, _ = (gw.state / "broken").read_text().splitlines(keepends=True)
-    since, _, ja4, name = line.split()
-    old = int(since) - 13 * 3600
-    text = f"{head}{old} {old + 30 * 86400} {ja4} {name}\n"
-    (gw.state / "broken").write_text(f"{text}end 1 {hashlib.sha256(text.encode()).hexdigest()}\n")
-    lab.open_again()
-    gw.start()
+    begun_before(lab, gw, 13 * 3600)
+    assert breaks(gw, kind="exempt") == []
     agent = ("https://script.example/", "--tls-max", "1.2")
     assert curl(lab, devices[3], *agent, store=lab.pki.roots)[0] == 60
     # what breaks again is exempt again, for as long as the line says

@@ -69,7 +69,7 @@ static enum rc store_setup(X509_STORE *store)
                : RC_NOMEM;
 }
 
-static enum rc add_roots(X509_STORE *store, span pem, unsigned *n, struct buf *err)
+static enum rc add_roots(struct trust *t, span pem, unsigned *n, struct buf *err)
 {
     BIO *bio = pem.n && pem.n <= INT32_MAX ? BIO_new_mem_buf(pem.p, (int)pem.n) : NULL;
     enum rc rc = RC_OK;
@@ -79,7 +79,8 @@ static enum rc add_roots(X509_STORE *store, span pem, unsigned *n, struct buf *e
         X509 *x = PEM_read_bio_X509(bio, NULL, NULL, NULL);
         if (!x)
             break;
-        if (X509_STORE_add_cert(store, x) == 1)
+        t->has_signed |= X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) != 0;
+        if (X509_STORE_add_cert(t->store, x) == 1)
             ++*n;
         else
             rc = RC_NOMEM;
@@ -105,7 +106,7 @@ enum rc trust_load(span pem, struct trust **out, unsigned *n_roots, struct buf *
     t->store = X509_STORE_new();
     enum rc rc = t->store ? store_setup(t->store) : RC_NOMEM;
     if (rc == RC_OK)
-        rc = add_roots(t->store, pem, n_roots, err);
+        rc = add_roots(t, pem, n_roots, err);
     if (rc != RC_OK) {
         trust_free(t);
         return rc;
@@ -207,6 +208,7 @@ bool verify_anchor_may(int e)
 
 struct collect {
     struct cert_verdict *v;
+    int64_t now_s;
     bool failed; /* OpenSSL itself failed: no verdict */
 };
 
@@ -217,13 +219,20 @@ static bool is_anchor(X509_STORE_CTX *ctx, int depth)
            depth >= X509_STORE_CTX_get_num_untrusted(ctx);
 }
 
+/* notAfter belongs to a certificate's life (RFC 5280 section 4.1.2.5); OpenSSL ends it a second early. */
+static bool is_last_second(int e, X509_STORE_CTX *ctx, int64_t now_s)
+{
+    X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+    return e == X509_V_ERR_CERT_HAS_EXPIRED && ca_time(X509_get0_notAfter(cert)) == now_s;
+}
+
 static int on_verify(int ok, X509_STORE_CTX *ctx)
 {
     struct collect *c = X509_STORE_CTX_get_app_data(ctx);
     int e = X509_STORE_CTX_get_error(ctx), depth = X509_STORE_CTX_get_error_depth(ctx);
     if (ok)
         return 1;
-    if (verify_anchor_may(e) && is_anchor(ctx, depth)) {
+    if ((verify_anchor_may(e) && is_anchor(ctx, depth)) || is_last_second(e, ctx, c->now_s)) {
         X509_STORE_CTX_set_error(ctx, X509_V_OK);
         return 1;
     }
@@ -310,12 +319,31 @@ static bool look_at_leaf(X509 *leaf, struct cert_verdict *out)
     return X509_digest(leaf, EVP_sha256(), out->leaf_sha256, &n) == 1;
 }
 
+/* ---- ways up
+ *
+ * OpenSSL follows one way and gives up where that ends. A certificate of it that has a twin among those sent
+ * (the same name, another certificate: signed by somebody else, or without what its authority forbids) may
+ * have led it astray, so the way without it is tried too; and where no way leads to a root, one that ends at
+ * an authority of the trust file which others have signed. Never more than WAYS_MAX, and only when the first
+ * fails. The first way without a defect counts; without one the first of all. */
+
+enum { WAYS_MAX = 5 };
+
+struct way {
+    X509 *without; /* not to be used; may be NULL */
+    bool to_signed;
+};
+
 /* The certificates that a path may be built from: those sent, then those known from elsewhere. */
-static STACK_OF(X509) * untrusted_of(const struct verify_ask *ask)
+static STACK_OF(X509) * untrusted_of(const struct verify_ask *ask, const X509 *without)
 {
-    STACK_OF(X509) *all = sk_X509_dup(ask->chain);
-    for (int i = 0; all && i < sk_X509_num(ask->issuers); i++) {
-        if (sk_X509_push(all, sk_X509_value(ask->issuers, i)) <= 0) {
+    STACK_OF(X509) *all = sk_X509_new_null();
+    int n_sent = sk_X509_num(ask->chain), n = n_sent + (ask->issuers ? sk_X509_num(ask->issuers) : 0);
+    for (int i = 0; all && i < n; i++) {
+        X509 *x = i < n_sent ? sk_X509_value(ask->chain, i) : sk_X509_value(ask->issuers, i - n_sent);
+        if (without && X509_cmp(x, without) == 0)
+            continue;
+        if (sk_X509_push(all, x) <= 0) {
             sk_X509_free(all);
             return NULL;
         }
@@ -323,18 +351,23 @@ static STACK_OF(X509) * untrusted_of(const struct verify_ask *ask)
     return all;
 }
 
-static enum rc run(const struct verify_ask *ask, struct collect *c, STACK_OF(X509) * *path)
+static enum rc run(const struct verify_ask *ask, const struct way *way, struct cert_verdict *v,
+                   STACK_OF(X509) * *path)
 {
+    struct collect c = {.v = v, .now_s = ask->now_s};
     X509_STORE_CTX *ctx = X509_STORE_CTX_new();
-    STACK_OF(X509) *all = untrusted_of(ask);
+    STACK_OF(X509) *all = untrusted_of(ask, way->without);
     enum rc rc = RC_NOMEM;
     if (ctx && all && X509_STORE_CTX_init(ctx, ask->trust->store, sk_X509_value(ask->chain, 0), all) == 1 &&
-        X509_STORE_CTX_set_app_data(ctx, c) == 1) {
-        X509_VERIFY_PARAM_set_time(X509_STORE_CTX_get0_param(ctx), (time_t)ask->now_s);
+        X509_STORE_CTX_set_app_data(ctx, &c) == 1) {
+        X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(ctx);
+        X509_VERIFY_PARAM_set_time(p, (time_t)ask->now_s);
+        if (way->to_signed)
+            X509_VERIFY_PARAM_set_flags(p, X509_V_FLAG_PARTIAL_CHAIN);
         X509_STORE_CTX_set_verify_cb(ctx, on_verify);
-        rc = judge_path(ask->trust, ctx, c);
+        rc = judge_path(ask->trust, ctx, &c);
     }
-    if (rc == RC_OK && path)
+    if (rc == RC_OK)
         *path = X509_STORE_CTX_get1_chain(ctx);
     X509_STORE_CTX_free(ctx);
     sk_X509_free(all);
@@ -342,9 +375,59 @@ static enum rc run(const struct verify_ask *ask, struct collect *c, STACK_OF(X50
     return rc;
 }
 
+static bool is_twin(const X509 *a, const X509 *b)
+{
+    return X509_NAME_cmp(X509_get_subject_name(a), X509_get_subject_name(b)) == 0 && X509_cmp(a, b) != 0;
+}
+
+static bool has_twin(const X509 *cert, STACK_OF(X509) * all)
+{
+    for (int i = 0; i < sk_X509_num(all); i++) {
+        if (is_twin(cert, sk_X509_value(all, i)))
+            return true;
+    }
+    return false;
+}
+
+/* What else to try after `first` was no good. */
+static size_t other_ways(const struct verify_ask *ask, STACK_OF(X509) * first, uint32_t defects,
+                         struct way ways[WAYS_MAX])
+{
+    STACK_OF(X509) *all = untrusted_of(ask, NULL);
+    size_t n = 0;
+    for (int i = 1; i < sk_X509_num(first) && n < WAYS_MAX - 1; i++) {
+        if (has_twin(sk_X509_value(first, i), all))
+            ways[n++] = (struct way){.without = sk_X509_value(first, i)};
+    }
+    if (ask->trust->has_signed && defects & DEFECT_BIT(UNKNOWN_ISSUER))
+        ways[n++] = (struct way){.to_signed = true};
+    sk_X509_free(all);
+    return n;
+}
+
+static enum rc find_way(const struct verify_ask *ask, struct cert_verdict *out, STACK_OF(X509) * *path)
+{
+    const struct cert_verdict before = *out;
+    struct way ways[WAYS_MAX];
+    TRY(run(ask, &(struct way){0}, out, path));
+    size_t n = before.defects || !out->defects ? 0 : other_ways(ask, *path, out->defects, ways);
+    for (size_t i = 0; i < n && out->defects; i++) {
+        struct cert_verdict v = before;
+        STACK_OF(X509) *other = NULL;
+        if (run(ask, &ways[i], &v, &other) == RC_OK && v.defects == 0) {
+            STACK_OF(X509) *was = *path;
+            *out = v;
+            *path = other;
+            other = was;
+        }
+        sk_X509_pop_free(other, X509_free);
+    }
+    return RC_OK;
+}
+
 enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STACK_OF(X509) * *path)
 {
-    struct collect c = {.v = out};
+    STACK_OF(X509) *found = NULL;
     *out = (struct cert_verdict){0};
     if (path)
         *path = NULL;
@@ -355,12 +438,16 @@ enum rc verify_path(const struct verify_ask *ask, struct cert_verdict *out, STAC
         return RC_NOMEM;
     out->must_staple = pointer_must_staple(leaf);
     if (X509_get0_pubkey(leaf)) {
-        TRY(run(ask, &c, path));
+        TRY(find_way(ask, out, &found));
     } else { /* of a kind that OpenSSL does not know: it would give no verdict at all */
         out->defects |= DEFECT_BIT(WEAK_KEY);
         ERR_clear_error();
     }
     verify_own_leaf(leaf, ask->name, ask->ip, &out->defects);
+    if (path)
+        *path = found;
+    else
+        sk_X509_pop_free(found, X509_free);
     return RC_OK;
 }
 

@@ -1,12 +1,9 @@
-/* Our own checks on top of OpenSSL's: names, purpose, keys, form, and our own CA; see verify.h and threats A
- * 4-10, 17-24, 29.
- *
- * Names are matched here and not by OpenSSL: one walk over the subjectAltName, dNSName for names and
- * iPAddress for addresses only, wildcards by RFC 9525 section 6.3 and the public suffix list, the common name
- * never. */
+/* Our own checks on top of OpenSSL's: purpose, keys, form, and our own CA; see verify.h and threats A 17-24,
+ * 29. Names: verify_names.c. */
 #include <openssl/core_names.h>
 #include <openssl/x509v3.h>
 
+#include "certs/der.h"
 #include "certs/derin.h"
 #include "certs/names.h"
 #include "certs/verify_int.h"
@@ -14,108 +11,18 @@
 
 enum { EXTENSIONS_MAX = 64, RSA_BITS_MAX = 8192, CONSTRAINTS_TRIED = 1 << 20 };
 
-static void add(uint32_t *defects, enum defect d)
+/* A key that speaks for an authority, on who is revoked (RFC 6960 section 4.2.2.2), on what will be issued
+ * (RFC 6962 section 3.1) or on the time (RFC 3161 section 2.3), is kept for that: no server has it. */
+static bool has_another_office(X509 *leaf)
 {
-    *defects |= UINT32_C(1) << d;
-}
-
-static span asn1_span(const ASN1_STRING *s)
-{
-    return span_of(ASN1_STRING_get0_data(s), (size_t)ASN1_STRING_length(s));
-}
-
-/* ---- names */
-
-/* NUL, control characters, space and 8-bit bytes: whoever put them there wanted somebody to read the name
- * differently. */
-static bool printable(span s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] <= 0x20 || s.p[i] >= 0x7f)
-            return false;
-    }
-    return s.n != 0;
-}
-
-static bool covers(const GENERAL_NAME *g, span name, const struct addr *ip)
-{
-    if (g->type == GEN_DNS && !ip)
-        return names_match(asn1_span(g->d.dNSName), name);
-    if (g->type == GEN_IPADD && ip)
-        return span_eq(asn1_span(g->d.iPAddress), span_of(ip->b, ip->family == 4 ? 4 : 16));
-    return false;
-}
-
-bool verify_covers(X509 *leaf, span host)
-{
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, NULL, NULL);
+    EXTENDED_KEY_USAGE *list = X509_get_ext_d2i(leaf, NID_ext_key_usage, NULL, NULL);
     bool found = false;
-    for (int i = 0; !found && i < sk_GENERAL_NAME_num(names); i++)
-        found = covers(sk_GENERAL_NAME_value(names, i), host, NULL);
-    GENERAL_NAMES_free(names);
+    for (int i = 0; i < sk_ASN1_OBJECT_num(list); i++) {
+        int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(list, i));
+        found |= nid == NID_OCSP_sign || nid == NID_ct_precert_signer || nid == NID_time_stamp;
+    }
+    EXTENDED_KEY_USAGE_free(list);
     return found;
-}
-
-static bool well_formed(const GENERAL_NAME *g)
-{
-    if (g->type == GEN_DNS)
-        return printable(asn1_span(g->d.dNSName));
-    if (g->type == GEN_IPADD)
-        return ASN1_STRING_length(g->d.iPAddress) == 4 || ASN1_STRING_length(g->d.iPAddress) == 16;
-    return true;
-}
-
-/* One common name, in whatever kind of string it comes, and not among the names. */
-static bool is_another_host(const ASN1_STRING *cn, const GENERAL_NAMES *names)
-{
-    uint8_t *text = NULL;
-    int n = ASN1_STRING_to_UTF8(&text, cn);
-    span s = span_of(text, n > 0 ? (size_t)n : 0);
-    bool another = n > 0 && names_san_ok(s) && span_find(s, '.', 0) != SIZE_MAX;
-    struct addr a;
-    bool is_ip = addr_parse(s, &a);
-    for (int i = 0; another && i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        another = !(g->type == GEN_DNS && span_ieq(asn1_span(g->d.dNSName), s)) &&
-                  !(is_ip && covers(g, SPAN_NONE, &a));
-    }
-    OPENSSL_free(text);
-    return another;
-}
-
-/* A common name that is a host name must be among the names too (CA/Browser Forum BR 7.1.4.3): a certificate
- * that says one thing to readers of the old field and another to readers of the new one is refused. */
-static bool common_name_contradicts(X509 *leaf, const GENERAL_NAMES *names)
-{
-    X509_NAME *subject = X509_get_subject_name(leaf);
-    int at = -1;
-    while ((at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0) {
-        if (is_another_host(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)), names))
-            return true;
-    }
-    return false;
-}
-
-static void check_names(X509 *leaf, span name, const struct addr *ip, uint32_t *defects)
-{
-    int critical = 0;
-    GENERAL_NAMES *names = X509_get_ext_d2i(leaf, NID_subject_alt_name, &critical, NULL);
-    bool found = false;
-    if (!names) {
-        add(defects, critical == -1 ? DEFECT_WRONG_NAME : DEFECT_MALFORMED);
-        return;
-    }
-    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-        const GENERAL_NAME *g = sk_GENERAL_NAME_value(names, i);
-        if (!well_formed(g))
-            add(defects, DEFECT_MALFORMED);
-        found = found || covers(g, name, ip);
-    }
-    if (!found)
-        add(defects, DEFECT_WRONG_NAME);
-    if (common_name_contradicts(leaf, names))
-        add(defects, DEFECT_MALFORMED);
-    GENERAL_NAMES_free(names);
 }
 
 /* serverAuth has to be said: neither silence nor anyExtendedKeyUsage is enough (CA/Browser Forum
@@ -124,17 +31,18 @@ static void check_purpose(X509 *leaf, uint32_t *defects)
 {
     uint32_t flags = X509_get_extension_flags(leaf);
     if (flags & EXFLAG_CA)
-        add(defects, DEFECT_PURPOSE);
-    if (!(flags & EXFLAG_XKUSAGE) || !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER))
-        add(defects, DEFECT_PURPOSE);
+        defects_add(defects, DEFECT_PURPOSE);
+    if (!(flags & EXFLAG_XKUSAGE) || !(X509_get_extended_key_usage(leaf) & XKU_SSL_SERVER) ||
+        has_another_office(leaf))
+        defects_add(defects, DEFECT_PURPOSE);
     if (X509_get_ext_by_NID(leaf, NID_name_constraints, -1) >= 0)
-        add(defects, DEFECT_CONSTRAINT); /* RFC 5280 section 4.2.1.10: only in a CA certificate */
+        defects_add(defects, DEFECT_CONSTRAINT); /* RFC 5280 section 4.2.1.10: only in a CA certificate */
 }
 
 void verify_own_leaf(X509 *leaf, span name, const struct addr *ip, uint32_t *defects)
 {
     check_purpose(leaf, defects);
-    check_names(leaf, name, ip, defects);
+    verify_own_names(leaf, name, ip, defects);
 }
 
 /* ---- keys and form */
@@ -209,6 +117,49 @@ static bool has_leftovers(X509 *cert)
             return true;
     }
     return false;
+}
+
+/* The issuer by its key, and by its name and serial number together or not at all (RFC 5280 section 4.2.1.1).
+ * An anchor that speaks of an issuer speaks of itself; one that others have signed must say who. */
+static bool issuer_id_ok(X509 *cert, bool is_anchor)
+{
+    bool own = X509_get_extension_flags(cert) & EXFLAG_SI;
+    if (X509_get_ext_by_NID(cert, NID_authority_key_identifier, -1) < 0)
+        return !is_anchor || own;
+    if (!X509_get0_authority_key_id(cert) ||
+        !X509_get0_authority_issuer(cert) != !X509_get0_authority_serial(cert))
+        return false;
+    if (!is_anchor || !own)
+        return true;
+    AUTHORITY_KEYID *said = X509_get_ext_d2i(cert, NID_authority_key_identifier, NULL, NULL);
+    bool of_itself = said && X509_check_akid(cert, said) == X509_V_OK;
+    AUTHORITY_KEYID_free(said);
+    return of_itself;
+}
+
+/* authorityInfoAccess: one description or more, each a method and a place (RFC 5280 section 4.2.2.1). */
+static bool access_ok(X509 *cert)
+{
+    int at = X509_get_ext_by_NID(cert, NID_info_access, -1);
+    span list, one, method, place;
+    if (at < 0)
+        return true;
+    struct derin d = derin_of(asn1_span(X509_EXTENSION_get_data(X509_get_ext(cert, at))));
+    bool ok = derin_take(&d, DER_SEQ, &list, NULL) && derin_end(&d) && list.n > 0;
+    d = derin_of(list);
+    while (ok && !derin_end(&d)) {
+        ok = derin_take(&d, DER_SEQ, &one, NULL);
+        struct derin in = derin_of(one);
+        ok = ok && derin_take(&in, DER_OID, &method, NULL) && derin_any(&in, &place) && derin_end(&in);
+    }
+    return ok;
+}
+
+/* policyConstraints: to be heeded or to be refused, never to be passed over (RFC 5280 section 4.2.1.11). */
+static bool policies_ok(X509 *cert)
+{
+    int at = X509_get_ext_by_NID(cert, NID_policy_constraints, -1);
+    return at < 0 || X509_EXTENSION_get_critical(X509_get_ext(cert, at)) == 1;
 }
 
 /* A network mask is ones, then zeros. */
@@ -295,7 +246,7 @@ void verify_own_constraints(STACK_OF(X509) * path, uint32_t *defects)
         if (!names)
             names = X509_get_ext_d2i(sk_X509_value(path, 0), NID_subject_alt_name, NULL, NULL);
         if (nc && reaches_excluded(names, nc->excludedSubtrees))
-            add(defects, DEFECT_CONSTRAINT);
+            defects_add(defects, DEFECT_CONSTRAINT);
         NAME_CONSTRAINTS_free(nc);
     }
     GENERAL_NAMES_free(names);
@@ -314,15 +265,17 @@ static bool serial_ok(X509 *cert)
 void verify_own_form(X509 *cert, bool is_leaf, bool is_anchor, uint32_t *defects)
 {
     if (!key_ok(cert))
-        add(defects, DEFECT_WEAK_KEY);
-    if (X509_get_ext_count(cert) > EXTENSIONS_MAX || has_twin_extensions(cert))
-        add(defects, DEFECT_MALFORMED);
+        defects_add(defects, DEFECT_WEAK_KEY);
+    if (X509_get_ext_count(cert) > EXTENSIONS_MAX || has_twin_extensions(cert) ||
+        !issuer_id_ok(cert, is_anchor))
+        defects_add(defects, DEFECT_MALFORMED);
+    if (!is_leaf && !constraints_ok(cert))
+        defects_add(defects, DEFECT_CONSTRAINT);
     if (is_anchor && !is_leaf)
         return;
-    if (X509_get_version(cert) != X509_VERSION_3 || !serial_ok(cert) || has_leftovers(cert))
-        add(defects, DEFECT_MALFORMED);
-    if (!is_leaf && !constraints_ok(cert))
-        add(defects, DEFECT_CONSTRAINT);
+    if (X509_get_version(cert) != X509_VERSION_3 || !serial_ok(cert) || has_leftovers(cert) ||
+        !access_ok(cert) || !policies_ok(cert))
+        defects_add(defects, DEFECT_MALFORMED);
 }
 
 /* ---- our own CA */
@@ -347,6 +300,6 @@ void verify_own_ca(const struct trust *t, X509 *cert, uint32_t *defects)
 {
     for (size_t i = 0; i < t->n_own; i++) {
         if (is_ours(cert, t->own[i].cert))
-            add(defects, DEFECT_OWN_CA);
+            defects_add(defects, DEFECT_OWN_CA);
     }
 }

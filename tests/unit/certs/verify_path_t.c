@@ -35,6 +35,34 @@ static void flaws_of_form_pass_on_the_anchor_alone(void **state)
     check_rows(rows, N_ELEMS(rows));
 }
 
+/* What an anchor says of its own issuer is no flaw of form: it must be itself. */
+static void an_anchor_that_names_another_issuer_is_malformed(void **state)
+{
+    (void)state;
+#define AKI(text, hex, result)                                                                  \
+    {                                                                                           \
+        .label = text, .want = result,                                                          \
+        .root = {.exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign", \
+                          "2.5.29.14=DER:0404aabbccdd", "2.5.29.35=DER:" hex},                  \
+                 .serial = "1234"},                                                             \
+    }
+/* directoryName: CN=Another root */
+#define OWN_NAME                 \
+    "a4193017311530130603550403" \
+    "0c0c416e6f7468657220726f6f74"
+    const struct row rows[] = {
+        AKI("nothing at all", "3000", BIT(MALFORMED)),
+        AKI("another key", "30068004aabbccde", BIT(MALFORMED) | BIT(UNKNOWN_ISSUER)),
+        AKI("a serial number without a name", "300a8004aabbccdd820204d2", BIT(MALFORMED)),
+        AKI("its name without a serial number", "30238004aabbccdda11b" OWN_NAME, BIT(MALFORMED)),
+        AKI("its name with another's serial number", "30278004aabbccdda11b" OWN_NAME "820204d3",
+            BIT(MALFORMED) | BIT(UNKNOWN_ISSUER)),
+        AKI("its own name and serial number", "30278004aabbccdda11b" OWN_NAME "820204d2", 0),
+        AKI("its own key", "30068004aabbccdd", 0),
+    };
+    check_rows(rows, N_ELEMS(rows));
+}
+
 /* The same flaw on a last certificate that the stranger sent himself counts. */
 static void flaws_of_form_count_on_a_root_that_was_only_sent(void **state)
 {
@@ -133,6 +161,87 @@ static void an_expired_cross_signature_does_no_harm(void **state)
     mk_free(&bad);
     mk_free(&cross);
     mk_free(&good);
+}
+
+/* RFC 5280 section 4.1.2.5: from notBefore through notAfter, inclusive. */
+static void a_certificate_lives_through_its_last_second(void **state)
+{
+    (void)state;
+    struct made x = mk_cert(&(struct mk){.cn = "www.site.test", .exts = LEAF_EXTS(SITE), .to = 5}, &inter);
+    STACK_OF(X509) *sk = sk_X509_new_null();
+    sk_X509_push(sk, x.cert);
+    sk_X509_push(sk, inter.cert);
+    struct cert_verdict v;
+    for (int64_t s = 4; s <= 6; s++) {
+        assert_int_equal(verify_chain(trust, sk, SPAN("www.site.test"), NULL, NOW + s, &v), RC_OK);
+        assert_int_equal(v.defects, s <= 5 ? 0 : BIT(EXPIRED));
+    }
+    sk_X509_free(sk);
+    mk_free(&x);
+}
+
+/* Two certificates of one authority's key were sent, and OpenSSL takes the first: it leads to nobody, or
+ * breaks what its own authority forbids. */
+static void a_way_that_leads_nowhere_is_not_the_only_one(void **state)
+{
+    (void)state;
+    struct mk m = {.cn = "Twice signed", .exts = CA_EXTS}, named = m;
+    struct made forbids = mk_cert(&(struct mk){.cn = "Forbids",
+                                               .exts = {"basicConstraints=critical,CA:TRUE", CA_FORM,
+                                                        "nameConstraints=critical,excluded;DNS:ca.test"}},
+                                  &root);
+    struct made good = mk_cert(&m, &root);
+    m.key = named.key = good.key;
+    named.exts[4] = "subjectAltName=DNS:ca.test";
+    struct made lost = mk_cert(&m, &other_root), forbidden = mk_cert(&named, &forbids);
+    struct made x = mk_cert(&(struct mk){.cn = "www.site.test", .exts = LEAF_EXTS(SITE)}, &good);
+    X509 *chain[] = {x.cert, lost.cert, good.cert};
+    assert_int_equal(judge(trust, chain, 2, "www.site.test", NULL).defects, BIT(UNKNOWN_ISSUER));
+    struct cert_verdict v = judge(trust, chain, 3, "www.site.test", NULL);
+    assert_int_equal(v.defects, 0);
+    assert_int_equal(v.x509_error, X509_V_OK);
+    assert_int_equal(v.n_path, 2);
+    assert_int_equal(judge(trust, chain, 3, "www.other.test", NULL).defects, BIT(WRONG_NAME));
+    X509 *bent[] = {x.cert, forbidden.cert, forbids.cert, good.cert};
+    assert_int_equal(judge(trust, bent, 3, "www.site.test", NULL).defects, BIT(CONSTRAINT));
+    assert_int_equal(judge(trust, bent, 4, "www.site.test", NULL).defects, 0);
+    bent[3] = lost.cert; /* no way is good: the first one's defects are told */
+    assert_int_equal(judge(trust, bent, 4, "www.site.test", NULL).defects, BIT(CONSTRAINT));
+    struct made *all[] = {&x, &lost, &forbidden, &good, &forbids};
+    for (size_t i = 0; i < N_ELEMS(all); i++)
+        mk_free(all[i]);
+}
+
+/* Who puts an intermediate into the trust file means it; but where its root is there too, the way ends at the
+ * root, so that a list can still revoke the intermediate. */
+static void an_intermediate_in_the_trust_file_is_an_anchor_when_no_root_is(void **state)
+{
+    (void)state;
+    struct made x = mk_cert(&(struct mk){.cn = "www.site.test", .exts = LEAF_EXTS(SITE)}, &inter);
+    X509 *chain[] = {x.cert, inter.cert, root.cert}, *both[] = {inter.cert, root.cert};
+    struct trust *t = trust_of(&inter.cert, 1);
+    for (size_t n = 1; n <= 3; n++) {
+        struct cert_verdict v = judge(t, chain, n, "www.site.test", NULL);
+        assert_int_equal(v.defects, 0);
+        assert_int_equal(v.n_path, 1);
+    }
+    trust_free(t);
+    t = trust_of(both, 2);
+    assert_int_equal(judge(t, chain, 1, "www.site.test", NULL).n_path, 2);
+    trust_free(t);
+    struct made said_nothing =
+        mk_cert(&(struct mk){.cn = "No issuer named",
+                             .exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign",
+                                      "subjectKeyIdentifier=hash"}},
+                &root);
+    struct made y = mk_cert(&(struct mk){.cn = "www.site.test", .exts = LEAF_EXTS(SITE)}, &said_nothing);
+    t = trust_of(&said_nothing.cert, 1);
+    assert_int_equal(judge(t, &y.cert, 1, "www.site.test", NULL).defects,
+                     BIT(UNKNOWN_ISSUER) | BIT(MALFORMED));
+    trust_free(t);
+    mk_free(&y);
+    mk_free(&said_nothing);
+    mk_free(&x);
 }
 
 /* Sixteen intermediates of one name and key, all issuing each other: the path builder must not try them all.
@@ -284,6 +393,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(flaws_of_form_pass_on_the_anchor_alone),
+        cmocka_unit_test(an_anchor_that_names_another_issuer_is_malformed),
+        cmocka_unit_test(a_certificate_lives_through_its_last_second),
+        cmocka_unit_test(a_way_that_leads_nowhere_is_not_the_only_one),
+        cmocka_unit_test(an_intermediate_in_the_trust_file_is_an_anchor_when_no_root_is),
         cmocka_unit_test(flaws_of_form_count_on_a_root_that_was_only_sent),
         cmocka_unit_test(chains_out_of_all_bounds_are_refused_at_once),
         cmocka_unit_test(a_thousand_names_pass_and_ten_thousand_do_not),

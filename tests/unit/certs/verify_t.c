@@ -73,7 +73,45 @@ static void wrong_names_are_named(void **state)
          .want = BIT(WRONG_NAME) | BIT(MALFORMED)},
         {.label = "SAN with a leading dot",
          .leaf = {.cn = "A site", .exts = LEAF_EXTS("DNS:.site.test")},
-         .want = BIT(WRONG_NAME)},
+         .want = BIT(WRONG_NAME) | BIT(MALFORMED)},
+        {.label = "a second SAN with a leading dot",
+         .leaf = {.exts = LEAF_EXTS(SITE ",DNS:.site.test")},
+         .want = BIT(MALFORMED)},
+        {.label = "a second SAN with an empty label",
+         .leaf = {.exts = LEAF_EXTS(SITE ",DNS:a..site.test")},
+         .want = BIT(MALFORMED)},
+        {.label = "SAN critical beside a subject",
+         .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=critical," SITE}},
+         .want = BIT(MALFORMED)},
+    };
+    check_rows(rows, N_ELEMS(rows));
+}
+
+/* CA/Browser Forum BR 7.1.4.3: a copy of one of the names, an address in its one spelling. */
+static void a_common_name_that_is_another_host_is_malformed(void **state)
+{
+    (void)state;
+#define CN(text, san, result)                                             \
+    {                                                                     \
+        .label = text, .leaf = {.cn = text, .exts = LEAF_EXTS(san)},      \
+        .ask_ip = strncmp(san, "IP:", 3) ? NULL : san + 3, .want = result \
+    }
+    const struct row rows[] = {
+        CN("WWW.Site.test", SITE, BIT(MALFORMED)),
+        CN("www.s\xc3\xaete.test", SITE, BIT(MALFORMED)),
+        CN("*.site.test", SITE, BIT(MALFORMED)),
+        CN("192.0.2.1", SITE, BIT(MALFORMED)),
+        CN("0xC0000201", "IP:192.0.2.1", BIT(MALFORMED)),
+        CN("192.0.002.001", "IP:192.0.2.1", BIT(MALFORMED)),
+        CN("2001:DB8::1", "IP:2001:db8::1", BIT(MALFORMED)),
+        CN("2001:db8:0:0:0:0:0:1", "IP:2001:db8::1", BIT(MALFORMED)),
+        CN("2001:db8::2", "IP:2001:db8::1", BIT(MALFORMED)),
+        CN("192.0.2.1", "IP:192.0.2.1", 0),
+        CN("2001:db8::1", "IP:2001:db8::1", 0),
+        CN("192.0.2.1", "DNS:192.0.2.1," SITE, 0),
+        CN("0xkeeper", SITE, 0),
+        CN("3232235777", SITE, 0),
+        CN("Soci\xc3\xa9t\xc3\xa9 S.A.", SITE, 0),
     };
     check_rows(rows, N_ELEMS(rows));
 }
@@ -227,6 +265,10 @@ static void wrong_purposes_are_named(void **state)
         EKU("20 code signing", "codeSigning", BIT(PURPOSE)),
         EKU("20 any purpose", "anyExtendedKeyUsage", BIT(PURPOSE)),
         EKU("20 server gated crypto", "msSGC", BIT(PURPOSE)),
+        EKU("20 server and speaker on revocation", "serverAuth,OCSPSigning", BIT(PURPOSE)),
+        EKU("20 server and time stamps", "serverAuth,timeStamping", BIT(PURPOSE)),
+        EKU("20 server and precertificates", "serverAuth,1.3.6.1.4.1.11129.2.4.4", BIT(PURPOSE)),
+        EKU("20 server and code signing", "serverAuth,codeSigning", 0),
         EKU("20 server and client", "serverAuth,clientAuth", 0),
         {.label = "20 no EKU at all",
          .leaf = {.exts = {LEAF_FORM, "subjectAltName=" SITE}},
@@ -312,6 +354,28 @@ static void broken_forms_are_named(void **state)
         {.label = "empty subject, SAN critical",
          .leaf = {.cn = "",
                   .exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=critical," SITE}}},
+        {.label = "authority access that does not parse",
+         .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=" SITE,
+                           "1.3.6.1.5.5.7.1.1=DER:6d616c"}},
+         .want = BIT(MALFORMED)},
+        {.label = "authority access to nowhere",
+         .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=" SITE,
+                           "1.3.6.1.5.5.7.1.1=DER:3000"}},
+         .want = BIT(MALFORMED)},
+        {.label = "authority access without a place",
+         .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=" SITE,
+                           "1.3.6.1.5.5.7.1.1=DER:300c300a06082b06010505073002"}},
+         .want = BIT(MALFORMED)},
+        {.label = "authority access",
+         .leaf = {.exts = {LEAF_FORM, "extendedKeyUsage=serverAuth", "subjectAltName=" SITE,
+                           "authorityInfoAccess=OCSP;URI:http://o.test/,caIssuers;URI:http://i.test/"}}},
+        {.label = "policy constraints that may be passed over",
+         .inter = {.exts = {"basicConstraints=critical,CA:TRUE", CA_FORM,
+                            "policyConstraints=requireExplicitPolicy:3"}},
+         .want = BIT(MALFORMED)},
+        {.label = "policy constraints",
+         .inter = {.exts = {"basicConstraints=critical,CA:TRUE", CA_FORM,
+                            "policyConstraints=critical,requireExplicitPolicy:3"}}},
         {.label = "35 script and line breaks in the subject",
          .leaf = {.cn = "<script>alert(1)</script>\r\nX: y", .exts = LEAF_EXTS("DNS:other.test")},
          .want = BIT(WRONG_NAME)},
@@ -402,6 +466,10 @@ static void name_constraints_are_enforced_and_malformed_ones_refused(void **stat
          .root = {.exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign",
                            "subjectKeyIdentifier=hash", "nameConstraints=critical,permitted;DNS:other.test"}},
          .want = BIT(CONSTRAINT)},
+        {.label = "19 leading dot in the root's constraints",
+         .root = {.exts = {"basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign",
+                           "subjectKeyIdentifier=hash", "nameConstraints=critical,permitted;DNS:.site.test"}},
+         .want = BIT(CONSTRAINT)},
     };
     check_rows(rows, N_ELEMS(rows));
 }
@@ -416,7 +484,8 @@ static void good_chains_pass(void **state)
         {.label = "32 IDN",
          .leaf = {.cn = "xn--lige-6oa.test.example", .exts = LEAF_EXTS("DNS:xn--lige-6oa.test.example")},
          .ask = "xn--lige-6oa.test.example"},
-        {.label = "32 upper case in the SAN", .leaf = {.exts = LEAF_EXTS("DNS:WWW.Site.TEST")}},
+        {.label = "32 upper case in the SAN",
+         .leaf = {.cn = "WWW.Site.TEST", .exts = LEAF_EXTS("DNS:WWW.Site.TEST")}},
         {.label = "32 free text as CN", .leaf = {.cn = "Our web server", .exts = LEAF_EXTS(SITE)}},
         {.label = "32 several names",
          .leaf = {.exts = LEAF_EXTS("DNS:a.test,IP:192.0.2.1,email:a@b.test," SITE)}},
@@ -433,6 +502,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_dates_are_named),
         cmocka_unit_test(wrong_names_are_named),
+        cmocka_unit_test(a_common_name_that_is_another_host_is_malformed),
         cmocka_unit_test(wildcards_cover_one_whole_label_and_no_public_suffix),
         cmocka_unit_test(addresses_match_only_as_addresses),
         cmocka_unit_test(issuers_that_are_none_are_named),

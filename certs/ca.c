@@ -103,7 +103,7 @@ static void put_crl_pointer(struct der *d, span url)
 {
     static const uint8_t oid[] = {0x06, 0x03, 0x55, 0x1d, 0x1f};
     size_t all = der_mark(d), value = all;
-    der_elem(d, 0x86, url); /* uniformResourceIdentifier */
+    der_elem(d, DER_URI, url);
     der_wrap(d, DER_CTX_0, value);
     der_wrap(d, DER_CTX_0, value);
     der_wrap(d, DER_SEQ, value);

@@ -139,6 +139,11 @@ size_t crl_serials(const struct crl *c, uint8_t *out)
     return kept;
 }
 
+int64_t crl_good_until(const struct crl *c, size_t n_serials)
+{
+    return c->has_number && !c->odd && n_serials == c->n ? c->next_s : c->this_s;
+}
+
 bool crl_serial(X509 *cert, uint8_t out[CRL_SERIAL])
 {
     const ASN1_INTEGER *s = X509_get0_serialNumber(cert);
@@ -152,6 +157,17 @@ bool crl_serial(X509 *cert, uint8_t out[CRL_SERIAL])
 }
 
 /* ---- extensions of the list */
+
+static bool all_urls(span names)
+{
+    struct derin d = derin_of(names);
+    span one;
+    while (!derin_end(&d)) {
+        if (!derin_any(&d, &one) || one.p[0] != DER_URI)
+            return false;
+    }
+    return true;
+}
 
 /* IssuingDistributionPoint: [0] distributionPoint { [0] fullName }, [1] onlyContainsUserCerts, [2]
  * ...CACerts, [3] onlySomeReasons, [4] indirectCRL, [5] onlyContainsAttributeCerts. */
@@ -169,6 +185,7 @@ static enum crl_why read_point(struct crl *c, span value)
         if (!derin_take(&in, DER_CTX_0, &c->point, NULL) || !derin_end(&in))
             return CRL_SCOPE; /* nameRelativeToCRLIssuer: nobody uses it */
         c->has_point = true;
+        c->odd |= !all_urls(c->point);
     }
     for (uint8_t i = 1; i <= 5; i++) {
         if (!derin_maybe(&d, (uint8_t)(0x80 + i), &flag))
@@ -182,10 +199,12 @@ static enum crl_why read_point(struct crl *c, span value)
     return derin_end(&d) ? CRL_FINE : CRL_MALFORMED;
 }
 
-static enum crl_why read_number(struct crl *c, span value)
+static enum crl_why read_number(struct crl *c, const struct extension *e)
 {
     span n;
-    struct derin d = derin_of(value);
+    struct derin d = derin_of(e->value);
+    c->has_number = true;
+    c->odd |= e->critical;
     bool ok = derin_take(&d, DER_INTEGER, &n, NULL) && derin_end(&d) && aligned(n, c->number);
     return ok ? CRL_FINE : CRL_MALFORMED;
 }
@@ -199,7 +218,7 @@ static enum crl_why list_extensions(struct crl *c, span list)
         if (!read_extension(&d, &e))
             return CRL_MALFORMED;
         if (span_eq(e.oid, OID_CRL_NUMBER))
-            why = read_number(c, e.value);
+            why = read_number(c, &e);
         else if (span_eq(e.oid, OID_POINT))
             why = read_point(c, e.value);
         else if (span_eq(e.oid, OID_DELTA))

@@ -29,6 +29,7 @@ struct crl {
     span entries;                   /* contents of revokedCertificates */
     span point;                     /* contents of the issuing distribution point's names; may be empty */
     bool has_point, only_users, only_authorities;
+    bool has_number, odd;       /* odd: the number is critical, or a scope has a name that is no URL */
     int64_t this_s, next_s;     /* thisUpdate, nextUpdate */
     uint8_t number[CRL_NUMBER]; /* CRL number, right-aligned; zeros where there is none */
     size_t n;                   /* entries */
@@ -40,6 +41,10 @@ enum rc crl_read(span der, struct crl *c) MUST_USE;
 /* Serial numbers of all entries into `out` (c->n times CRL_SERIAL bytes, right-aligned), sorted, without
  * repetitions; returns how many. A serial that is too long for any certificate is left out. */
 size_t crl_serials(const struct crl *c, uint8_t *out);
+/* Until when those that it does not list are proved good: nextUpdate, or never (thisUpdate) when it is not in
+ * the form that RFC 5280 section 5.2.3 and BR 7.2 lay down: no number, odd, or one serial twice (`n_serials`,
+ * of crl_serials, is not c->n). What such a list revokes is revoked all the same. */
+int64_t crl_good_until(const struct crl *c, size_t n_serials);
 /* A certificate's serial in the same form; false: longer than a certificate's may be. */
 bool crl_serial(X509 *cert, uint8_t out[CRL_SERIAL]);
 

@@ -4,9 +4,10 @@
 #include <openssl/x509v3.h>
 
 #include "certs/crl.h"
+#include "certs/der.h"
 #include "certs/derin.h"
 
-enum { URI_NAME = 0x86, CLOCKS_APART_S = 300 };
+enum { CLOCKS_APART_S = 300 };
 
 static const char *const why_names[] = {
 #define K(id, name) name,
@@ -26,7 +27,7 @@ static bool named_by(const struct crl *c, span url)
     while (derin_any(&d, &whole)) {
         struct derin one = derin_of(whole);
         span uri;
-        if (whole.p[0] == URI_NAME && derin_take(&one, URI_NAME, &uri, NULL) && span_eq(uri, url))
+        if (whole.p[0] == DER_URI && derin_take(&one, DER_URI, &uri, NULL) && span_eq(uri, url))
             return true;
     }
     return false;

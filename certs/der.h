@@ -19,6 +19,7 @@ enum der_tag {
     DER_GENTIME = 0x18,
     DER_SEQ = 0x30,
     DER_SET = 0x31,
+    DER_URI = 0x86,   /* GeneralName: uniformResourceIdentifier */
     DER_CTX_0 = 0xa0, /* constructed, context-specific */
     DER_CTX_3 = 0xa3
 };

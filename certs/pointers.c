@@ -31,10 +31,20 @@ static bool take(const GENERAL_NAME *g, struct pointer *out)
     return true;
 }
 
+static bool all_urls(const GENERAL_NAMES *names)
+{
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+        if (sk_GENERAL_NAME_value(names, i)->type != GEN_URI)
+            return false;
+    }
+    return true;
+}
+
 void pointer_of_crl(X509 *cert, struct pointer *out)
 {
     CRL_DIST_POINTS *points = X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
     out->n = 0;
+    out->mixed = false;
     for (int i = 0; out->n == 0 && i < sk_DIST_POINT_num(points); i++) {
         const DIST_POINT *p = sk_DIST_POINT_value(points, i);
         if (p->reasons || p->CRLissuer || !p->distpoint || p->distpoint->type != 0)
@@ -44,6 +54,7 @@ void pointer_of_crl(X509 *cert, struct pointer *out)
             if (take(sk_GENERAL_NAME_value(names, k), out))
                 break;
         }
+        out->mixed = !all_urls(names);
     }
     CRL_DIST_POINTS_free(points);
     ERR_clear_error();

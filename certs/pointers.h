@@ -12,7 +12,8 @@ enum { POINTER_BYTES = 512 };
 
 struct pointer {
     uint8_t text[POINTER_BYTES];
-    size_t n; /* 0: none that we can use */
+    size_t n;   /* 0: none that we can use */
+    bool mixed; /* a list's: beside names that are no URLs, which BR 7.1.2.11.2 forbids */
 };
 static inline span pointer_span(const struct pointer *p)
 {

@@ -72,6 +72,7 @@ enum rc revoked_id_of(X509 *cert, X509 *issuer, struct revoked_id *out)
     if (url.n == 0 || !crl_serial(cert, out->serial))
         return RC_OK;
     bool authority = X509_get_extension_flags(cert) & EXFLAG_CA;
+    out->no_proof = url.mixed;
     return revoked_source_id(issuer, pointer_span(&url), authority, out->source);
 }
 
@@ -266,7 +267,7 @@ enum revocation revoked_find(const struct revoked *r, const struct revoked_id *i
         return REVOCATION_UNKNOWN;
     if (has_serial(r->serials + row->first * CRL_SERIAL, row->n, id->serial))
         return REVOCATION_REVOKED;
-    return now_s < row->next_s ? REVOCATION_GOOD : REVOCATION_UNKNOWN;
+    return now_s < row->next_s && !id->no_proof ? REVOCATION_GOOD : REVOCATION_UNKNOWN;
 }
 
 size_t revoked_n_sources(const struct revoked *r)

@@ -16,6 +16,7 @@ enum { REVOKED_SOURCE = 16 };
 struct revoked_id {
     uint8_t source[REVOKED_SOURCE]; /* all zeros: it points to no list */
     uint8_t serial[CRL_SERIAL];
+    bool no_proof; /* its pointer is not in order: the list may revoke it, but not prove it good */
 };
 
 enum revocation { REVOCATION_UNKNOWN, REVOCATION_GOOD, REVOCATION_REVOKED };

@@ -158,9 +158,9 @@ static bool take_list(struct check *c, span der, int at, int64_t now_s, struct r
         return false;
     free(c->serials[at]); /* the last list counts */
     c->serials[at] = serials;
-    *out = (struct revoked_source){.this_s = crl.this_s,
-                                   .next_s = crl.next_s,
-                                   .serials = span_of(serials, crl_serials(&crl, serials) * CRL_SERIAL)};
+    size_t n = crl_serials(&crl, serials);
+    *out = (struct revoked_source){
+        .this_s = crl.this_s, .next_s = crl_good_until(&crl, n), .serials = span_of(serials, n * CRL_SERIAL)};
     return revoked_source_id(issuer, want.url, want.authorities, out->id) == RC_OK;
 }
 

@@ -169,7 +169,7 @@ static enum rc take(struct source *s, struct crl *c)
     s->own = serials;
     s->is.serials = span_of(serials, n * CRL_SERIAL);
     s->is.this_s = c->this_s;
-    s->is.next_s = c->next_s;
+    s->is.next_s = crl_good_until(c, n);
     memcpy(s->is.number, c->number, sizeof s->is.number);
     s->have = true;
     f->n_serials += n;

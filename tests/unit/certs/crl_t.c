@@ -113,6 +113,46 @@ static void lists_that_count_are_taken(void **state)
     assert_int_equal(judge(&(struct crl_mk){.exts = EXT_USERS}, &of_authorities), CRL_SCOPE);
 }
 
+/* Identifiers as above; a CRL number that is critical, and a scope with a host name beside its URL. */
+#define EXT_NUMBER_CRITICAL SPAN("\x30\x0d\x06\x03\x55\x1d\x14\x01\x01\xff\x04\x03\x02\x01\x07")
+#define EXT_MIXED                                                                   \
+    POINT("\x2d", "\x23\x30\x21\xa0\x1f\xa0\x1d\x86\x13http://a.test/l.crl\x82\x06" \
+                  "a.test")
+
+static int64_t good_until(const struct crl_mk *m)
+{
+    uint8_t *bytes, *serials;
+    struct crl c;
+    struct crl_mk mk = *m;
+    struct crl_want want = {.issuer = issuer.cert, .url = SPAN("http://a.test/l.crl"), .now_s = NOW};
+    mk.by = &issuer;
+    span der = crl_mk(&mk, &bytes);
+    assert_int_equal(crl_read(der, &c), RC_OK);
+    assert_int_equal(crl_verify(&c, &want), RC_OK);
+    serials = malloc(c.n * CRL_SERIAL + 1);
+    int64_t until = crl_good_until(&c, crl_serials(&c, serials));
+    free(serials);
+    free(bytes);
+    return until;
+}
+
+static void a_list_out_of_form_revokes_and_proves_nobody_good(void **state)
+{
+    (void)state;
+    const struct crl_mk odd[] = {
+        {.n = 3},
+        {.n = 3, .exts = EXT_NUMBER_CRITICAL},
+        {.n = 3, .exts = EXT_MIXED, .number = 7},
+        {.n = 3, .serial = "1002", .number = 7},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        assert_int_equal(judge(&odd[i], NULL), CRL_FINE);
+        assert_int_equal(good_until(&odd[i]), NOW - DAY);
+    }
+    assert_int_equal(good_until(&(struct crl_mk){.n = 3, .number = 7}), NOW + 6 * DAY);
+    assert_int_equal(good_until(&(struct crl_mk){.n = 3, .number = 7, .exts = EXT_HERE}), NOW + 6 * DAY);
+}
+
 static void an_issuer_that_may_not_sign_lists_signs_none(void **state)
 {
     (void)state;
@@ -270,6 +310,7 @@ int main(void)
         cmocka_unit_test(an_issuer_that_may_not_sign_lists_signs_none),
         cmocka_unit_test(no_part_of_a_list_is_a_list),
         cmocka_unit_test(lists_that_count_are_taken),
+        cmocka_unit_test(a_list_out_of_form_revokes_and_proves_nobody_good),
         cmocka_unit_test(serials_come_sorted_once_and_right_aligned),
         cmocka_unit_test(a_certificates_serial_has_the_same_form),
         cmocka_unit_test(a_large_list_takes_a_moment),

@@ -83,6 +83,9 @@ static void an_old_list_still_revokes_but_vouches_for_nobody(void **state)
     assert_int_equal(revoked_find(r, &good, NOW + 2 * DAY - 1), REVOCATION_GOOD);
     assert_int_equal(revoked_find(r, &good, NOW + 2 * DAY), REVOCATION_UNKNOWN);
     assert_int_equal(revoked_find(r, &bad, NOW + 900 * DAY), REVOCATION_REVOKED);
+    bad.no_proof = good.no_proof = true; /* and so does a certificate whose pointer is not in order */
+    assert_int_equal(revoked_find(r, &good, NOW), REVOCATION_UNKNOWN);
+    assert_int_equal(revoked_find(r, &bad, NOW), REVOCATION_REVOKED);
     revoked_free(r);
     close(fd);
 }

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "certs/pointers.h"
+#include "certs/revoked.h"
 #include "gw/base/limits.h"
 #include "tests/unit/certs/make_cert.h"
 
@@ -186,8 +187,26 @@ static void pointers_are_http_and_whole(void **state)
             !span_eq(pointer_span(&issuer), span_str(rows[i].issuer)) ||
             pointer_must_staple(m.cert) != rows[i].must)
             fail_msg("%s", rows[i].ext);
+        assert_false(crl.mixed);
         mk_free(&m);
     }
+}
+
+static void a_list_named_beside_another_kind_of_name_is_marked(void **state)
+{
+    (void)state;
+    struct made m = mk_cert(
+        &(struct mk){
+            .cn = "p",
+            .exts = {"2.5.29.31=DER:301f301da01ba019860f687474703a2f2f612e746573742f6c8206612e74657374"}},
+        &inter);
+    struct pointer crl;
+    struct revoked_id id;
+    pointer_of_crl(m.cert, &crl);
+    assert_true(span_eq(pointer_span(&crl), SPAN("http://a.test/l")) && crl.mixed);
+    assert_int_equal(revoked_id_of(m.cert, inter.cert, &id), RC_OK);
+    assert_true(id.no_proof);
+    mk_free(&m);
 }
 
 /* The machine may be busy with other things. */
@@ -220,6 +239,7 @@ int main(void)
         cmocka_unit_test(only_the_issuers_word_of_today_counts),
         cmocka_unit_test(a_changed_byte_makes_nobody_good),
         cmocka_unit_test(pointers_are_http_and_whole),
+        cmocka_unit_test(a_list_named_beside_another_kind_of_name_is_marked),
         cmocka_unit_test(a_new_staple_costs_what_a_signature_costs),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -91,12 +91,12 @@ def sign(key, digest, data):
     return key.sign(data, ec.ECDSA(h))
 
 
-def signed(body, key, digest="sha256", spoil=False):
-    """SEQUENCE { body, algorithm, signature }."""
+def signed(body, key, digest="sha256", spoil=False, outer=None):
+    """SEQUENCE { body, algorithm, signature }; `outer` is a digest to claim there in place of the one used."""
     value = bytearray(sign(key, digest, body))
     if spoil:
         value[-1] ^= 1
-    return seq(body, algorithm(key, digest), tlv(BITS, b"\0", bytes(value)))
+    return seq(body, algorithm(key, outer or digest), tlv(BITS, b"\0", bytes(value)))
 
 
 # ---- extensions: (identifier, critical, value)
@@ -110,19 +110,18 @@ def basic(ca, length=None, critical=True):
     return ext("2.5.29.19", seq(*parts, *([integer(length)] if length is not None else [])), critical)
 
 
-def usage(*bits):
-    """Bit numbers: 0 digitalSignature, 2 keyEncipherment, 5 keyCertSign, 6 cRLSign."""
+def usage(*bits, critical=True):
+    """Bit numbers: 0 digitalSignature, 2 keyEncipherment, 5 keyCertSign, 6 cRLSign; none at all is a mistake."""
     value = sum(0x80 >> b for b in bits)
-    unused = 7 - max(bits)
-    return ext("2.5.29.15", tlv(BITS, bytes([unused, value])), True)
+    return ext("2.5.29.15", tlv(BITS, bytes([7 - max(bits), value]) if bits else b"\0"), critical)
 
 
 SERVER, CLIENT, CODE, EMAIL, OCSP = ["1.3.6.1.5.5.7.3." + n for n in ("1", "2", "3", "4", "9")]
 ANY = "2.5.29.37.0"
 
 
-def purposes(*list_):
-    return ext("2.5.29.37", seq(*[oid(p) for p in list_]))
+def purposes(*list_, critical=False):
+    return ext("2.5.29.37", seq(*[oid(p) for p in list_]), critical)
 
 
 def general(text):
@@ -143,15 +142,19 @@ def alt(*names, critical=False):
 
 
 def subtree(text):
+    """A network, else a host name; bytes are a whole GeneralName."""
+    if isinstance(text, bytes):
+        return seq(text)
     if "/" in text:
         net = ipaddress.ip_network(text)
         return seq(tlv(0x87, net.network_address.packed + net.netmask.packed))
     return seq(tlv(0x82, text.encode()))
 
 
-def constraints(permit=(), exclude=()):
+def constraints(permit=(), exclude=(), critical=True):
     return ext("2.5.29.30", seq(*([tlv(0xa0, *[subtree(p) for p in permit])] if permit else []),
-                                *([tlv(0xa1, *[subtree(e) for e in exclude])] if exclude else [])), True)
+                                *([tlv(0xa1, *[subtree(e) for e in exclude])] if exclude else [])),
+               critical)
 
 
 def subject_id(key):
@@ -174,20 +177,24 @@ def must_staple():
     return ext("1.3.6.1.5.5.7.1.24", seq(integer(5)))
 
 
-def certificate(subject, issuer, public, signer, times, exts, *, serial=None, version=2, digest="sha256", spoil=False):
+def certificate(subject, issuer, public, signer, times, exts, *, serial=None, version=2, digest="sha256", spoil=False,
+                outer=None):
     """A certificate from its parts; `subject` and `issuer` are names in DER, `public` a key of any kind."""
     import secrets
     serial = secrets.randbits(120) | 1 << 119 if serial is None else serial
     body = seq(*([tlv(0xa0, integer(version))] if version else []), integer(serial), algorithm(signer, digest), issuer,
                seq(time(times[0]), time(times[1])), subject, spki(public),
                *([tlv(0xa3, seq(*exts))] if exts else []))
-    return signed(body, signer, digest, spoil)
+    return signed(body, signer, digest, spoil, outer)
 
 
-def revocations(issuer, signer, times, serials, *, number=1, exts=(), digest="sha256", spoil=False, version=1):
-    """A certificate revocation list; `serials` are numbers, or whole entries in DER."""
+def revocations(issuer, signer, times, serials, *, number=1, exts=(), digest="sha256", spoil=False, version=1,
+                dates=None):
+    """A certificate revocation list; `serials` are numbers, or whole entries in DER; `dates` stand in place of the DER
+    of `times`."""
+    dates = time(times[0]) + time(times[1]) if dates is None else dates
     entries = [e if isinstance(e, bytes) else seq(integer(e), time(times[0])) for e in serials]
-    body = seq(*([integer(version)] if version else []), algorithm(signer, digest), issuer, time(times[0]), time(times[1]),
+    body = seq(*([integer(version)] if version else []), algorithm(signer, digest), issuer, dates,
                *([seq(*entries)] if entries else []),
                tlv(0xa0, seq(issuer_id(signer), *([ext("2.5.29.20", integer(number))] if number is not None else []), *exts)))
     return signed(body, signer, digest, spoil)

@@ -8,11 +8,8 @@
 #include "policy/number.h"
 #include "policy/reach_int.h"
 
-enum {
-    TRIES_MOST = 400,         /* rules that are excluded one after the other */
-    GATE_PARTS_MOST = 4000000 /* of all ways past what stops a flow */
-};
-static const uint64_t RULE_BUDGET = 400000, TOTAL_BUDGET = 400000000;
+enum { TRIES_MOST = 400 }; /* rules that are excluded one after the other */
+static const uint64_t RULE_BUDGET = 600000, TOTAL_BUDGET = 400000000;
 
 /* What was excluded, newest first. */
 struct learnt {
@@ -34,43 +31,6 @@ struct search {
     struct learnt *learnt;
     struct facts facts;
 };
-
-/* ---- what stops a flow before ---- */
-
-static bool lets_on(const struct model *m, enum table table, uint32_t number)
-{
-    const struct rule *r = m->rules[number];
-    return table == TABLE_TLS ? r->verb == VERB_INSPECT : !rule_blocks(r);
-}
-
-/* "The rule that stopped it does not match, or one before it that lets it on does." */
-static const struct formula *make_gate(struct model *m, const struct walked *w)
-{
-    struct img_run run = m->snap->img.TABLES[w->table].rules;
-    uint32_t end = w->rule == RULE_NONE ? run.at + run.n : w->rule, n = 0;
-    const struct formula **part = calloc(run.n + 1, sizeof(*part)), *out = NULL;
-    enum view may = w->closed ? VIEW_FINAL : VIEW_MAY, stops = w->closed ? VIEW_FINAL : VIEW_SURE;
-    if (part && w->rule != RULE_NONE)
-        part[n++] = formula_not(&m->mem, rule_formula(m, w->rule, stops));
-    bool forbid = w->rule != RULE_NONE && m->rules[w->rule]->verb == VERB_FORBID;
-    for (uint32_t i = run.at; part && i < end; i++) {
-        if (lets_on(m, w->table, i) && !(forbid && m->rules[i]->delegate))
-            part[n++] = rule_formula(m, i, may);
-    }
-    m->gate_parts += n;
-    if (part && m->gate_parts < GATE_PARTS_MOST)
-        out = formula_list(&m->mem, false, part, n);
-    free(part);
-    return out;
-}
-
-static const struct formula *gate_formula(struct model *m, const struct walked *w)
-{
-    uint32_t at = w->rule == RULE_NONE ? m->n_rules + w->table : w->rule;
-    if (!m->gate[w->closed][at])
-        m->gate[w->closed][at] = make_gate(m, w);
-    return m->gate[w->closed][at];
-}
 
 /* ---- one rule ---- */
 
@@ -138,6 +98,11 @@ static struct goal *all_goals(struct search *x)
     return list;
 }
 
+static void spend(struct search *x, uint64_t steps)
+{
+    x->total = x->total > steps ? x->total - steps : 0;
+}
+
 static enum sat solve_once(struct search *x)
 {
     uint64_t before = RULE_BUDGET < x->total ? RULE_BUDGET : x->total;
@@ -145,7 +110,7 @@ static enum sat solve_once(struct search *x)
     x->s.budget = before;
     x->s.undo = NULL;
     enum sat out = solve(&x->s, all_goals(x));
-    x->total -= before - x->s.budget;
+    spend(x, before - x->s.budget);
     return out;
 }
 
@@ -162,7 +127,7 @@ static const struct formula *excluded(struct search *x, const struct walked *w, 
 {
     *want = w->how == WALK_GATE;
     if (w->how == WALK_GATE)
-        return gate_formula(x->m, w);
+        return gate_formula(x->m, w->table, w->rule, w->closed);
     return rule_formula(x->m, w->rule, w->how == WALK_OPEN ? VIEW_MAY : x->early ? VIEW_SURE : VIEW_FINAL);
 }
 
@@ -191,6 +156,15 @@ static bool has_empty(const struct search *x)
     return false;
 }
 
+/* What decide() made of the choice; it, and going through what was learnt, counts as steps too. */
+static struct walked try_facts(struct search *x, bool early, const struct set_part *mod, unsigned tries)
+{
+    uint64_t before = x->m->asked->steps;
+    struct walked w = walk_rule(x->m, x->number, early, mod, &x->facts);
+    spend(x, x->m->asked->steps - before + x->m->n_vars + tries);
+    return w;
+}
+
 static enum sat search(struct search *x, bool early, const struct set_part *mod)
 {
     for (unsigned i = 0; i < TRIES_MOST && x->total; i++) {
@@ -201,7 +175,7 @@ static enum sat search(struct search *x, bool early, const struct set_part *mod)
         x->m->choice = x->choice;
         if (!walk_facts(x->m, x->choice, &x->facts))
             return SAT_UNSETTLED;
-        struct walked w = walk_rule(x->m, x->number, early, mod, &x->facts);
+        struct walked w = try_facts(x, early, mod, i);
         if (w.how == WALK_DECIDES)
             return SAT_YES;
         if (w.how == WALK_UNCLEAR || !learn(x, &w))
@@ -313,21 +287,6 @@ static enum sat by_decide(struct search *x, struct reach_of *of)
     return out;
 }
 
-/* The first rule before this one, in its table and for its event, that matches the choice. */
-static uint32_t first_before(struct search *x)
-{
-    struct model *m = x->m;
-    uint32_t first = m->snap->img.TABLES[rule_table(m, x->number)].rules.at;
-    for (uint32_t i = 0; i < m->n_vars; i++)
-        x->s.dom[i] = iset_range(&x->mem, x->choice[i], x->choice[i] + 1);
-    for (uint32_t i = first; i < x->number; i++) {
-        const struct formula *f = rule_formula(m, i, VIEW_FINAL);
-        if (m->rules[i]->event == m->rules[x->number]->event && f && solve_eval(&x->s, f) == T_TRUE)
-            return i;
-    }
-    return RULE_NONE;
-}
-
 /* Against the rules before it alone: for tables that no verdict speaks of, and for the plainer reason. */
 static enum sat by_itself(struct search *x, struct reach_of *of)
 {
@@ -343,7 +302,8 @@ static enum sat by_itself(struct search *x, struct reach_of *of)
         if (one != SAT_YES)
             return one;
         choose(x);
-        struct walked w = {.how = WALK_EARLIER, .rule = in_order ? first_before(x) : RULE_NONE};
+        struct walked w = {.how = WALK_EARLIER,
+                           .rule = in_order ? first_match(x->m, x->number, x->choice) : RULE_NONE};
         if (w.rule == RULE_NONE || !learn(x, &w))
             return SAT_UNSETTLED;
     }
@@ -394,7 +354,9 @@ static void tell_rule(void *arg, uint32_t number, struct rule *r)
     if (t->only && t->only != r)
         return;
     t->x->number = number;
+    uint64_t before = t->x->total;
     one_rule(t->x, &of);
+    of.steps = before - t->x->total;
     t->each(t->arg, r, &of);
 }
 
@@ -409,13 +371,15 @@ static bool make_tables(struct model *m)
     }
     m->groups = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->groups));
     m->of_group = arena_alloc(&m->mem, (m->t->groups.n + 1) * sizeof(*m->of_group));
-    m->gate[0] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[0]));
-    m->gate[1] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[1]));
+    for (unsigned closed = 0; closed < 2; closed++) {
+        m->gate[closed] = arena_alloc(&m->mem, (n + TABLE_N) * sizeof(*m->gate[closed]));
+        ok = ok && m->gate[closed];
+    }
     for (const struct zone_decl *z = m->t->zones.first; z; z = z->next)
         m->exempts = m->exempts || z->ca_none;
     for (const struct group_decl *g = m->t->groups.first; g && m->groups; g = g->next)
         m->groups[g->id] = g;
-    return ok && m->groups && m->of_group && m->rules && m->gate[0] && m->gate[1];
+    return ok && m->groups && m->of_group && m->rules;
 }
 
 static bool start(struct search *x, const struct tree *t, const struct snapshot *snap, int64_t now,
@@ -434,7 +398,10 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     x->s.dom = arena_alloc(&m->mem, m->n_vars * sizeof(*x->s.dom));
     x->choice = arena_alloc(&m->mem, m->n_vars * sizeof *x->choice);
     x->total = TOTAL_BUDGET;
-    return x->s.dom && x->choice;
+    m->asked = arena_alloc(&m->mem, sizeof *m->asked);
+    if (m->asked)
+        m->asked->choice = arena_alloc(&m->mem, m->n_vars * sizeof *x->choice);
+    return x->s.dom && x->choice && m->asked && m->asked->choice;
 }
 
 static bool run(const struct tree *t, const struct snapshot *snap, int64_t now, struct telling *telling)

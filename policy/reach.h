@@ -27,6 +27,7 @@ struct reach_of {
     const struct rule *by[REACH_BY_MOST];
     uint32_t n_by;
     bool gate, later;
+    uint64_t steps;      /* that it took, of those that all rules have together */
     bool no_ca, no_time; /* REACH_NEVER: nothing is intercepted where it asks; its time does not come again */
 };
 

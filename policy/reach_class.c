@@ -301,16 +301,24 @@ static bool make_ports(struct model *m, struct gather *g)
     return true;
 }
 
+/* First class at or behind a port; they stand by protocol: TCP, UDP, ICMP. */
+static uint32_t port_at_or_behind(const struct model *m, uint8_t proto, uint32_t port)
+{
+    uint32_t lo = 0, hi = m->n_classes[V_PORT];
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        const struct port_at *p = &m->ports[mid];
+        if (p->proto == proto ? p->port < port : p->proto == 6 || proto == 1)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 const struct iset *class_ports(struct model *m, uint8_t proto, uint32_t lo, uint32_t hi)
 {
-    uint32_t first = m->n_classes[V_PORT], end = 0;
-    for (uint32_t i = 0; i < m->n_classes[V_PORT]; i++) {
-        if (m->ports[i].proto != proto || m->ports[i].port < lo || m->ports[i].port > hi)
-            continue;
-        first = i < first ? i : first;
-        end = i + 1;
-    }
-    return first < end ? iset_range(&m->mem, first, end) : &NOTHING;
+    return iset_range(&m->mem, port_at_or_behind(m, proto, lo), port_at_or_behind(m, proto, hi + 1));
 }
 
 /* ---- words ---- */

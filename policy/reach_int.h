@@ -1,9 +1,10 @@
 /* What the files of policy/reach share: reach.c (the search), reach_class.c (what the policy tells apart),
- * reach_time.c (moments), reach_rule.c (rules as formulas), reach_walk.c (facts, and what decide() makes of
- * them). */
+ * reach_time.c (moments), reach_rule.c (rules as formulas), reach_gate.c (what stands before a rule),
+ * reach_walk.c (facts, and what decide() makes of them). */
 #ifndef POLICY_REACH_INT_H
 #define POLICY_REACH_INT_H
 
+#include "policy/cover.h"
 #include "policy/image.h"
 #include "policy/reach.h"
 #include "policy/solve.h"
@@ -75,6 +76,20 @@ struct port_at {
     uint16_t port;
 };
 
+/* Some rules of a table, as formulas of one view. */
+struct line {
+    struct cover *cover; /* NULL: not made yet */
+    uint32_t *rule;      /* number of each, ascending */
+};
+
+/* What decide() was asked. */
+struct asked {
+    uint64_t steps; /* that it took, roughly */
+    bool known;
+    uint32_t *choice; /* of which it was asked last when the connection is made, and its answer */
+    struct verdict verdict;
+};
+
 struct model {
     const struct tree *t;
     const struct snapshot *snap;
@@ -96,8 +111,10 @@ struct model {
     const struct formula **formula[VIEWS]; /* by number; made when first asked for */
     uint64_t url_cats[FACTS_CAT_WORDS];    /* categories that a path can add */
     const uint32_t *choice;                /* that is being walked */
+    struct asked *asked;
     const struct formula **gate[2]; /* by number of the rule that stops, then by table; made when asked for */
-    uint32_t gate_parts;            /* of all of those together */
+    struct line lets_on[2][TABLE_N]; /* rules of the table that do not stop a flow; [1]: if closed */
+    struct line all[TABLE_N];
     const struct group_decl **groups; /* by number */
     const struct formula **of_group;  /* the same; made when asked for */
     const struct formula *unidentified, *no_category[VIEWS + 1];
@@ -139,6 +156,14 @@ const struct formula *formula_list(struct arena *mem, bool all, const struct for
 bool rule_asks_request(const struct rule *r);
 bool rule_blocks(const struct rule *r);
 enum table rule_table(const struct model *m, uint32_t number);
+
+/* ---- reach_gate.c ---- */
+/* A way past a rule (RULE_NONE: the default) of a table that stopped a flow: it does not match, or one before
+ * it does that lets the flow on. `closed`: where no request will be seen. NULL without memory. */
+const struct formula *gate_formula(struct model *m, enum table table, uint32_t rule, bool closed);
+/* The first rule that matches the choice, of those before `number` in its table and for its event; RULE_NONE.
+ */
+uint32_t first_match(struct model *m, uint32_t number, const uint32_t *choice);
 
 /* ---- reach_walk.c ---- */
 /* What came out of trying facts for a rule. */

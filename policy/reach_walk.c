@@ -150,6 +150,13 @@ bool walk_facts(const struct model *m, const uint32_t *choice, struct facts *f)
 
 /* ---- what decide() makes of them ---- */
 
+/* It goes through rules by the word, and through all that are open one by one. */
+static void ask(const struct model *m, const struct facts *f, struct verdict *v)
+{
+    decide(m->snap, f, v);
+    m->asked->steps += m->n_rules / (v->n_trail == TRAIL_MAX ? 4 : 64);
+}
+
 /* The rule of this table that matched for certain, by the trail. */
 static uint32_t matched(const struct model *m, enum table table, const struct verdict *v)
 {
@@ -221,7 +228,7 @@ static bool clicks(const struct model *m, const struct verdict *v, struct facts 
 static void past_warnings(const struct model *m, struct facts *f, struct verdict *v)
 {
     do
-        decide(m->snap, f, v);
+        ask(m, f, v);
     while ((v->action == ACT_WARN || v->action == ACT_BLOCK) && clicks(m, v, f));
 }
 
@@ -240,7 +247,7 @@ static struct walked walk_certificate(const struct model *m, uint32_t number, st
 {
     struct verdict v;
     f->tls = true;
-    decide(m->snap, f, &v);
+    ask(m, f, &v);
     if (v.action != ACT_INSPECT)
         return ended(&v, false);
     f->step = STEP_CERTIFICATE;
@@ -250,10 +257,41 @@ static struct walked walk_certificate(const struct model *m, uint32_t number, st
     return by == RULE_NONE ? ended(&v, m->rules[number]->verb == VERB_EXEMPT) : settled(number, by);
 }
 
+/* What is not known yet when a connection is made. */
+static bool comes_later(const struct model *m, uint32_t var)
+{
+    switch (var) {
+    case V_METHOD:
+    case V_UPLOAD:
+    case V_PATH:
+    case V_TYPE:
+    case V_SEVERITY:
+    case V_VIRUS:
+    case V_DEFECT: return true;
+    default: return var >= m->first_pattern && var < m->first_attr;
+    }
+}
+
+/* decide() when the connection is made. Rules that differ in the request alone have that in common, and
+ * where they are many it takes long: all of them are open. */
+static void decide_connected(const struct model *m, const struct facts *f, struct verdict *v)
+{
+    struct asked *a = m->asked;
+    bool same = a->known;
+    for (uint32_t i = 0; i < m->n_vars && same; i++)
+        same = a->choice[i] == m->choice[i] || comes_later(m, i);
+    if (!same) {
+        ask(m, f, &a->verdict);
+        memcpy(a->choice, m->choice, m->n_vars * sizeof *a->choice);
+        a->known = true;
+    }
+    *v = a->verdict;
+}
+
 /* Through the first step: true when a request will be seen. */
 static bool to_request(const struct model *m, struct facts *f, struct verdict *v)
 {
-    decide(m->snap, f, v);
+    decide_connected(m, f, v);
     if (v->action != ACT_INSPECT)
         return false;
     f->step = STEP_REQUEST;
@@ -285,7 +323,7 @@ static struct walked walk_web(const struct model *m, uint32_t number, bool early
     uint32_t open = early ? open_before(m, number, &v) : RULE_NONE;
     if (open != RULE_NONE && !gives_way(m, open, number))
         return (struct walked){.how = WALK_OPEN, .rule = open};
-    decide(m->snap, f, &v);
+    ask(m, f, &v);
     if (v.layer != LAYER_WEB)
         return ended(&v, false);
     if (gives_way(m, v.rule, number))
@@ -305,7 +343,7 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
         return ended(&v, true);
     f->step = STEP_CONTENT;
     f->known |= FACT_BIT(TYPE) | FACT_BIT(SIGNATURE) | FACT_BIT(VIRUS) | FACT_BIT(PATTERN);
-    decide(m->snap, f, &v);
+    ask(m, f, &v);
     uint32_t by = matched(m, TABLE_CONTENT, &v);
     return by == RULE_NONE ? UNCLEAR : settled(number, by);
 }
@@ -315,10 +353,10 @@ static struct walked walk_content(const struct model *m, uint32_t number, struct
 static struct walked walk_firewall(const struct model *m, uint32_t number, struct facts *f)
 {
     struct verdict v;
-    decide(m->snap, f, &v);
+    ask(m, f, &v);
     if (rule_blocks(m->rules[number]) && open_before(m, number, &v) != RULE_NONE) {
         f->step = STEP_REQUEST;
-        decide(m->snap, f, &v);
+        ask(m, f, &v);
         if (open_before(m, number, &v) != RULE_NONE)
             return UNCLEAR;
     }

@@ -14,6 +14,8 @@ struct formula {
         const struct iset *set;
         const struct formula **part;
     };
+    struct cover *more; /* F_OR: its formulas from .. to-1 are parts too, behind the others; may be NULL */
+    uint32_t from, to;
 };
 
 /* One formula and how it has to come out. */

@@ -1,5 +1,5 @@
 /* Sets of ranges beside bit sets, and the solver beside trying every choice. Drawn at random, seeded. */
-#include "policy/solve.h"
+#include "policy/cover.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,19 +92,39 @@ static void sets_beside_bits(void **state)
 
 enum { VARS = 4, CLASSES = 3, CHOICES = 81 };
 
+static const struct formula *draw_formula(struct arena *mem, unsigned depth);
+
+/* Some of a list of formulas as further parts. */
+static void draw_cover(struct arena *mem, struct formula *f, unsigned depth)
+{
+    const struct formula **list = arena_alloc(mem, 12 * sizeof(*list));
+    const struct iset *all[VARS];
+    uint32_t n = draw(12);
+    for (unsigned i = 0; i < VARS; i++)
+        all[i] = iset_range(mem, 0, CLASSES);
+    for (uint32_t i = 0; i < n; i++)
+        list[i] = draw_formula(mem, depth - 1);
+    f->more = cover_make(mem, list, n, all);
+    assert_non_null(f->more);
+    f->from = draw(n + 1);
+    f->to = f->from + draw(n - f->from + 1);
+}
+
 static const struct formula *draw_formula(struct arena *mem, unsigned depth)
 {
     struct formula *f = arena_alloc(mem, sizeof *f);
-    unsigned kind = depth ? draw(5) : 0;
+    unsigned kind = depth ? draw(6) : 0;
     if (kind < 2) {
         *f = (struct formula){.kind = F_IN, .var = draw(VARS), .set = from_bits(mem, draw(1 << CLASSES))};
         return f;
     }
     uint32_t n = kind == 4 ? 1 : draw(4);
-    *f = (struct formula){.kind = kind == 2 ? F_AND : kind == 3 ? F_OR : F_NOT, .n = n};
+    *f = (struct formula){.kind = kind == 2 ? F_AND : kind == 4 ? F_NOT : F_OR, .n = n};
     f->part = arena_alloc(mem, (n + 1) * sizeof(*f->part));
     for (uint32_t i = 0; i < n; i++)
         f->part[i] = draw_formula(mem, depth - 1);
+    if (kind == 5)
+        draw_cover(mem, f, depth);
     return f;
 }
 
@@ -117,6 +137,10 @@ static bool holds(const struct formula *f, const uint32_t *choice)
     for (uint32_t i = 0; i < f->n; i++) {
         if (holds(f->part[i], choice) == (f->kind == F_OR))
             return f->kind == F_OR;
+    }
+    for (uint32_t i = f->from; i < f->to; i++) {
+        if (holds(f->more->f[i], choice))
+            return true;
     }
     return f->kind == F_AND;
 }
@@ -193,7 +217,7 @@ static void out_of_steps_or_memory(void **state)
     (void)state;
     arena_init(&mem, 1 << 26);
     unsigned unsettled = 0;
-    for (seed = 1; seed < 600; seed++) {
+    for (seed = 1; seed < 12000; seed++) {
         uint64_t keep = seed;
         struct goal goals[3];
         const struct iset *given[VARS], *dom[VARS];
@@ -207,11 +231,10 @@ static void out_of_steps_or_memory(void **state)
             choice_of(n, choice);
             any = any || all_hold(goals, choice);
         }
-        for (unsigned way = 0; way < 2; way++) {
+        for (unsigned steps = 0; steps < 60; steps++) { /* one draw has little memory instead */
             memcpy(dom, given, sizeof dom);
-            arena_init(&little, way ? draw(600) : 1 << 20);
-            struct solver s = {
-                .mem = &little, .dom = dom, .n_vars = VARS, .budget = way ? 1000000 : 1 + draw(60)};
+            arena_init(&little, steps ? 1 << 20 : draw(600));
+            struct solver s = {.mem = &little, .dom = dom, .n_vars = VARS, .budget = steps ? steps : 1000000};
             enum sat said = solve(&s, goals);
             assert_true(said == SAT_UNSETTLED || said == (any ? SAT_YES : SAT_NO));
             unsettled += said == SAT_UNSETTLED;

@@ -129,6 +129,13 @@ static void judge_connection(struct flow *f, struct judged *out)
         judge_origin_names(f, leaf, out);
 }
 
+/* What is under way is finished, and then the connection ends. */
+static bool finishes(struct flow *f)
+{
+    f->last = true;
+    return f->tx.open || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
+}
+
 /* The connection may go on, but is it treated as policy wants it now? Before the dial that can be changed. */
 static bool fits_mode(struct flow *f)
 {
@@ -142,10 +149,15 @@ static bool fits_mode(struct flow *f)
         f->e->n.inspected += exempt ? -1 : 1;
         return true;
     }
-    if (!exempt)
-        return false; /* no key to look into what flows there */
-    f->last = true;   /* what is under way is finished; the next connection is not decrypted */
-    return f->tx.open || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
+    return exempt && finishes(f); /* else there is no key to look into what flows there */
+}
+
+/* Behind a leaf of our CA a defect became known that policy allows: the next connection has a leaf of the
+ * untrusted one, and so the client's own warning. */
+static bool fits_leaf(struct flow *f)
+{
+    bool vouched = f->mode == MODE_INSPECTED && f->client.ssl && !f->refused && !f->untrusted;
+    return !vouched || f->cert.defects == 0 || finishes(f);
 }
 
 static bool connection_goes_on(struct flow *f, enum reason why, span detail)
@@ -162,14 +174,15 @@ static bool connection_goes_on(struct flow *f, enum reason why, span detail)
         over(f, why, detail);
         return false;
     }
-    if (fits_mode(f))
+    bool mode = fits_mode(f);
+    if (mode && fits_leaf(f))
         return true;
     record_of_flow(f);
     if (f->mode == MODE_EXEMPT) {
         over(f, why, SPAN("to-be-inspected"));
         return false;
     }
-    pump_finish(f, why, SPAN("to-be-exempt"));
+    pump_finish(f, why, mode ? detail : SPAN("to-be-exempt"));
     pump(f);
     return false;
 }

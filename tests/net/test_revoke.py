@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import serialization
 
 from chainlab import Origins, Web, write_one
 from chains import NOW, Case, Maker, Set, days, pem
+from client import read_response
 from der import basic, crl_at, ext, issuer_at, issuer_id, must_staple, revocations, seq, subject_id, tlv, usage
 from space import wait_for
 from test_chains import chain_policy
@@ -145,6 +146,27 @@ def test_open_flows_are_judged_again_when_the_list_arrives(lab, own_gateway, ori
     assert len(a.body) < 1 << 20
     e = gw.event(tls__sni=case.host)
     assert (e["perron"]["reason"], e["perron"]["detail"], e["perron"]["defect"]) == ("certificate", "revoked", "revoked")
+
+
+def test_what_is_revoked_and_allowed_keeps_the_clients_warning(lab, own_gateway, origins, web, cases):
+    """A connection that our CA vouched for before the list came ends; the next one has the untrusted CA's leaf."""
+    ca = Authority(cases.root, web, "allowed")
+    case = ca.case("allowed-revoked", 31)
+    ca.publish([31])
+    ca.publish_root()
+    web.put(f"{ca.file}.slow", "1.5")
+    start(origins, case)
+    gw = own_gateway(chain_policy(lab, origins.folder, rules="  allow certificate revoked\n"))
+    with lab.tls("agent", lab.connect("agent", origins.address(case), 443), case.host) as tls:
+        assert "Perron issuing" in str(tls.getpeercert()["issuer"])
+        tls.sendall(f"GET / HTTP/1.1\r\nHost: {case.host}\r\n\r\n".encode())
+        assert read_response(tls.makefile("rb"))[0] == 200
+        wait_for("the warning", lambda: origins.curl("agent", case).exit_code == 60, 20)
+        tls.settimeout(5)
+        assert tls.recv(100) == b""
+    a = origins.curl("agent", case, "--insecure")
+    assert (a.status, a.issuer[:16]) == (200, "Perron untrusted"), a
+    assert gw.event(event_type="flow", perron__reason="certificate", perron__detail="revoked")
 
 
 @pytest.mark.parametrize("label, why, how", [

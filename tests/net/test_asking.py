@@ -8,6 +8,7 @@ import pytest
 
 from client import read_response
 from gateway import CODE, policy
+from h2_peer import HEADERS, H2, H2Origin
 from hostile import ADDRESS, NAME
 from sites import SITES
 from space import end, wait_for
@@ -122,6 +123,20 @@ def test_where_no_rule_names_it_nothing_is_remembered(lab, own_gateway):
     assert shown(gw) == []
 
 
+def test_it_is_not_had_by_a_name_that_leads_elsewhere(lab, own_gateway):
+    """A client's own server that asks, under a name below the rule's for which there is no address: to be decrypted or
+    nothing, whatever certificate is allowed; nor under the name itself."""
+    gw = own_gateway(exempting(lab, RULE.replace("inspect", "allow certificate wrong-name\n  inspect"), workers="1"))
+    below = f"nowhere.{EID}"
+    with talkative(lab, "-verify", "1", "-www") as _:
+        a = lab.curl("agent", f"https://{below}/", "--resolve", f"{below}:443:{ADDRESS}", "--insecure")
+        assert a.exit_code != 0 and not a.issuer, a
+        assert gw.event(event_type="flow", tls__sni=below)["perron"]["reason"] == "dns"
+        a = lab.curl("agent", URL, "--resolve", f"{EID}:443:{ADDRESS}")
+        assert a.status == 200 and gw.event(event_type="flow", tls__sni=EID)["dest_ip"] == SITES[EID].v4
+    assert ADDRESS not in [row[1] for row in shown(gw) if row[0] == EID]
+
+
 # ---- asked in the middle
 
 @contextmanager
@@ -194,3 +209,23 @@ def test_one_that_asks_between_requests_is_ended_by_name(lab, gw, how):
         assert shown(gw) == []                           # no rule names it: the next one is inspected too
         with open_flow(lab) as tls:
             assert "Perron" in str(tls.getpeercert()["issuer"])
+
+
+def test_one_that_asks_on_http2_is_ended_by_name(lab, gw):
+    """RFC 9113 section 9.2.3 forbids it."""
+    def asks(peer):
+        if peer.until(lambda f: f.kind == HEADERS):
+            peer.sock.verify_client_post_handshake()
+            peer.rest(5)
+    with H2Origin(lab, asks) as origin:
+        origin.context.load_verify_locations(str(lab.pki.roots))
+        origin.context.post_handshake_auth = True
+        origin.context.verify_mode = ssl.CERT_OPTIONAL
+        context = ssl.create_default_context(cafile=str(lab.clients.store("agent")))
+        context.post_handshake_auth = True
+        context.set_alpn_protocols(["h2"])
+        h2 = H2(context.wrap_socket(lab.connect("agent", ADDRESS, 443), server_hostname=NAME))
+        a = h2.answer(h2.request("/private"))
+        assert a.status == 502 and gw.by_code(a.fields["perron-code"])[-1]["perron"]["reason"] == "asks-late", a
+        h2.close()
+    assert shown(gw) == [(NAME, ADDRESS, 443)]

@@ -65,6 +65,8 @@ static void check_networks(struct diag *d, struct zone_decl *z, struct map *seen
     for (struct value *v = z->networks; v; v = v->next) {
         uint8_t key[18] = {v->prefix.a.family, v->prefix.bits};
         memcpy(key + 2, v->prefix.a.b, 16);
+        if (v->prefix.a.family == 0)
+            continue; /* it is wrong, and was said to be */
         const struct zone_decl *other = map_find(seen, span_of(key, sizeof key));
         if (other)
             diag_error(d, v->w.pos, diag_first(d, other->name.pos), "this network is in zone `%.*s` too",

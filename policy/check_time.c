@@ -56,11 +56,15 @@ static bool policy_zone(struct times *x, struct pos used_at)
     return x->usable;
 }
 
-/* Local to UTC seconds in place. */
-static void to_utc(struct times *x, int64_t *s, struct pos at)
+/* Local to UTC seconds in place. False: clocks never show that time, as they jump over it; it became the
+ * moment of the jump. */
+static bool to_utc(struct times *x, int64_t *s, struct pos at)
 {
-    if (policy_zone(x, at))
-        *s = tz_utc(&x->tz, *s);
+    int64_t local = *s;
+    if (!policy_zone(x, at))
+        return true;
+    *s = tz_utc(&x->tz, local);
+    return *s + tz_offset(&x->tz, *s) == local;
 }
 
 /* "2027-06-30", or with the time where it is not the end of a day. */
@@ -155,15 +159,36 @@ static void check_schedules(struct times *x)
 
 /* ---- dates ---- */
 
+static const char *jump_hint(const struct times *x, int64_t utc)
+{
+    int64_t of_day = (utc + tz_offset(&x->tz, utc)) % DAY_S;
+    return diag_hint(x->d, "clocks are put forward then, to %02d:%02d", (int)(of_day / 3600),
+                     (int)(of_day / 60 % 60));
+}
+
+/* Of a rule. The end of a day that clocks jump over is the jump, and nothing is to be said of it. */
+static void date_to_utc(struct times *x, int64_t *s, struct pos at)
+{
+    bool midnight = *s % DAY_S == 0;
+    if (!to_utc(x, s, at) && !midnight)
+        diag_warn(x->d, at, jump_hint(x, *s), "clocks do not show that time on that day");
+}
+
+static void moment_to_utc(struct times *x, struct expect *e)
+{
+    if (!to_utc(x, &e->at, e->at_pos))
+        diag_error(x->d, e->at_pos, jump_hint(x, e->at), "clocks do not show that time on that day");
+}
+
 static void check_rule_dates(struct times *x, struct rule *r)
 {
     char text[48];
     if (r->has_since)
-        to_utc(x, &r->since, r->since_pos);
+        date_to_utc(x, &r->since, r->since_pos);
     if (r->has_until)
-        to_utc(x, &r->until, r->until_pos);
+        date_to_utc(x, &r->until, r->until_pos);
     if (r->has_observe)
-        to_utc(x, &r->observe_until, r->observe_pos);
+        date_to_utc(x, &r->observe_until, r->observe_pos);
     if (r->has_since && r->has_until && r->until <= r->since)
         diag_error(x->d, r->until_pos, NULL, "`until` comes before `since`: this rule would never be on");
     else if (r->has_until && r->until <= x->now_s)
@@ -178,7 +203,7 @@ static void check_observes(struct times *x)
 {
     char text[48];
     for (struct observe_decl *o = x->d->tree->observes.first; o; o = o->next) {
-        to_utc(x, &o->until, o->pos);
+        date_to_utc(x, &o->until, o->pos);
         if (o->until <= x->now_s)
             diag_warn(x->d, o->pos, "take the line out",
                       "nothing is observed by this line: its `until` was %s", day_text(x, o->until, text));
@@ -201,7 +226,7 @@ void check_times(struct diag *d, int64_t now_s)
     check_observes(&x);
     for (struct expect *e = t->expects.first; e; e = e->next) {
         if (e->at)
-            to_utc(&x, &e->at, e->pos);
+            moment_to_utc(&x, e);
     }
     tz_fini(&x.tz);
 }

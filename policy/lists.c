@@ -259,10 +259,14 @@ static const char *near_list(struct job *j, const struct category_source *s)
     return suggest_hint(j->d, &near);
 }
 
-static const char *what_is_bad(const struct catc_report *r)
+enum { REASONS_MOST = 5 }; /* of one file: others want to be read too */
+
+static const char *what_is_bad(const struct catc_report *r, size_t i)
 {
+    if (r->bad_why[i][0])
+        return r->bad_why[i];
     if (r->format == LIST_EXPRESSIONS)
-        return r->refused[0] ? r->refused : "this is no expression";
+        return "this is no expression";
     return r->format == LIST_PLAIN ? "not a host name" : "not an entry of such a list";
 }
 
@@ -276,8 +280,11 @@ static void say_file(struct job *j, const struct catc_report *r)
         diag_warn(j->d, by->w.pos, "the list that is in force stays as it is", "%s: %s", r->why, r->path);
     if (r->n_bad)
         diag_warn(j->d, by->w.pos, NULL, "%s:%llu: %s; %llu of %llu lines are left out", r->path,
-                  (unsigned long long)r->bad[0], what_is_bad(r), (unsigned long long)r->n_bad,
+                  (unsigned long long)r->bad[0], what_is_bad(r, 0), (unsigned long long)r->n_bad,
                   (unsigned long long)(r->n_bad + r->n_entries));
+    for (size_t i = 1; i < r->n_bad && i < REASONS_MOST && r->bad_why[i][0]; i++)
+        diag_warn(j->d, by->w.pos, NULL, "%s:%llu: %s", r->path, (unsigned long long)r->bad[i],
+                  r->bad_why[i]);
     if (r->n_other)
         diag_warn(j->d, by->w.pos, NULL,
                   "%s: %llu of %llu rules are not about whole names; they are left out", r->path,

@@ -50,6 +50,7 @@ static bool place(struct parser *p, struct expect *e, bool *found)
         if (given(p, e->at, "at"))
             return false;
         lex_next(&p->lx);
+        e->at_pos = p->lx.word.pos;
         return p_moment(p, &e->at);
     }
     return who(p, e, found);

@@ -10,6 +10,40 @@ static bool value_new(struct parser *p, struct value ***last, struct value **out
     return true;
 }
 
+/* No zone and no host has a name with one of these. */
+static bool looks_like_network(span s)
+{
+    return span_find(s, '/', 0) != SIZE_MAX || span_find(s, ':', 0) != SIZE_MAX ||
+           span_find(s, '%', 0) != SIZE_MAX;
+}
+
+/* A word that is no network: what is wrong with it. */
+static void not_a_network(struct parser *p, struct value *v)
+{
+    const struct word *w = &v->w;
+    struct addr a;
+    uint64_t bits;
+    size_t slash = span_find(w->text, '/', 0);
+    span address = span_cut(w->text, 0, slash);
+    span length = slash == SIZE_MAX ? SPAN_NONE : span_cut(w->text, slash + 1, w->text.n);
+    bool known = addr_parse(address, &a),
+         mapped = known && a.family == 4 && span_find(address, ':', 0) != SIZE_MAX;
+    const char *hint = NULL;
+    if (span_find(w->text, '%', 0) != SIZE_MAX)
+        hint = "leave out `%` and what follows it: a zone says `interface` for that";
+    else if (mapped)
+        hint = "write it as IPv4";
+    else if (known && !span_to_u64(length, a.family == 4 ? 32 : 128, &bits))
+        hint = a.family == 4 ? "the length of an IPv4 prefix is 0 to 32"
+                             : "the length of an IPv6 prefix is 0 to 128";
+    else if (known && length.p[0] == '0' && length.n > 1)
+        hint = "write the length without zeros before it";
+    else if (known)
+        hint = "the bits behind the prefix must be zero: 10.32.0.0/12, not 10.32.0.1/12";
+    diag_error(p->d, w->pos, hint, "`%.*s` is not a network", SHOW(w->text));
+    v->prefix = (struct prefix){0};
+}
+
 bool p_networks(struct parser *p, struct value ***last)
 {
     do {
@@ -18,9 +52,7 @@ bool p_networks(struct parser *p, struct value ***last)
             return false;
         v->kind = VALUE_NETWORK;
         if (!prefix_parse(v->w.text, &v->prefix)) {
-            diag_error(p->d, v->w.pos,
-                       "the bits behind the prefix must be zero: 10.32.0.0/12, not 10.32.0.1/12",
-                       "`%.*s` is not a network", SHOW(v->w.text));
+            not_a_network(p, v);
             return false;
         }
     } while (p_take_comma(p));
@@ -88,8 +120,9 @@ static bool place_values(struct parser *p, const char *what, struct value ***las
         bool network = prefix_parse(v->w.text, &v->prefix);
         if (kind == VALUE_BARE && network)
             v->kind = VALUE_NETWORK;
-        if (v->kind == VALUE_NETWORK && !network) {
-            diag_error(p->d, v->w.pos, NULL, "`%.*s` is not a network", SHOW(v->w.text));
+        bool meant = v->kind == VALUE_NETWORK || (kind == VALUE_BARE && looks_like_network(v->w.text));
+        if (meant && !network) {
+            not_a_network(p, v);
             return false;
         }
     } while (p_take_comma(p));

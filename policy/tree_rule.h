@@ -90,6 +90,7 @@ struct expect {
     uint8_t proto;                 /* of that packet: 6, 17 or 1 */
     uint16_t port;
     int64_t at; /* UTC seconds; 0: now */
+    struct pos at_pos;
     bool upload, virus;
     uint8_t severity; /* of a signature that matches; 0: none */
     struct word type, pattern, application;

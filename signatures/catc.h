@@ -14,7 +14,7 @@
 
 struct catc;
 
-enum { CATC_BAD_SHOWN = 20 };
+enum { CATC_BAD_SHOWN = 20, CATC_WHY = 128 };
 
 /* What became of one list file; valid after catc_finish. */
 struct catc_report {
@@ -25,8 +25,8 @@ struct catc_report {
     const char *why; /* a sentence: what is wrong with the file; NULL: nothing */
     bool kept;       /* the list is the one of the part before */
     uint64_t n_lines, n_entries, n_held, n_bad, n_other;
-    uint64_t bad[CATC_BAD_SHOWN]; /* lines, from 1 */
-    char refused[128];            /* an expression: why the first one was */
+    uint64_t bad[CATC_BAD_SHOWN];           /* lines, from 1 */
+    char bad_why[CATC_BAD_SHOWN][CATC_WHY]; /* of each of them, where there is more to say than its format */
 };
 
 enum rc catc_new(struct catc **out) MUST_USE;

@@ -132,11 +132,11 @@ static enum hold judge(const struct reading *r, const struct catkey *k, unsigned
 static enum rc take(void *arg, const struct catkey *k, unsigned flags, span raw)
 {
     struct reading *r = arg;
-    char why[128];
+    char why[CATC_WHY];
     if (k->kind == CATKEY_N && !catexpr_check(&r->c->expr_sum, span_of(k->text, k->n), why)) {
         struct catc_report *report = &r->source->report;
-        if (!report->refused[0])
-            memcpy(report->refused, why, sizeof why);
+        if (report->n_bad < CATC_BAD_SHOWN) /* count() puts its line there */
+            memcpy(report->bad_why[report->n_bad], why, sizeof why);
         return RC_BAD;
     }
     struct entry e = {.key = k, .flags = flags, .raw = raw, .file = r->file, .line = r->line};

@@ -52,9 +52,20 @@ static bool net_key(span text, struct catkey *out)
     return true;
 }
 
+/* "256.1.1.1", "1.2.3.4.5": meant as an address, and none. No top-level domain is a number (RFC 3696, section
+ * 2), and browsers take such a host for a mistake (URL standard, "ends in a number"). */
+static bool ends_in_number(const uint8_t *name, size_t n)
+{
+    size_t i = n;
+    while (i > 0 && name[i - 1] >= '0' && name[i - 1] <= '9')
+        i--;
+    return i < n && (i == 0 || name[i - 1] == '.');
+}
+
 size_t catkey_name(span text, uint8_t out[LIM_NAME_BYTES])
 {
-    return is_ascii(text) ? name_normalise(text, out) : idn_name(text, out);
+    size_t n = is_ascii(text) ? name_normalise(text, out) : idn_name(text, out);
+    return ends_in_number(out, n) ? 0 : n;
 }
 
 bool catkey_host(span text, struct catkey *out)

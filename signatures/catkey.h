@@ -22,7 +22,8 @@ struct catkey {
  * most lists are made of is read in one pass so. */
 size_t catkey_line(span rest, struct catkey *out) MUST_USE;
 
-/* The one spelling of a host name, U-labels too (IDNA 2008, UTS 46); 0: it is none. */
+/* The one spelling of a host name, U-labels too (IDNA 2008, UTS 46); 0: it is none, as what ends in a number.
+ */
 size_t catkey_name(span text, uint8_t out[LIM_NAME_BYTES]) MUST_USE;
 /* A host name, or an address or network. False when it is neither. */
 bool catkey_host(span text, struct catkey *out) MUST_USE;

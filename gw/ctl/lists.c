@@ -36,16 +36,22 @@ static int write_whole(const char *path, span bytes)
 
 static void report_json(const struct catc_report *r, span list)
 {
-    json_t *bad = json_array();
-    for (size_t i = 0; i < r->n_bad && i < CATC_BAD_SHOWN; i++)
+    json_t *bad = json_array(), *why = json_object();
+    char line[24];
+    for (size_t i = 0; i < r->n_bad && i < CATC_BAD_SHOWN; i++) {
         json_array_append_new(bad, json_integer((json_int_t)r->bad[i]));
+        snprintf(line, sizeof line, "%llu", (unsigned long long)r->bad[i]);
+        if (r->bad_why[i][0])
+            json_object_set_new(why, line, lists_text(span_str(r->bad_why[i])));
+    }
     json_t *o = json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:s}", "list", lists_text(list),
                           "file", lists_text(span_str(r->path)), "lines", (json_int_t)r->n_lines, "entries",
                           (json_int_t)r->n_entries, "held", (json_int_t)r->n_held, "bad",
                           (json_int_t)r->n_bad, "not_understood", (json_int_t)r->n_other, "bad_lines", bad,
                           "kept", r->kept, "why", r->why ? r->why : "");
-    if (r->refused[0])
-        json_object_set_new(o, "refused", lists_text(span_str(r->refused)));
+    if (json_object_size(why))
+        json_object_set(o, "bad_why", why);
+    json_decref(why);
     ctl_print_json(o);
     json_decref(o);
 }
@@ -64,14 +70,17 @@ static void report_text(const struct catc_report *r)
         printf(" %llu", (unsigned long long)r->bad[i]);
     if (r->n_bad > CATC_BAD_SHOWN)
         printf(" ...");
-    if (r->refused[0]) {
-        printf(" (");
-        ctl_print(stdout, span_str(r->refused), false);
-        printf(")");
-    }
     if (r->kept)
         printf("; the list of before stays: %s", r->why);
     printf("\n");
+    for (size_t i = 0; i < r->n_bad && i < CATC_BAD_SHOWN; i++) {
+        if (!r->bad_why[i][0])
+            continue;
+        ctl_print(stdout, span_str(r->path), false);
+        printf(":%llu: ", (unsigned long long)r->bad[i]);
+        ctl_print(stdout, span_str(r->bad_why[i]), false);
+        printf("\n");
+    }
 }
 
 static void build_report(const struct ctl *ctl, const struct lists_parts *p)

@@ -65,6 +65,18 @@ def test_build_counts_and_places_bad_lines(tmp_path):
     assert status == 0 and "ut1 two: 1 live, 0 held back" in out
 
 
+def test_each_bad_expression_is_shown_with_its_reason(tmp_path):
+    games = tmp_path / "games"
+    games.mkdir()
+    (games / "expressions").write_text("casino\n(open\n(a{100}){100}\n")
+    words = ("build", str(games), "-o", str(tmp_path / "out"))
+    status, out, _ = lists(*words)
+    assert status == 0 and "1 entries, 2 bad: 2 3\n" in out and f"{games}/expressions:2: " in out
+    assert f"{games}/expressions:3: its repeats multiply to 10000, 1000 is the most\n" in out
+    row = json.loads(lists("--json", *words)[1].splitlines()[0])
+    assert row["bad_lines"] == [2, 3] and row["bad_why"]["3"].startswith("its repeats") and row["bad_why"]["2"]
+
+
 def test_a_damaged_built_file_is_refused(tmp_path):
     (tmp_path / "l").write_text("a.test\n")
     assert lists("build", str(tmp_path / "l"), "-o", str(tmp_path / "out"))[0] == 0

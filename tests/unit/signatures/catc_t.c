@@ -155,6 +155,44 @@ static void bad_lines_are_counted_and_placed(void **state)
     parts_fini(&p);
 }
 
+static void what_looks_like_an_address_and_is_none_is_a_bad_line(void **state)
+{
+    static const struct listed l[] = {
+        {"plain", LIST_PLAIN, "256.1.1.1\n1.2.3.4.5\n10.0.0.256/24\n10.0.0.0/33\n1.2.3.4\n1.2.3.4.example\n"},
+        {"urls", LIST_URLS, "256.1.1.1/a\nhttp://300.0.0.1:80/a\n10.0.0.1/a\n4chan.example/a\n"},
+        {"hosts", LIST_HOSTS, "0.0.0.0 256.1.1.1\n0.0.0.0 a.test\n"},
+        {"adblock", LIST_ADBLOCK, "||256.1.1.1^\n||a.test^\n"}};
+    static const uint64_t bad[N_ELEMS(l)] = {4, 2, 1, 1}, good[N_ELEMS(l)] = {2, 2, 1, 1};
+    struct parts p;
+    (void)state;
+    parts_build(&p, l, N_ELEMS(l));
+    for (size_t i = 0; i < N_ELEMS(l); i++) {
+        assert_int_equal(catc_file_report(p.c, i)->n_bad, bad[i]);
+        assert_int_equal(catc_file_report(p.c, i)->bad[0], 1);
+        assert_int_equal(catc_file_report(p.c, i)->n_entries, good[i]);
+    }
+    parts_fini(&p);
+}
+
+static void each_bad_expression_has_its_reason(void **state)
+{
+    static const struct listed l[] = {
+        {"e", LIST_EXPRESSIONS, "casino\n(open\n(a{100}){100}\nbingo\n(?=x)y\n"}};
+    struct parts p;
+    (void)state;
+    parts_build(&p, l, N_ELEMS(l));
+    const struct catc_report *r = catc_file_report(p.c, 0);
+    assert_int_equal(r->n_bad, 3);
+    assert_int_equal(r->n_entries, 2);
+    for (size_t i = 0; i < 3; i++)
+        assert_true(r->bad_why[i][0]);
+    assert_string_not_equal(r->bad_why[0], r->bad_why[1]);
+    assert_string_not_equal(r->bad_why[1], r->bad_why[2]);
+    assert_int_equal(r->bad[1], 3);
+    assert_string_equal(r->bad_why[1], "its repeats multiply to 10000, 1000 is the most");
+    parts_fini(&p);
+}
+
 /* ---- the text part ---- */
 
 static void every_entry_names_its_file_and_line(void **state)
@@ -683,6 +721,8 @@ int main(void)
         cmocka_unit_test(a_list_that_is_not_what_its_checksum_says_is_refused),
         cmocka_unit_test(too_many_lists_and_ways_to_overlap_are_refused),
         cmocka_unit_test(bad_lines_are_counted_and_placed),
+        cmocka_unit_test(what_looks_like_an_address_and_is_none_is_a_bad_line),
+        cmocka_unit_test(each_bad_expression_has_its_reason),
         cmocka_unit_test(every_entry_names_its_file_and_line),
         cmocka_unit_test(a_long_expression_is_an_entry_like_others),
         cmocka_unit_test(the_same_input_gives_the_same_parts),

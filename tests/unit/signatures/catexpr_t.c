@@ -99,7 +99,7 @@ static void what_is_too_much_together_is_refused_line_by_line(void **state)
     assert_int_equal(catc_file_report(p.c, 1)->n_entries, 22); /* 100 + 22 * 900 */
     assert_int_equal(catc_file_report(p.c, 1)->n_bad, 18);
     assert_int_equal(catc_file_report(p.c, 1)->bad[0], 23);
-    assert_string_equal(catc_file_report(p.c, 1)->refused,
+    assert_string_equal(catc_file_report(p.c, 1)->bad_why[0],
                         "with it the repeats of all expressions come to 20800, 20000 is the most");
     assert_int_equal(catexpr_open(p.hot.expressions, 2, &x), RC_OK);
     assert_string_equal(matches(x, "a.test", "/c21_ddde"), "1:22 ");
@@ -111,7 +111,7 @@ static void what_is_too_much_together_is_refused_line_by_line(void **state)
     parts_build(&p, lists, 1);
     assert_int_equal(catc_file_report(p.c, 0)->n_entries, CATEXPR_MOST);
     assert_int_equal(catc_file_report(p.c, 0)->bad[0], CATEXPR_MOST + 1);
-    assert_string_equal(catc_file_report(p.c, 0)->refused,
+    assert_string_equal(catc_file_report(p.c, 0)->bad_why[0],
                         "there are 4096 expressions before it, 4096 is the most");
     parts_fini(&p);
 }
@@ -124,7 +124,7 @@ static void expressions_match_host_and_path(void **state)
     parts_build(&p, LISTS, 2);
     assert_int_equal(catc_file_report(p.c, 0)->n_bad, 1);
     assert_int_equal(catc_file_report(p.c, 0)->bad[0], 4);
-    assert_non_null(strstr(catc_file_report(p.c, 1)->refused, "multiply to 810000"));
+    assert_non_null(strstr(catc_file_report(p.c, 1)->bad_why[0], "multiply to 810000"));
     assert_int_equal(catexpr_open(p.hot.expressions, 2, &x), RC_OK);
     assert_string_equal(matches(x, "a.test", ""), "");
     assert_string_equal(matches(x, "a.test", "/banners/x"), "");

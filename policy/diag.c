@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "gw/base/utf8.h"
 #include "policy/utf8.h"
 
 /* What could not be appended is not shown: the counts still tell that there was an error. */
@@ -42,13 +43,10 @@ static span line_at(span text, size_t off, size_t *start)
 /* What is no text is shown as one place holder a byte, so that the caret still stands right. */
 static void put_visible(struct diag *d, span s)
 {
+    bool shown;
     for (size_t i = 0, len; i < s.n; i += len) {
-        len = utf8_len(s.p + i, s.n - i);
-        if (len == 0 || s.p[i] < 0x20 || s.p[i] == 0x7f)
-            put(d, len && s.p[i] == '\t' ? SPAN(" ") : SPAN("?"));
-        else
-            put(d, span_of(s.p + i, len));
-        len += len == 0;
+        len = utf8_shown(s, i, &shown);
+        put(d, shown ? span_of(s.p + i, len) : s.p[i] == '\t' ? SPAN(" ") : SPAN("?"));
     }
 }
 

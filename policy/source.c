@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/utf8.h"
 #include "policy/utf8.h"
 
 /* An error at the include line where there is one, else about the file itself. Always false. */
@@ -24,12 +25,20 @@ static bool is_control(uint8_t c)
     return (c < 0x20 && c != '\n' && c != '\t' && c != '\r') || c == 0x7f;
 }
 
+/* A file that a school owns is read by people before it goes in: no character may hide from them or turn the
+ * order of what they see. */
+static bool is_hidden(span s, size_t i, uint32_t *cp)
+{
+    return s.p[i] >= 0x80 && utf8_at(s, i, cp) && utf8_is_invisible(*cp);
+}
+
 /* Shows the one error of a file that is no policy text. */
 static bool check_text(struct diag *d, uint32_t file)
 {
     span s = d->tree->files[file]->text;
     struct pos at = {.file = file, .line = 1};
     size_t line_start = 0;
+    uint32_t cp;
     for (size_t i = 0, len; i < s.n; i += len) {
         len = utf8_len(s.p + i, s.n - i);
         at.off = (uint32_t)i;
@@ -37,6 +46,10 @@ static bool check_text(struct diag *d, uint32_t file)
             return diag_error(d, at, "save the file as UTF-8", "this is not UTF-8 text"), false;
         if (is_control(s.p[i]))
             return diag_error(d, at, "is this a policy file?", "control character 0x%02x", s.p[i]), false;
+        if (is_hidden(s, i, &cp))
+            return diag_error(d, at, "take it out: what a reader sees is not what the file says",
+                              "this character (U+%04X) cannot be seen", (unsigned)cp),
+                   false;
         if (i - line_start > LIM_POLICY_LINE_BYTES)
             return at.off = (uint32_t)line_start,
                    diag_error(d, at, NULL, "this line is longer than %d bytes", LIM_POLICY_LINE_BYTES), false;

@@ -100,6 +100,7 @@ enum limits {
     /* what the master keeps in the state directory */
     LIM_LISTS_KEPT = 8,            /* parts of lists, for a way back */
     LIM_SNAPSHOT_KEPT_DAYS = 1096, /* policy and grants parts, after they were last in force */
+    LIM_KEEP_AGAIN_MS = 15000,     /* a policy that could not be kept, on a full disk */
     LIM_SNAPSHOTS_SHOWN = 1000,    /* by one `show snapshots`, newest first */
     LIM_HITS_SLOTS = 131072,       /* rules that a worker counts before it is given new memory */
     LIM_HITS_KEPT = 262144,        /* rules whose counters are remembered */

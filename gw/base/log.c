@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gw/base/utf8.h"
+
 static char log_who[32] = "perron";
 static enum log_level log_least = LOG_INFO;
 
@@ -13,6 +15,17 @@ void log_setup(const char *who, enum log_level level)
 {
     snprintf(log_who, sizeof log_who, "%s", who);
     log_least = level;
+}
+
+/* What a terminal would obey rather than show: one '?' a byte. */
+static void blank(char *text, size_t n)
+{
+    bool shown;
+    for (size_t i = 0, len; i < n; i += len) {
+        len = utf8_shown(span_of(text, n), i, &shown);
+        if (!shown)
+            memset(text + i, '?', len);
+    }
 }
 
 void log_line(enum log_level level, const char *fmt, ...)
@@ -35,10 +48,7 @@ void log_line(enum log_level level, const char *fmt, ...)
     size_t end = m < 0 ? n : n + (size_t)m;
     if (end > sizeof line - 2)
         end = sizeof line - 2;
-    for (size_t i = n; i < end; i++) {
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
-    }
+    blank(line + n, end - n);
     line[end] = '\n';
     ssize_t ignored = write(STDERR_FILENO, line, end + 1);
     (void)ignored;

@@ -34,3 +34,11 @@ bool utf8_is_invisible(uint32_t cp)
     }
     return false;
 }
+
+size_t utf8_shown(span s, size_t at, bool *shown)
+{
+    uint32_t cp = s.p[at];
+    size_t len = cp < 0x80 ? 1 : utf8_at(s, at, &cp);
+    *shown = len != 0 && cp >= 0x20 && cp != 0x7f && !utf8_is_invisible(cp);
+    return len ? len : 1;
+}

@@ -11,5 +11,8 @@ size_t utf8_at(span s, size_t at, uint32_t *cp);
 /* C1 controls, soft hyphen, Arabic letter mark, zero width and direction marks, separators, byte order mark,
  * interlinear annotations, tag characters. */
 bool utf8_is_invisible(uint32_t cp);
+/* Length of the character at s[at], or 1 where there is none; at < s.n. `*shown`: a terminal can be given it
+ * as it is: it is well formed, no control character (some terminals obey C1 too) and not invisible. */
+size_t utf8_shown(span s, size_t at, bool *shown);
 
 #endif

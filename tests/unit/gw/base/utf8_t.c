@@ -83,6 +83,38 @@ static void what_nobody_sees_is_known(void **state)
         assert_false(utf8_is_invisible(shown[i]));
 }
 
+static void what_a_terminal_can_be_given(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t len;
+        bool shown;
+    } rows[] = {{"a", 1, true},
+                {" ", 1, true},
+                {"\xc3\xa9", 2, true},
+                {"\xe2\x82\xac", 3, true},
+                {"\xf0\x9f\x98\x80", 4, true},
+                {"\n", 1, false},
+                {"\x1b[31m", 1, false},
+                {"\x7f", 1, false},
+                {"\xc2\x9b"
+                 "31m",
+                 2, false},
+                {"\xe2\x80\xae", 3, false},
+                {"\xc2\xad", 2, false},
+                {"\xff"
+                 "a",
+                 1, false},
+                {"\xc3", 1, false},
+                {"\xed\xa0\x80", 1, false}};
+    for (size_t i = 0; i < N_ELEMS(rows); i++) {
+        bool shown;
+        assert_int_equal(utf8_shown(span_str(rows[i].text), 0, &shown), rows[i].len);
+        assert_int_equal(shown, rows[i].shown);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -90,6 +122,7 @@ int main(void)
         cmocka_unit_test(every_pair_of_bytes_is_judged_as_the_definition_says),
         cmocka_unit_test(every_code_point_is_read),
         cmocka_unit_test(what_nobody_sees_is_known),
+        cmocka_unit_test(what_a_terminal_can_be_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,9 @@ struct check {
 
 /* For compile_opts.built; `arg` is a struct check. */
 void check_more(void *arg, struct tree *t, const struct snapshot *snap);
+/* Words of the policy that are checked and that nothing acts on yet: objects into `list`, or lines into
+ * `text` where that is NULL. */
+enum rc check_unheard(const struct tree *t, json_t *list, struct buf *text);
 /* `perronctl check --format [--in-place] FILE ...`; the exit status. */
 int check_format(bool in_place, int n_files, char **files);
 /* A string of bytes from a policy, which need not be UTF-8 where they were cut. */

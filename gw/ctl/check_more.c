@@ -183,21 +183,27 @@ static void examples(struct listing *l)
 
 /* ---- what is not in force ---- */
 
-static void not_in_force(struct listing *l)
+enum rc check_unheard(const struct tree *t, json_t *list, struct buf *text)
 {
     struct unheard u[UNHEARD_N];
-    size_t n = policy_unheard(l->t, u);
-    json_t *list = l->c->answer ? json_array() : NULL;
+    size_t n = policy_unheard(t, u);
     for (size_t i = 0; i < n; i++) {
-        span path = l->t->files[u[i].first.file]->path;
+        span path = t->files[u[i].first.file]->path;
         if (list)
             json_array_append_new(list, json_pack("{s:s, s:s, s:i, s:o, s:i}", "what", u[i].words, "sentence",
                                                   u[i].sentence, "times", (int)u[i].n, "file",
                                                   check_string(path), "line", (int)u[i].first.line));
         else
-            keep(l->c, buf_printf(&l->c->text, "%.*s:%u: note: `%s` is not in force yet: %s\n", (int)path.n,
-                                  (const char *)path.p, u[i].first.line, u[i].words, u[i].sentence));
+            TRY(buf_printf(text, "%.*s:%u: note: `%s` is not in force yet: %s\n", (int)path.n,
+                           (const char *)path.p, u[i].first.line, u[i].words, u[i].sentence));
     }
+    return RC_OK;
+}
+
+static void not_in_force(struct listing *l)
+{
+    json_t *list = l->c->answer ? json_array() : NULL;
+    keep(l->c, check_unheard(l->t, list, &l->c->text));
     if (list)
         json_object_set_new(l->c->answer, "not_in_force", list);
 }

@@ -125,16 +125,20 @@ static int say_difference(const struct ctl *ctl, const struct replay *p)
                     (int)p->was.verdict.rule, record_action(p->now.action), (int)p->now.rule, p->same);
 }
 
-static int say_same(const struct ctl *ctl, const struct replay *p)
+/* As far as the journal can be read. */
+static int say_same(const struct ctl *ctl, const struct replay *p, const struct journal_walk *w)
 {
     uint64_t left = p->gone + p->cannot + p->unreadable;
     if (ctl->json) {
-        json_t *o = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", 1, "same", (json_int_t)p->same,
-                              "not_checked", (json_int_t)left, "snapshot_gone", (json_int_t)p->gone,
-                              "cannot_tell", (json_int_t)p->cannot, "unreadable", (json_int_t)p->unreadable);
+        json_t *o =
+            json_pack("{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", w->broken == NULL, "same", (json_int_t)p->same,
+                      "not_checked", (json_int_t)left, "snapshot_gone", (json_int_t)p->gone, "cannot_tell",
+                      (json_int_t)p->cannot, "unreadable", (json_int_t)p->unreadable);
+        if (o && w->broken)
+            json_object_set_new(o, "broken", journal_broken_json(w));
         ctl_print_json(o);
         json_decref(o);
-        return 0;
+        return journal_broken(w);
     }
     printf("%" PRIu64 " decisions came out the same", p->same);
     if (left)
@@ -142,7 +146,7 @@ static int say_same(const struct ctl *ctl, const struct replay *p)
                " hang on what is not kept, %" PRIu64 " cannot be read)",
                left, p->gone, p->cannot, p->unreadable);
     putchar('\n');
-    return 0;
+    return journal_broken(w);
 }
 
 static int replay(const struct ctl *ctl, struct replay *p, int dir)
@@ -153,9 +157,7 @@ static int replay(const struct ctl *ctl, struct replay *p, int dir)
         return say_difference(ctl, p);
     if (rc != RC_OK)
         return ctl_fail("%s", rc == RC_NOTFOUND ? "there is no journal in that directory" : rc_text(rc));
-    if (walk.broken)
-        return ctl_fail("segment %012" PRIu64 ", byte %" PRIu64 ": %s", walk.segment, walk.at, walk.broken);
-    return say_same(ctl, p);
+    return say_same(ctl, p, &walk);
 }
 
 static int run(const struct ctl *ctl, int argc, char **argv)

@@ -4,6 +4,7 @@
 
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
+#include "gw/ctl/check.h"
 #include "gw/ctl/old.h"
 #include "gw/ctl/record.h"
 #include "gw/siem/code.h"
@@ -23,9 +24,24 @@ static const struct {
     {WHATIF_CANNOT, "cannot_tell_by", "cannot tell, for the records lack what the new rules ask about"},
 };
 
-static enum rc compile(const char *path, struct snapshot **out)
+/* Words of the new policy that change nothing, as nothing acts on them yet: said, for "as before" would
+ * mislead. */
+struct unheard_words {
+    json_t *list; /* with --json */
+    struct buf text;
+    enum rc rc;
+};
+
+static void built(void *arg, struct tree *t, const struct snapshot *snap)
 {
-    struct compile_opts opts = {.time_s = clock_wall_s()};
+    struct unheard_words *u = arg;
+    (void)snap;
+    u->rc = check_unheard(t, u->list, &u->text);
+}
+
+static enum rc compile(const char *path, struct unheard_words *unheard, struct snapshot **out)
+{
+    struct compile_opts opts = {.time_s = clock_wall_s(), .built = built, .arg = unheard};
     uint8_t hash[SNAP_HASH];
     int fds[SNAP_PARTS];
     struct buf diag = {0};
@@ -33,6 +49,10 @@ static enum rc compile(const char *path, struct snapshot **out)
         fds[i] = -1;
     enum rc rc = policy_compile(path, &opts, fds, hash, &diag);
     ctl_print(stderr, buf_span(&diag), true);
+    ctl_print(stderr, buf_span(&unheard->text), true);
+    buf_fini(&unheard->text);
+    if (rc == RC_OK)
+        rc = unheard->rc;
     if (rc == RC_OK)
         rc = snapshot_open(fds, hash, out);
     for (unsigned i = 0; i < SNAP_PARTS; i++) {
@@ -98,7 +118,7 @@ static json_t *json_rows(const struct whatif_row *row, size_t n)
     return list;
 }
 
-static void print_json(struct whatif *w, const struct journal_walk *walk)
+static void print_json(struct whatif *w, json_t *unheard, const struct journal_walk *walk)
 {
     const struct whatif_counts *c = whatif_counts(w);
     json_t *o = json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "records", (json_int_t)c->records, "same",
@@ -110,6 +130,7 @@ static void print_json(struct whatif *w, const struct journal_walk *walk)
         const struct whatif_row *row = whatif_rows(w, tables[i].table, &n);
         json_object_set_new(o, tables[i].key, json_rows(row, n));
     }
+    json_object_set(o, "not_in_force", unheard);
     json_object_set_new(o, "broken", journal_broken_json(walk));
     ctl_print_json(o);
     json_decref(o);
@@ -134,14 +155,14 @@ static enum rc take(const struct journal_frame *f, void *arg)
     return whatif_take(arg, f->record);
 }
 
-static int walk(const struct ctl *ctl, struct whatif *w, int dir)
+static int walk(const struct ctl *ctl, struct whatif *w, json_t *unheard, int dir)
 {
     struct journal_walk walk = {.dir = dir, .each = take, .ahead = expect, .arg = w};
     enum rc rc = journal_walk(&walk);
     if (rc != RC_OK)
         return ctl_fail("%s", rc == RC_NOTFOUND ? "there is no journal in that directory" : rc_text(rc));
     if (ctl->json)
-        print_json(w, &walk);
+        print_json(w, unheard, &walk);
     else
         print_text(w);
     return journal_broken(&walk);
@@ -166,13 +187,17 @@ static int run(const struct ctl *ctl, int argc, char **argv)
     AUTO_CLOSE int dir = journal_open_dir(ctl, journal);
     if (dir < 0)
         return 1;
-    enum rc rc = compile(file, &now);
-    if (rc != RC_OK)
+    struct unheard_words unheard = {.list = ctl->json ? json_array() : NULL};
+    enum rc rc = compile(file, &unheard, &now);
+    if (rc != RC_OK) {
+        json_decref(unheard.list);
         return ctl_fail("%s: the policy has errors; nothing was asked", file);
+    }
     old_init(&old, ctl, journal);
     rc = whatif_new(now, open_old, &old, &w);
-    int status = rc == RC_OK ? walk(ctl, w, dir) : ctl_fail("%s", rc_text(rc));
+    int status = rc == RC_OK ? walk(ctl, w, unheard.list, dir) : ctl_fail("%s", rc_text(rc));
     whatif_free(w);
+    json_decref(unheard.list);
     old_fini(&old);
     snapshot_put(now);
     return status;

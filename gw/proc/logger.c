@@ -39,6 +39,7 @@ struct logger {
     uint32_t today;  /* days since 1970, of the turn that is under way */
     bool idle_once;  /* the last look found nothing; the next such look goes to sleep */
     bool ready, stopping, orphan;
+    bool warned;     /* of what the end loses */
     int64_t busy_ms; /* when a line was last there */
     int told_errno;
     uint64_t told_lines;
@@ -54,9 +55,10 @@ static void tell_master(void)
         return;
     if (err != logger.told_errno) {
         if (err)
-            log_error("the log cannot be written (%s); lines wait in the rings", strerrorname_np(err));
+            log_error("%s cannot be written (%s); lines and records wait in the rings",
+                      drain_failing(logger.drain), strerrorname_np(err));
         else
-            log_info("the log is written again");
+            log_info("log and journal are written again");
     }
     if (buf_put_u64(&b, n->lines) == RC_OK && buf_put_u64(&b, n->bytes) == RC_OK &&
         buf_put_u32(&b, (uint32_t)err) == RC_OK &&
@@ -117,6 +119,15 @@ static void rest(void)
     }
 }
 
+/* The rings die with the gateway. */
+static void warn_of_loss(void)
+{
+    if (logger.stopping && !logger.warned)
+        log_error("alarm: the gateway ends and %s cannot be written: what waits in the rings is lost",
+                  drain_failing(logger.drain));
+    logger.warned = logger.stopping;
+}
+
 static void work(void)
 {
     enum rc rc = RC_OK;
@@ -137,6 +148,7 @@ static void work(void)
         ev_stop(logger.ctx->ev); /* never had a file */
     } else {
         tell_master();
+        warn_of_loss();
         look_again_in(LIM_LOG_RETRY_MS);
     }
 }

@@ -108,6 +108,11 @@ int drain_errno(struct drain *d)
     return err ? err : d->spool.last_errno;
 }
 
+const char *drain_failing(struct drain *d)
+{
+    return journal_errno(d->journal) ? "the journal" : "the log";
+}
+
 static dev_t device_of(int dir)
 {
     struct stat st;

@@ -37,6 +37,8 @@ void drain_journal(struct drain *d, int dir);
 struct journal *drain_journal_of(struct drain *d);
 /* errno of the last failure of either file; 0: the last attempts went well. */
 int drain_errno(struct drain *d);
+/* Which file that is, for a sentence. */
+const char *drain_failing(struct drain *d);
 /* Maps the ring behind fd (borrowed), which the master says is of this worker. A ring it has already is
  * ignored. */
 enum rc drain_add(struct drain *d, int fd, uint64_t boot, uint32_t worker) MUST_USE;

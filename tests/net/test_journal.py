@@ -168,6 +168,36 @@ def test_a_changed_byte_is_told(own_gateway, lab):
     assert status == 1 and f"segment {r['segment']:012}, byte {r['offset']}:" in err, err
 
 
+def test_a_journal_that_ends_in_nonsense_is_answered_for_all_the_same(own_gateway, lab):
+    """What can be read is read; --json has an answer, and the exit status says that it is not all."""
+    gw = own_gateway()
+    in_journal(gw, lab.curl("pupil", "http://video.example/", "-H", "Accept: text/html").code)
+    gw.stop()
+    path = sorted((gw.state / "journal").glob("*.seg"))[-1]
+    whole = path.read_bytes()
+    path.write_bytes(whole + bytes(4096))
+    for words in (("replay",), ("what-if", gw.file)):
+        status, out, err = gw.ctl_run("--json", *words)
+        said = json.loads(out)
+        assert status == 1 and said["same"] == 1 and said["broken"]["offset"] == len(whole), (words, out)
+        assert f"byte {len(whole)}: no record stands here" in err and err.count("\n") == 1, err
+    assert json.loads(gw.ctl_run("--json", "replay")[1])["ok"] is False
+    path.write_bytes(whole[:-7])    # cut off in the middle of a record: the rest counts
+    assert replayed(gw)["ok"] and replayed(gw)["same"] == 0
+
+
+def test_a_folder_that_cannot_be_written_is_named(own_gateway, lab):
+    gw = own_gateway()
+    gw.stop()
+    for path in (gw.state / "journal").iterdir():
+        os.chown(path, 0, 0)
+    gw.start()
+    assert lab.curl("agent", "http://plain.example/").status == 200
+    wait_for("the complaint", lambda: "the journal cannot be written (EACCES); lines and records wait" in gw.said(), 5)
+    gw.stop()
+    assert "alarm: the gateway ends and the journal cannot be written: what waits in the rings is lost" in gw.said()
+
+
 def test_after_a_restart_the_chain_goes_on(own_gateway, lab):
     gw = own_gateway()
     first = lab.curl("pupil", "http://video.example/", "-H", "Accept: text/html").code
@@ -253,6 +283,11 @@ def test_what_another_policy_would_change(own_gateway, lab):
     assert table(w["cannot_tell_by"]) == {"request path and its categories": 5}
     text = gw.ctl("what-if", gw.folder / "new.policy")
     assert "10 decisions: 5 as before" in text and "5 cannot be told" in text
+    # A word that nothing acts on yet changes nothing, and that is said.
+    w = what_if(gw, policy(lab, web='block application "bittorrent"'))
+    assert w["changed"] == 0 and [u["what"] for u in w["not_in_force"]] == ["application"], w
+    status, _, err = gw.ctl_run("what-if", gw.folder / "new.policy")
+    assert status == 0 and "note: `application` is not in force yet" in err and same["not_in_force"] == []
     status, _, err = gw.ctl_run("what-if", gw.folder / "nowhere.policy")
     assert status == 1 and "nowhere.policy" in err
     (gw.folder / "bad.policy").write_text("zone\n")

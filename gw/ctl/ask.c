@@ -7,28 +7,53 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gw/base/obj.h"
+#include "gw/base/utf8.h"
+
+enum { PAUSE_MS = 50, WAIT_MS = 10000 };
 
 int ctl_fail(const char *fmt, ...)
 {
     va_list ap;
-    fprintf(stderr, "perronctl: ");
+    AUTO_FREE char *text = NULL;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    int n = vasprintf(&text, fmt, ap);
     va_end(ap);
+    if (n < 0)
+        text = NULL;
+    fprintf(stderr, "perronctl: ");
+    ctl_print(stderr, span_str(text ? text : "no memory"), false);
     fputc('\n', stderr);
     return 1;
 }
 
+/* Characters that were written. */
+static int show(FILE *to, span text, bool lines)
+{
+    int n = 0;
+    bool shown;
+    for (size_t i = 0, len; i < text.n; i += len, n++) {
+        len = utf8_shown(text, i, &shown);
+        if (shown || (lines && (text.p[i] == '\n' || text.p[i] == '\t')))
+            fwrite(text.p + i, 1, len, to);
+        else
+            fputc('?', to);
+    }
+    return n;
+}
+
 void ctl_print(FILE *to, span text, bool lines)
 {
-    for (size_t i = 0; i < text.n; i++) {
-        bool plain =
-            (text.p[i] >= 0x20 && text.p[i] != 0x7f) || (lines && (text.p[i] == '\n' || text.p[i] == '\t'));
-        fputc(plain ? text.p[i] : '?', to);
-    }
+    show(to, text, lines);
+}
+
+void ctl_cell(const char *text, int width)
+{
+    int n = show(stdout, span_str(text), false);
+    printf("%*s", n < width ? width - n + 2 : 2, "");
 }
 
 int ctl_error_line(span err, enum rc rc)
@@ -70,33 +95,35 @@ static FILE *dial(const struct ctl *ctl)
     return NULL;
 }
 
-/* The last line. */
-static int outcome(json_t *answer)
+/* The last line. -1: somebody else is being served. */
+static int outcome(json_t *answer, bool may_wait)
 {
     if (json_is_true(json_object_get(answer, "ok")))
         return 0;
+    if (may_wait && json_is_true(json_object_get(answer, "busy")))
+        return -1;
     const char *why = json_string_value(json_object_get(answer, "error"));
     return ctl_fail("%s", why ? why : "the gateway refused");
 }
 
-int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *, void *), void *arg)
+/* One attempt; -1: another is due. */
+static int attempt(const struct ctl *ctl, const char *text, bool may_wait, void (*line)(json_t *, void *),
+                   void *arg)
 {
     FILE *f = dial(ctl);
-    AUTO_FREE char *text = json_dumps(request, JSON_COMPACT);
     AUTO_FREE char *got = NULL;
     size_t cap = 0;
     int status = 1;
     bool done = false;
-    json_decref(request);
     if (!f)
         return 1;
-    fprintf(f, "%s\n", text ? text : "{}");
+    fprintf(f, "%s\n", text);
     fflush(f);
     for (ssize_t n; !done && (n = getline(&got, &cap, f)) > 0;) {
         json_t *answer = json_loadb(got, (size_t)n, 0, NULL);
         done = json_is_true(json_object_get(answer, "done"));
         if (done)
-            status = outcome(answer);
+            status = outcome(answer, may_wait);
         else if (answer)
             line(answer, arg);
         else
@@ -105,4 +132,19 @@ int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *, void 
     }
     fclose(f);
     return done ? status : ctl_fail("the gateway hung up before it had answered");
+}
+
+/* Two people at once are served one after the other. */
+int ctl_ask(const struct ctl *ctl, json_t *request, void (*line)(json_t *, void *), void *arg)
+{
+    AUTO_FREE char *text = json_dumps(request, JSON_COMPACT);
+    const struct timespec pause = {.tv_nsec = PAUSE_MS * 1000000L};
+    int status = -1;
+    json_decref(request);
+    for (int i = 0; status < 0; i++) {
+        if (i)
+            nanosleep(&pause, NULL);
+        status = attempt(ctl, text ? text : "{}", i < WAIT_MS / PAUSE_MS, line, arg);
+    }
+    return status;
 }

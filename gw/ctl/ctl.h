@@ -30,9 +30,11 @@ int ctl_show_breaks(const struct ctl *ctl);
 /* `show rules [--unused [DAYS]]`, without its first two words. */
 int ctl_show_rules(const struct ctl *ctl, int argc, char **argv);
 int ctl_show_revocation(const struct ctl *ctl);
-/* Text from elsewhere on its way to a terminal: control characters become '?', newlines stay where `lines`.
- */
+/* Text from elsewhere on its way to a terminal: what it would obey or hide becomes '?', newlines stay where
+ * `lines`. */
 void ctl_print(FILE *to, span text, bool lines);
+/* The same, as a cell of a table: with spaces up to `width` characters, and two. */
+void ctl_cell(const char *text, int width);
 void ctl_print_json(json_t *o);
 /* What a library function left in `err`, as the one clear line; returns 1. */
 int ctl_error_line(span err, enum rc rc);

@@ -136,9 +136,10 @@ static bool time_parse(const char *text, int64_t *out)
         const char *end = strptime(text, forms[i], &tm);
         if (!end || (*end && strcmp(end, "Z") != 0))
             continue;
-        int day = tm.tm_mday;
+        int day = tm.tm_mday, hour = tm.tm_hour, minute = tm.tm_min;
         *out = *end ? timegm(&tm) : mktime(&tm);
-        return tm.tm_mday == day; /* there is no 30 February */
+        /* there is no 30 February, and no 02:30 when clocks are put forward */
+        return tm.tm_mday == day && tm.tm_hour == hour && tm.tm_min == minute;
     }
     return false;
 }

@@ -54,14 +54,17 @@ static void print_end(json_t *g, bool ended)
 
 static void print_grant(json_t *g)
 {
-    char until[MOMENT_TEXT], whom[80];
+    char until[MOMENT_TEXT], whom[640];
     bool ended = json_is_true(json_object_get(g, "ended"));
     const char *who = text_of(g, "who");
     snprintf(whom, sizeof whom, "%s%s%s", text_of(g, "scope"), *who ? " " : "", who);
     if (json_integer_value(json_object_get(g, "id")))
         printf("%6d  ", (int)json_integer_value(json_object_get(g, "id")));
     moment_text(json_integer_value(json_object_get(g, "until")), until);
-    printf("%-8s  %-30s  %-24s  until %s  by ", text_of(g, "kind"), text_of(g, "target"), whom, until);
+    ctl_cell(text_of(g, "kind"), 8);
+    ctl_cell(text_of(g, "target"), 30);
+    ctl_cell(whom, 24);
+    printf("until %s  by ", until);
     ctl_print(stdout, span_str(text_of(g, "by")), false);
     printf(": ");
     ctl_print(stdout, span_str(text_of(g, "reason")), false);
@@ -174,18 +177,23 @@ static int confirm(const struct wish *w)
 
 /* ---- grant ---- */
 
-/* "A7K-2Q9F-XMH", also where a character is mistyped; never a category, which may have ten letters too. */
+/* "A7K-2Q9F-XMH", also where a character is mistyped; in small letters a category may look like that, and it
+ * is a code where its characters fit. */
 static bool is_code(const char *what)
 {
+    unsigned node;
+    uint64_t number;
+    bool small = false;
     if (strlen(what) != CODE_TEXT - 1)
         return false;
     for (size_t i = 0; what[i]; i++) {
-        bool hyphen = i == 3 || i == 8;
-        bool letter = (what[i] >= 'A' && what[i] <= 'Z') || (what[i] >= '0' && what[i] <= '9');
+        bool hyphen = i == 3 || i == 8, low = what[i] >= 'a' && what[i] <= 'z';
+        bool letter = low || (what[i] >= 'A' && what[i] <= 'Z') || (what[i] >= '0' && what[i] <= '9');
         if (hyphen ? what[i] != '-' : !letter)
             return false;
+        small |= low;
     }
-    return true;
+    return !small || code_parse(span_str(what), &node, &number) == RC_OK;
 }
 
 static const char *kind_of(const char *what)
@@ -285,7 +293,7 @@ static int run_grant(const struct ctl *ctl, int argc, char **argv)
     const char *wrong = read_words(&w, argc, argv);
     if (wrong)
         return ctl_fail("grant: %s", wrong);
-    if (!w.what || !w.scope || !w.until || !w.reason || !w.by)
+    if (!w.what || !w.scope || !w.until || !w.reason || !w.by || w.all)
         return ctl_fail(
             "grant wants WHAT --for ... --until TIME --reason TEXT --by WHO; perronctl grant --help");
     if (!moment_parse(w.until, clock_wall_s(), &until))
@@ -314,8 +322,8 @@ static int run_revoke(const struct ctl *ctl, int argc, char **argv)
         return ctl_fail("revoke: %s", wrong);
     if (!w.what || !span_to_u64(span_str(w.what), INT32_MAX, &id) || id == 0)
         return ctl_fail("revoke wants the number of a grant; perronctl grants lists them");
-    if (!w.by || !w.reason)
-        return ctl_fail("revoke wants --by WHO --reason TEXT");
+    if (!w.by || !w.reason || w.until || w.scope || w.journal || w.all)
+        return ctl_fail("revoke wants --by WHO --reason TEXT, and nothing more");
     return ask(ctl,
                json_pack("{s:s, s:I, s:s, s:s}", "op", "revoke", "id", (json_int_t)id, "by", w.by, "reason",
                          w.reason),
@@ -340,7 +348,7 @@ static int list_exempt(const struct ctl *ctl)
 /* exempt zone X for 1h ... | exempt end zone X ... | exempt */
 static int run_exempt(const struct ctl *ctl, int argc, char **argv)
 {
-    struct wish w = {.scope = "zone", .yes = true}; /* in an emergency nobody wants to be asked */
+    struct wish w = {.yes = true}; /* in an emergency nobody wants to be asked */
     bool end = argc > 0 && strcmp(argv[0], "end") == 0;
     int at = end ? 1 : 0;
     int64_t until;
@@ -350,15 +358,17 @@ static int run_exempt(const struct ctl *ctl, int argc, char **argv)
         return ctl_fail("exempt zone NAME for 1h ..., exempt end zone NAME ..., or exempt alone for a list");
     const char *zone = argv[at + 1];
     at += 2;
+    const char *until_word = NULL;
     if (!end && argc > at + 1 && strcmp(argv[at], "for") == 0) {
-        w.until = argv[at + 1];
+        w.until = until_word = argv[at + 1];
         at += 2;
     }
     const char *wrong = read_words(&w, argc - at, argv + at);
     if (wrong || w.what)
         return ctl_fail("exempt: %s", wrong ? wrong : "a word too many; see --help");
-    if (!w.by || !w.reason)
-        return ctl_fail("exempt wants --by WHO --reason TEXT");
+    if (!w.by || !w.reason || w.scope || w.journal || w.all || (w.until && w.until != until_word))
+        return ctl_fail("exempt wants --by WHO --reason TEXT, and nothing more");
+    w.scope = "zone";
     if (end)
         return ask(
             ctl,

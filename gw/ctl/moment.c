@@ -31,7 +31,7 @@ bool moment_parse(const char *text, int64_t now_s, int64_t *out)
     struct tm tm = {.tm_isdst = -1}, given;
     if (from_now(span_str(text), now_s, out))
         return true;
-    const char *rest = strptime(text, "%Y-%m-%d", &tm);
+    const char *rest = strptime(text, "%Y-%m-%d", &tm), *timed = rest;
     if (!rest)
         return false;
     if (*rest == '\0') {
@@ -43,11 +43,14 @@ bool moment_parse(const char *text, int64_t now_s, int64_t *out)
         if (!rest || *rest != '\0')
             return false;
     }
-    struct tm day = given; /* mktime() takes 31 February for a day of March */
+    struct tm day = given; /* mktime() takes 31 February for a day of March, and an hour that clocks jump over
+                            * for another */
     day.tm_isdst = -1;
     tm.tm_isdst = -1;
     time_t at = mktime(&tm);
     if (mktime(&day) == (time_t)-1 || at == (time_t)-1 || day.tm_mday != given.tm_mday)
+        return false;
+    if (*timed && (day.tm_hour != given.tm_hour || day.tm_min != given.tm_min))
         return false;
     *out = at;
     return true;

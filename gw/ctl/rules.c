@@ -36,8 +36,10 @@ static void on_exempt(const struct wish *w, json_t *answer)
         ctl_print_json(answer);
         return;
     }
-    printf("zone %s is exempt until %s: nothing is intercepted there, whatever `tls` says (by %s: ",
-           text_of(e, "zone"), moment(e, "until_local"), text_of(e, "by"));
+    printf("zone %s is exempt until %s: nothing is intercepted there, whatever `tls` says (by ",
+           text_of(e, "zone"), moment(e, "until_local"));
+    ctl_print(stdout, span_str(text_of(e, "by")), false);
+    printf(": ");
     ctl_print(stdout, span_str(text_of(e, "reason")), false);
     printf(")\n");
 }
@@ -62,9 +64,10 @@ static void on_rule(json_t *answer, void *arg)
         printf("%12s  %-23s  %-23s  %-12s  %-8s  %s\n", "hits", "last hit", "until", "owner", "block",
                "rule");
     w->headed = true;
-    printf("%12" PRId64 "  %-23s  %-23s  %-12.40s  %-8s  ",
-           (int64_t)json_integer_value(json_object_get(r, "hits")), moment(r, "last_local"),
-           moment(r, "until_local"), *text_of(r, "owner") ? text_of(r, "owner") : "-", text_of(r, "block"));
+    printf("%12" PRId64 "  %-23s  %-23s  ", (int64_t)json_integer_value(json_object_get(r, "hits")),
+           moment(r, "last_local"), moment(r, "until_local"));
+    ctl_cell(*text_of(r, "owner") ? text_of(r, "owner") : "-", 12);
+    ctl_cell(text_of(r, "block"), 8);
     ctl_print(stdout, span_str(text_of(r, "text")), false);
     printf("%s   ", json_is_true(json_object_get(r, "observed")) ? "   [observed]" : "");
     ctl_print(stdout, span_str(text_of(r, "file")), false);

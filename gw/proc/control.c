@@ -73,14 +73,24 @@ void client_say_raw(struct client *c, const char *head, span text, const char *t
     want_write(c);
 }
 
-void client_done(struct client *c, const char *error)
+static void over(struct client *c, json_t *line, const char *error)
 {
-    json_t *line = json_pack("{s:b, s:b}", "done", 1, "ok", error == NULL);
+    json_t *text = error ? json_string(error) : NULL;
     if (line && error)
-        json_object_set_new(line, "error", json_string(error));
+        json_object_set_new(line, "error", text ? text : json_string("an error whose text is not UTF-8"));
     c->id = 0;
     c->close_when_empty = true;
     client_say(c, line);
+}
+
+void client_done(struct client *c, const char *error)
+{
+    over(c, json_pack("{s:b, s:b}", "done", 1, "ok", error == NULL), error);
+}
+
+void client_busy(struct client *c, const char *error)
+{
+    over(c, json_pack("{s:b, s:b, s:b}", "done", 1, "ok", 0, "busy", 1), error);
 }
 
 /* ---- connections ---- */

@@ -189,7 +189,7 @@ static void reload_back(struct client *c, const char *prefix)
     AUTO_FREE char *why = strndup(buf_len(&err) ? (const char *)buf_span(&err).p : "", buf_len(&err));
     buf_fini(&err);
     if (rc == RC_AGAIN)
-        client_done(c, "another reload is under way; try again when it is over");
+        client_busy(c, "another reload is under way; try again when it is over");
     else if (rc != RC_OK)
         client_done(c, why && *why ? why : rc_text(rc));
 }
@@ -212,7 +212,7 @@ static void reload(struct client *c, json_t *request)
     }
     enum rc rc = reload_begin(m, *file ? file : m->o->policy, c->uid, on_reloaded, c->id);
     if (rc == RC_AGAIN)
-        client_done(c, "another reload is under way; try again when it is over");
+        client_busy(c, "another reload is under way; try again when it is over");
     else if (rc != RC_OK)
         client_done(c, rc_text(rc));
 }

@@ -94,7 +94,11 @@ void control_grants(struct client *c, json_t *request)
     enum rc rc = grants_ask(m, span_str(words), &as);
     if (rc == RC_OK)
         m->wish = wish_of(request);
+    else if (rc == RC_AGAIN)
+        client_busy(c, "another question about grants is under way; try again");
     else
-        client_done(c,
-                    rc == RC_AGAIN ? "another question about grants is under way; try again" : rc_text(rc));
+        client_done(c, rc == RC_NOTFOUND
+                           ? "the folder `grants` of the state directory cannot be used; the operator "
+                             "log says why"
+                           : rc_text(rc));
 }

@@ -42,6 +42,8 @@ void client_say(struct client *c, json_t *line);
 void client_say_raw(struct client *c, const char *head, span text, const char *tail);
 /* The last line: {"done": true, "ok": ..., "error": ...}. */
 void client_done(struct client *c, const char *error);
+/* The same where somebody else's request is under way: perronctl asks again for a while. */
+void client_busy(struct client *c, const char *error);
 /* The client with this command, NULL when it has left. */
 struct client *control_client(struct control *ctl, uint64_t id);
 

@@ -88,16 +88,43 @@ enum rc force_complete(struct master *m, struct policy *new, struct manifest *ma
 }
 
 /* A policy that cannot be kept goes into force all the same: who repairs a gateway with a full disk needs
- * that.
+ * that. It is tried again for as long as it is in force.
  */
 static void keep(struct master *m, const struct policy *new, const struct kept_snapshot *from)
 {
     struct kept_snapshot s = *from;
     struct buf err = {0};
     s.manifest = *snapshot_manifest(new->snap);
-    if (kept_put(&m->kept, &s, new->fd, &err) != RC_OK)
+    if (kept_put(&m->kept, &s, new->fd, &err) != RC_OK) {
+        span why = span_cut(buf_span(&err), 0, buf_len(&err) ? buf_len(&err) - 1 : 0); /* no newline */
         log_error("alarm: decisions under policy %s cannot be repeated later: %.*s",
-                  snapshot_short(new->snap), (int)buf_len(&err), (const char *)buf_span(&err).p);
+                  snapshot_short(new->snap), (int)why.n, (const char *)why.p);
+        m->unkept = s;
+        m->is_unkept = true;
+        m->unkept_ms = ev_now_ms(m->ev);
+    }
+    buf_fini(&err);
+}
+
+/* The directories may have gone: they are made again. */
+void force_keep_again(struct master *m)
+{
+    struct buf err = {0};
+    struct kept again;
+    if (!m->is_unkept || ev_now_ms(m->ev) - m->unkept_ms < LIM_KEEP_AGAIN_MS)
+        return;
+    m->unkept_ms = ev_now_ms(m->ev);
+    m->is_unkept = memcmp(m->unkept.name, snapshot_hash(m->policy.snap), SNAP_HASH) == 0;
+    if (m->is_unkept && kept_open(&again, m->state.dir, &err) != RC_OK) {
+        kept_close(&again);
+    } else if (m->is_unkept) {
+        kept_close(&m->kept);
+        m->kept = again;
+        m->is_unkept = kept_put(&m->kept, &m->unkept, m->policy.fd, &err) != RC_OK;
+        if (!m->is_unkept)
+            log_warn("policy %s is kept now: decisions under it can be repeated",
+                     snapshot_short(m->policy.snap));
+    }
     buf_fini(&err);
 }
 

@@ -143,8 +143,9 @@ static enum rc take_back(struct asked *a)
 {
     struct meant m = {.a = a};
     span by = span_str(word(a, "by")), reason = span_str(word(a, "reason"));
-    if (by.n == 0 || reason.n == 0 || by.n > 512 || reason.n > 512)
-        return refuse(a, "--by and --reason are needed");
+    if (!grant_sentence(by) || !grant_sentence(reason))
+        return refuse(a,
+                      "--by wants a name and --reason a sentence, of at most 512 bytes that can all be seen");
     TRY(grants_db_each(a->db, false, a->now_s, find_meant, &m));
     if (m.n == 0)
         return refuse(a, *word(a, "zone")
@@ -172,6 +173,17 @@ static enum rc serve(struct asked *a)
 
 /* ---- the answer ---- */
 
+/* What was to be said of a success is not true. */
+static void say_why(struct asked *a, enum rc rc)
+{
+    buf_clear(&a->answer);
+    if (rc != RC_IO)
+        log_error("grants: %s", rc_text(rc));
+    else if (buf_printf(&a->answer, "nothing was changed: the store of grants says: %s",
+                        grants_db_error(a->db)) == RC_OK)
+        log_error("grants: %s", grants_db_error(a->db));
+}
+
 /* u32 rc, u32 id, text; the part where it is another one. */
 static enum rc answer(struct asked *a, enum rc rc)
 {
@@ -182,7 +194,7 @@ static enum rc answer(struct asked *a, enum rc rc)
     if (rc == RC_OK && a->changed)
         rc = part_seal("perron-grants", buf_span(&part), &fd);
     if (rc != RC_OK && rc != RC_CONFIG && a->db)
-        log_error("grants: %s: %s", rc_text(rc), grants_db_error(a->db));
+        say_why(a, rc);
     enum rc sent = buf_put_u32(&b, (uint32_t)rc);
     if (sent == RC_OK)
         sent = buf_put_u32(&b, a->id);

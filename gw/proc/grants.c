@@ -152,8 +152,10 @@ enum rc grants_ask(struct master *m, span words, const struct question *as)
     if (a->running)
         return RC_AGAIN;
     AUTO_CLOSE int dir = store_dir(m);
-    if (dir < 0)
-        return RC_IO;
+    if (dir < 0) {
+        log_error("alarm: the folder `grants` of the state directory cannot be used: %s", strerror(errno));
+        return RC_NOTFOUND;
+    }
     *a = *as;
     a->running = true;
     buf_init(&a->text, LIM_DIAG_BYTES);
@@ -166,7 +168,7 @@ enum rc grants_ask(struct master *m, span words, const struct question *as)
 bool grants_are_there(const struct master *m)
 {
     struct stat st;
-    return fstatat(m->state.dir, "grants/grants.sqlite", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(m->state.dir, "grants/grants.sqlite", &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
 }
 
 /* ---- what is said of them ---- */

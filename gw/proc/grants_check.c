@@ -3,6 +3,7 @@
 
 #include "gw/base/addr.h"
 #include "gw/base/limits.h"
+#include "gw/base/utf8.h"
 #include "policy/grants_ask.h"
 #include "policy/snapshot.h"
 #include "signatures/catkey.h"
@@ -33,9 +34,23 @@ bool grant_scope_of(const char *word, enum grant_scope *out)
     return false;
 }
 
-static enum rc refuse(struct buf *err, const char *fmt, span what)
+static enum rc refuse(struct buf *err, const char *sentence, span what)
 {
-    return buf_printf(err, "%s%.*s", fmt, SHOWN(what)) == RC_OK ? RC_CONFIG : RC_NOMEM;
+    return buf_printf(err, "%s%.*s", sentence, SHOWN(what)) == RC_OK ? RC_CONFIG : RC_NOMEM;
+}
+
+/* Nothing in it that a terminal would obey or hide. */
+static bool all_shown(span s)
+{
+    bool shown = true;
+    for (size_t i = 0; i < s.n && shown;)
+        i += utf8_shown(s, i, &shown);
+    return shown;
+}
+
+bool grant_sentence(span s)
+{
+    return span_trim(s).n && s.n <= WORDS_MOST && all_shown(s);
 }
 
 /* ---- what for ---- */
@@ -67,6 +82,8 @@ static enum rc normal_url(struct grant *g, uint8_t room[GRANT_ROOM], struct buf 
     span host = span_cut(s, 0, slash);
     if (path.n > LIM_GRANT_TEXT - LIM_NAME_BYTES || host.n > LIM_NAME_BYTES)
         return refuse(err, "this URL is too long: ", host);
+    if (!all_shown(path))
+        return refuse(err, "this URL has characters that cannot be seen; write them with %: ", g->target);
     size_t n = normal_host(host, room);
     if (n == 0)
         return refuse(err, "this is not a host name: ", host);
@@ -100,6 +117,8 @@ static enum rc check_who(const struct snapshot *s, struct grant *g, uint8_t *roo
 {
     struct addr a;
     char text[ADDR_TEXT];
+    if (g->scope != GRANT_FOR_ALL && !grant_sentence(g->who))
+        return refuse(err, g->who.n ? "this is no name: " : "for whom? The name is missing", g->who);
     switch (g->scope) {
     case GRANT_FOR_GROUP:
         return snapshot_knows_group(s, g->who) ? RC_OK
@@ -115,31 +134,21 @@ static enum rc check_who(const struct snapshot *s, struct grant *g, uint8_t *roo
         g->who.p = room;
         return RC_OK;
     case GRANT_FOR_ALL: g->who = SPAN_NONE; return RC_OK;
-    default: return g->who.n && g->who.n <= WORDS_MOST ? RC_OK : refuse(err, "for which user? ", SPAN_NONE);
+    default: return RC_OK;
     }
 }
 
 /* ---- until when, by whom, why ---- */
 
-static bool is_sentence(span s)
-{
-    bool word = false;
-    for (size_t i = 0; i < s.n; i++) {
-        if (s.p[i] < 0x20 || s.p[i] == 0x7f)
-            return false;
-        word |= s.p[i] != ' ';
-    }
-    return word && s.n <= WORDS_MOST;
-}
-
 static enum rc check_words(const struct grant *g, int64_t now_s, struct buf *err)
 {
     int64_t most =
         g->kind == GRANT_EXEMPT ? LIM_EXEMPT_HOURS * (int64_t)HOUR_S : LIM_GRANT_DAYS * (int64_t)DAY_S;
-    if (!is_sentence(g->by))
-        return refuse(err, "--by wants the name of who answers for it", SPAN_NONE);
-    if (!is_sentence(g->reason))
-        return refuse(err, "--reason wants a sentence of at most 512 bytes", SPAN_NONE);
+    if (!grant_sentence(g->by))
+        return refuse(err, "--by wants who answers for it, in at most 512 bytes that can all be seen",
+                      SPAN_NONE);
+    if (!grant_sentence(g->reason))
+        return refuse(err, "--reason wants a sentence of at most 512 bytes that can all be seen", SPAN_NONE);
     if (g->until_s <= now_s)
         return refuse(err, "its end has passed already", SPAN_NONE);
     if (g->until_s - now_s > most)

@@ -16,6 +16,8 @@ bool grant_scope_of(const char *word, enum grant_scope *out);
  * `err` (no newline) when it cannot be. */
 enum rc grant_check(const struct snapshot *s, struct grant *g, int64_t now_s, uint8_t room[GRANT_ROOM],
                     struct buf *err) MUST_USE;
+/* A name or a reason: some word, 512 bytes at most, nothing that a terminal would obey or hide. */
+bool grant_sentence(span s);
 /* "category games for group pupils", for events and answers. */
 enum rc grant_describe(const struct grant *g, struct buf *out) MUST_USE;
 

@@ -100,10 +100,14 @@ enum rc grants_db_open(const char *file, struct grants_db **out, struct buf *err
         *out = db;
         return RC_OK;
     }
-    rc = buf_printf(err, "the store of grants cannot be used: %s",
-                    rc == RC_BAD ? "it was written by a newer version" : grants_db_error(db)) == RC_OK
-             ? RC_CONFIG
-             : RC_NOMEM;
+    bool ours = sqlite3_errcode(db->sql) != SQLITE_CANTOPEN && sqlite3_errcode(db->sql) != SQLITE_READONLY;
+    if (rc == RC_BAD)
+        rc = buf_put_str(err, "the store of grants cannot be used: it was written by a newer version");
+    else
+        rc = buf_printf(err, "the store of grants cannot be used: %s", grants_db_error(db));
+    if (rc == RC_OK && !ours)
+        rc = buf_printf(err, "; %s must belong to the owner of its folder", file);
+    rc = rc == RC_OK ? RC_CONFIG : RC_NOMEM;
     grants_db_close(db);
     return rc;
 }

@@ -296,6 +296,8 @@ static void on_counting(struct ev_timer *t)
                                                      .outcome = "exempt-ended",
                                                      .reason = SPAN("its time is over")});
     }
+    if (m->policy.snap)
+        force_keep_again(m);
     revocations_write(m, false);
     write_broken(m);
     if (ev_now_ms(m->ev) - m->counts_written_ms >= LIM_HITS_WRITE_MS)
@@ -394,8 +396,11 @@ static enum rc prepare(struct master *m, struct buf *err)
     on_hourly(&m->hourly);
     force_last(m);
     revocations_open(m);
+    enum rc rc = RC_NOTFOUND;
     if (grants_are_there(m))
-        return grants_ask(m, SPAN("{\"op\":\"build\"}"), &(struct question){.done = on_grants});
+        rc = grants_ask(m, SPAN("{\"op\":\"build\"}"), &(struct question){.done = on_grants});
+    if (rc != RC_NOTFOUND) /* a store that cannot be used is no reason not to start: it is an alarm */
+        return rc;
     return reload_begin(m, m->o->policy, getuid(), on_policy, 0);
 }
 

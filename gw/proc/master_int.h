@@ -81,6 +81,9 @@ struct master {
     struct grant_wish wish;
     unsigned n_exempt; /* zones' exemptions that held when it was last looked at */
     struct kept kept;
+    struct kept_snapshot unkept; /* what could not be kept, for another attempt */
+    bool is_unkept;
+    int64_t unkept_ms;
     struct counts counts;
     int broken_fd; /* gw/ipc/broken.h, given to every worker */
     struct broken *broken;

@@ -85,6 +85,8 @@ void force_last_over(struct master *m);
  * why. `from`: who loaded it from where, for what is kept. */
 enum rc force_take(struct master *m, struct policy *new, const struct kept_snapshot *from,
                    struct buf *diag) MUST_USE;
+/* Another attempt to keep what could not be kept when it came, where it is due. A policy is in force. */
+void force_keep_again(struct master *m);
 /* Every living worker has said that it is there. */
 bool force_everywhere(const struct master *m);
 /* Replaces workers that have not. */
@@ -94,12 +96,13 @@ void force_late(struct master *m);
 enum rc force_grants(struct master *m) MUST_USE;
 
 /* ---- grants.c ---- */
-/* Asks the granter; `as` says whom to tell (its first three fields). AGAIN: another question is under way. */
+/* Asks the granter; `as` says whom to tell (its first three fields). AGAIN: another question is under way.
+ * NOTFOUND: their folder cannot be used; it was said in the log. */
 enum rc grants_ask(struct master *m, span words, const struct question *as) MUST_USE;
 void grants_on_msg(struct child *granter, enum msg_type t, span payload, int *fds, size_t n_fds);
 void grants_granter_ended(struct master *m);
 void grants_confirmed(struct master *m);
-/* Is there a store at all? */
+/* Is there a store at all, or something in its place? */
 bool grants_are_there(const struct master *m);
 /* Says every exemption that holds. */
 void grants_alarm(struct master *m);

@@ -3,6 +3,7 @@
 A namespace lives as long as its holder process; the holder dies with us (even by kill -9), so nothing is left behind.
 The holder also has a mount namespace of its own, for a resolv.conf of its own.
 """
+import contextlib
 import ctypes
 import os
 import signal
@@ -73,6 +74,19 @@ class Space:
             raise
         return proc
 
+    @contextlib.contextmanager
+    def on_tmpfs(self, folder):
+        """A folder with all that is in it on a file system of its own, which can be filled up. Nothing may use it."""
+        copy = f"{folder}.copy"
+        self.run("cp", "-a", folder, copy)
+        self.run("mount", "-t", "tmpfs", "-o", "size=64m,mode=711", "tmpfs", folder)
+        self.run("cp", "-a", f"{copy}/.", folder)
+        try:
+            yield Disk(self, folder)
+        finally:
+            self.run("umount", folder)
+            self.run("rm", "-r", copy)
+
     def __enter__(self):
         self.outside.append(os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC))
         fd = os.open(f"/proc/{self.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -93,6 +107,20 @@ class Space:
         self.holder.kill()
         self.holder.wait()
         self.holder.stdout.close()
+
+
+class Disk:
+    def __init__(self, space, folder):
+        self.space, self.folder = space, folder
+
+    def fill(self):
+        """Not a block is left. (A file system that is shrunk to what it holds: what fills up a larger one does not always
+        come back on removal, for reasons of the kernel's.)"""
+        used = int(self.space.run("df", "--output=used", "-k", self.folder).split()[-1])
+        self.space.run("mount", "-o", f"remount,size={used}k", self.folder)
+
+    def empty(self):
+        self.space.run("mount", "-o", "remount,size=64m", self.folder)
 
 
 def _setns(fd):

@@ -1,15 +1,19 @@
 """Grants: live at once, for whom they were meant and nobody else, behind every `forbid`, named in the log, until their end or
 until they are taken back. And the emergency lever: a zone in which nothing is intercepted for a while."""
+import datetime
 import json
 import os
 import pty
 import re
 import signal
+import sqlite3
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway import BUILD, policy
 from space import wait_for
+from test_again import ask, ended, open_tls
 
 VIDEO, CASINO = "https://video.example/hello", "https://casino.example/hello"
 WHO = ("--by", "Mme Renard", "--reason", "cours d'histoire")
@@ -155,6 +159,105 @@ def test_narrow_scopes(lab, own_gateway):
     assert said["same"] > 10 and said["changed"] == 0 and said["cannot_tell"] == 0, said
 
 
+def test_two_at_once_are_served_one_after_the_other(lab, own_gateway):
+    gw = own_gateway()
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda n: grant(gw, f"n{n}.example", "--for", "all"), range(8)))
+    assert [d[0] for d in done] == [0] * 8, done
+    assert len(granted(gw)) == 8
+
+
+def test_what_is_shown_is_only_shown(lab, own_gateway):
+    """Neither a name nor a reason can speak to the terminal of who lists grants or rules."""
+    gw = own_gateway(policy(lab).replace("category banking   reason", 'category banking  owner "école"  reason'))
+    evil = "a\x1b[31m", "\u009b2J", "a\u202eb"
+    for text in evil:
+        for words in ((f"https://video.example/{text}", "--for", "all"), ("streaming", "--for", "user", text)):
+            status, out, err = grant(gw, *words)
+            assert status == 1 and err.count("\n") == 1 and not set(err) & set("\x1b\u009b\u202e"), (out, err)
+        for words in (("grant", "streaming", "--for", "all", "--until", "1h", "--yes"), ("exempt", "zone", "lan", "for", "1h")):
+            for who in (("--by", text, "--reason", "x"), ("--by", "x", "--reason", text)):
+                status, _, err = gw.ctl_run(*words, *who)
+                assert status == 1 and "can all be seen" in err, err
+    assert grant(gw, "streaming", "--for", "user", "Zoé")[0] == 0
+    status, _, err = gw.ctl_run("revoke", "1", "--by", "x", "--reason", evil[0])
+    assert status == 1 and "can all be seen" in err
+    # What an earlier version wrote down is shown harmlessly.
+    db = gw.state / "grants" / "grants.sqlite"
+    with sqlite3.connect(db) as store:
+        store.execute("UPDATE grants SET who = ?, by = ?, reason = ?", evil)
+    store.close()
+    for path in db.parent.iterdir():
+        os.chown(path, 64806, 64806)
+    out = gw.ctl("grants")
+    assert "user a?[31m" in out and "by ?2J: a?b" in out, out
+    assert not set(out + gw.said()) & set("\x1b\u009b\u202e")
+    assert re.search(r"^ +\d+  -  .*  école         tls       exempt", gw.ctl("show", "rules"), re.M), gw.ctl("show", "rules")
+
+
+def test_options_that_mean_nothing_are_refused(lab, own_gateway):
+    gw = own_gateway()
+    for words in (("exempt", "zone", "lan", "for", "1h", "--until", "5h", *WHO), ("exempt", "zone", "lan", "--until", "5h", *WHO),
+                  ("exempt", "zone", "lan", "for", "1h", "--for", "all", *WHO), ("revoke", "1", "--until", "1h", *WHO),
+                  ("exempt", "end", "zone", "lan", "--journal", "x", *WHO), ("revoke", "1", "--for", "all", *WHO),
+                  ("grant", "streaming", "--for", "all", "--until", "1h", "--all", "--yes", *WHO)):
+        status, out, err = gw.ctl_run(*words)
+        assert status == 1 and out == "" and "wants" in err and err.count("\n") == 1, (words, err)
+    assert granted(gw, "--all") == []
+
+
+def test_a_store_that_cannot_be_used_says_why(lab, own_gateway):
+    gw = own_gateway()
+    assert grant(gw, "streaming", "--for", "all")[0] == 0
+    folder = gw.state / "grants"
+    db = folder / "grants.sqlite"
+    os.chown(db, 0, 0)
+    for words in (("grants",), ("revoke", "1", *WHO)):
+        status, _, err = gw.ctl_run(*words)
+        assert status == 1 and "must belong to the owner of its folder" in err and err.count("\n") == 1, err
+    os.chown(db, 64806, 64806)
+    away = gw.state / "grants.away"
+    folder.rename(away)
+    folder.symlink_to(away)
+    status, _, err = gw.ctl_run("grants")
+    assert status == 1 and "the folder `grants`" in err, err
+    assert "cannot be used: Not a directory" in gw.said() or "cannot be used: Too many levels" in gw.said()
+    assert lab.curl("pupil", VIDEO).status == 200, "what is in force stays"
+    gw.stop()
+    gw.start()
+    assert lab.curl("pupil", VIDEO).status == 403, "the gateway starts without it"
+    folder.unlink()
+    away.rename(folder)
+    assert len(granted(gw)) == 1
+
+
+def test_a_full_disk(lab, own_gateway):
+    """Nothing half done: what cannot be written is refused and says so; a policy is kept once there is room."""
+    gw = own_gateway()
+    assert grant(gw, "social", "--for", "user", "somebody")[0] == 0
+    gw.stop()
+    with lab.gateway_space.on_tmpfs(gw.state) as disk:
+        gw.start()
+        disk.fill()
+        for words in (("grant", "streaming", "--for", "all", "--until", "1h", "--yes", *WHO), ("revoke", "1", *WHO)):
+            status, _, err = gw.ctl_run(*words)
+            assert status == 1 and "nothing was changed" in err and "disk is full" in err, err
+        assert [g["id"] for g in granted(gw)] == [1]
+        assert lab.curl("pupil", VIDEO, "-k").status != 200
+        status, said = gw.reload(policy(lab, web='  block domain "plain.example"\n'))
+        assert status == 0, said
+        assert re.search(r"alarm: decisions under policy \w+ cannot be repeated later: .*No space left on device$", gw.said(), re.M)
+        assert not [s for s in gw.show("snapshots") if s["snapshot"]["in_force"]]
+        assert lab.curl("agent", "http://plain.example/").status == 403
+        disk.empty()
+        wait_for("the policy to be kept", lambda: [s for s in gw.show("snapshots") if s["snapshot"]["in_force"]], 30)
+        assert "is kept now" in gw.said()
+        wait_for("the record", lambda: json.loads(gw.ctl("--json", "replay"))["same"] >= 1, 10)
+        assert json.loads(gw.ctl("--json", "replay"))["snapshot_gone"] == 0
+        assert grant(gw, "streaming", "--for", "all")[0] == 0
+        gw.stop()
+
+
 def test_ends_by_itself(lab, own_gateway):
     """A grant of one minute is over a minute later, nobody does anything."""
     gw = own_gateway()
@@ -230,6 +333,53 @@ def test_exempt_zone(lab, own_gateway):
     wait_for("an inspected flow again", lambda: gw.events(event_type="flow", tls__sni="cdn.example")[-1]["perron"]["mode"]
              == "inspected")
     assert gw.ctl("exempt") == "" and gw.show("counters")[0]["zones_exempt"] == 0
+
+
+def test_an_exemption_that_ends_while_flows_are_open(lab, own_gateway):
+    """By itself: what was left encrypted because of it ends, is told apart in the log, and the end is an event."""
+    gw = own_gateway(clock=datetime.datetime.utcnow().strftime("%Y-%m-%dT%H:%M:%SZ"))
+    with open_tls(lab, "agent", "www.bank.example") as bank:
+        assert ask(bank, "www.bank.example")[0] == 200
+        assert gw.ctl_run("exempt", "zone", "lan", "for", "30m", *WHO)[0] == 0
+        with open_tls(lab, "agent", "cdn.example") as cdn:
+            assert ask(cdn, "cdn.example")[0] == 200 and b"Public" in cdn.getpeercert(True)
+            gw.ctl("simulate", "clock", "--for", "1795")
+            assert not ended(cdn, 1), "not before its end"
+            gw.ctl("simulate", "clock", "--for", "10")
+            assert ended(cdn)
+        e = gw.event(event_type="flow", tls__sni="cdn.example", perron__mode="exempt")
+        assert e["perron"]["reason"] != "done" and e["perron"]["detail"] == "to-be-inspected", e
+        assert ask(bank, "www.bank.example")[0] == 200, "what `tls` exempts goes on"
+    assert gw.event(perron__outcome="exempt-ended", patience_s=10)["perron"]["detail"] == "its time is over"
+    assert gw.ctl("exempt") == "" and gw.show("counters")[0]["zones_exempt"] == 0
+
+
+def test_what_a_grant_is_about_may_go_and_come_again(lab, own_gateway):
+    gw = own_gateway()
+    assert grant(gw, "streaming", "--for", "group", "pupils")[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+    without = policy(lab, web='  block domain "video.example"\n')
+    without = without.replace('category  streaming  domain "video.example"\n', "").replace("  block    category streaming  for pupils\n", "")
+    status, said = gw.reload(without)
+    assert status == 0, said
+    assert lab.curl("pupil", VIDEO).status == 403 and len(granted(gw)) == 1
+    said = json.loads(gw.ctl("--json", "replay"))
+    assert said["ok"] and said["not_checked"] == 0, said
+    assert gw.reload(policy(lab))[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 200
+    # A rule that forbids what was granted wins, and is not asked.
+    assert gw.reload(policy(lab, web="  forbid category streaming\n"))[0] == 0
+    assert lab.curl("pupil", VIDEO).status == 403
+
+
+def test_a_code_in_small_letters(lab, own_gateway):
+    gw = own_gateway()
+    code = lab.curl("pupil", VIDEO).code
+    gw.by_code(code)
+    wait_for("the record", lambda: gw.ctl_run("journal", "find", code)[0] == 0)
+    status, out, err = grant(gw, code.lower(), "--for", "me")
+    assert status == 0, out + err
+    assert granted(gw)[0]["target"] == "video.example"
 
 
 def exempt_flow(lab, gw):

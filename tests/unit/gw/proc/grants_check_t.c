@@ -2,6 +2,7 @@
 #include "gw/proc/grants_check.h"
 
 #include "gw/base/limits.h"
+#include "gw/base/obj.h"
 #include "policy/snapshot.h"
 #include "tests/unit/policy/snap_help.h"
 
@@ -79,13 +80,49 @@ static void unknown_names_are_refused(void **state)
     refused(ask_for("category", "games", "zone", "wifi"), "no zone wifi");
     refused(ask_for("exempt", "wifi", "zone", "wifi"), "no zone wifi");
     refused(ask_for("category", "games", "address", "10.0.0"), "not an address");
-    refused(ask_for("category", "games", "user", ""), "which user");
+    refused(ask_for("category", "games", "user", ""), "for whom?");
+    refused(ask_for("category", "games", "group", ""), "for whom?");
     refused(ask_for("name", "a..test", "all", ""), "not a host name");
     refused(ask_for("name", "", "all", ""), "not a host name");
     refused(ask_for("url", "ftp://a.test/", "all", ""), "begins with");
     refused(ask_for("url", "https:///x", "all", ""), "not a host name");
     refused(ask_for("url", "https://a.test/x?y", "all", ""), "behind ?");
     refused(ask_for("url", "https://a.test/x#y", "all", ""), "behind ?");
+}
+
+/* A terminal obeys some of them, and others turn what a reader sees. */
+static void what_cannot_be_seen_is_refused(void **state)
+{
+    static const char *const hidden[] = {"a\x1b[31m",
+                                         "a\x7f",
+                                         "\xc2\x9b"
+                                         "2J",
+                                         "a\xe2\x80\xae"
+                                         "b",
+                                         "a\xff",
+                                         "a\xc3"};
+    static char longer[600];
+    char url[64];
+    (void)state;
+    for (size_t i = 0; i < N_ELEMS(hidden); i++) {
+        struct grant g = ask_for("category", "games", "user", hidden[i]);
+        refused(g, "no name");
+        g = ask_for("category", "games", "all", "");
+        g.by = span_str(hidden[i]);
+        refused(g, "--by");
+        g.by = SPAN("x");
+        g.reason = span_str(hidden[i]);
+        refused(g, "--reason");
+        snprintf(url, sizeof url, "https://a.test/%s", hidden[i]);
+        refused(ask_for("url", url, "all", ""), "cannot be seen");
+    }
+    memset(longer, 'a', sizeof longer);
+    struct grant g = ask_for("category", "games", "user", "");
+    g.who = span_of(longer, sizeof longer);
+    refused(g, "no name");
+    refused(ask_for("name", "256.1.1.1", "all", ""), "not a host name");
+    becomes(ask_for("url", "https://a.test/\xc3\xa9t\xc3\xa9", "all", ""), "a.test/\xc3\xa9t\xc3\xa9");
+    becomes(ask_for("category", "games", "user", "Andr\xc3\xa9 \xe2\x80\x99t Hooft"), "games");
 }
 
 static void ends_and_words_are_bounded(void **state)
@@ -164,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_that_are_none),
         cmocka_unit_test(unknown_names_are_refused),
+        cmocka_unit_test(what_cannot_be_seen_is_refused),
         cmocka_unit_test(ends_and_words_are_bounded),
         cmocka_unit_test(a_forbid_refuses_by_name),
         cmocka_unit_test(targets_come_out_as_decisions_look_for_them),

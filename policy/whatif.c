@@ -6,6 +6,7 @@
 
 #include "gw/base/map.h"
 #include "gw/base/obj.h"
+#include "gw/base/utf8.h"
 #include "policy/redecide.h"
 
 enum { ROWS = 4096, OLD_MOST = 256, FACT_NAMES = 120 };
@@ -102,7 +103,7 @@ static enum rc new_row(struct table *t, span name, struct whatif_row **out)
 static enum rc count(struct whatif *w, enum whatif_table which, span name)
 {
     struct table *t = &w->table[which];
-    span key = span_cut(name.n ? name : SPAN("(none)"), 0, WHATIF_NAME - 1);
+    span key = utf8_cut(name.n ? name : SPAN("(none)"), WHATIF_NAME - 1);
     struct whatif_row *row = map_find(&t->by_name, key);
     if (!row)
         TRY(new_row(t, key, &row));
@@ -186,15 +187,14 @@ static enum rc count_rule(struct whatif *w, const struct verdict *now)
 {
     char text[WHATIF_NAME];
     if (now->rule == RULE_NONE) {
-        int n = w->r.rule.n < 100 ? (int)w->r.rule.n : 100;
-        snprintf(text, sizeof text, "no rule any more (was: %.*s)", n ? n : 4,
-                 n ? (const char *)w->r.rule.p : "none");
+        span was = w->r.rule.n ? utf8_cut(w->r.rule, 100) : SPAN("none");
+        snprintf(text, sizeof text, "no rule any more (was: %.*s)", (int)was.n, (const char *)was.p);
         return count(w, WHATIF_RULE, span_str(text));
     }
     struct rule_info i = snapshot_rule(w->now, now->rule);
-    span name = i.name.n ? i.name : i.text;
-    snprintf(text, sizeof text, "%.*s (%.*s:%u)", (int)(name.n < 90 ? name.n : 90), (const char *)name.p,
-             (int)(i.file.n < 50 ? i.file.n : 50), (const char *)i.file.p, i.line);
+    span name = utf8_cut(i.name.n ? i.name : i.text, 90), file = utf8_cut(i.file, 50);
+    snprintf(text, sizeof text, "%.*s (%.*s:%u)", (int)name.n, (const char *)name.p, (int)file.n,
+             (const char *)file.p, i.line);
     return count(w, WHATIF_RULE, span_str(text));
 }
 

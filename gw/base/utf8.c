@@ -42,3 +42,11 @@ size_t utf8_shown(span s, size_t at, bool *shown)
     *shown = len != 0 && cp >= 0x20 && cp != 0x7f && !utf8_is_invisible(cp);
     return len ? len : 1;
 }
+
+span utf8_cut(span s, size_t most)
+{
+    size_t n = s.n < most ? s.n : most;
+    for (size_t back = 0; n < s.n && n > 0 && back < 3 && (s.p[n] & 0xc0) == 0x80; back++)
+        n--;
+    return span_cut(s, 0, n);
+}

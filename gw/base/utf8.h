@@ -14,5 +14,7 @@ bool utf8_is_invisible(uint32_t cp);
 /* Length of the character at s[at], or 1 where there is none; at < s.n. `*shown`: a terminal can be given it
  * as it is: it is well formed, no control character (some terminals obey C1 too) and not invisible. */
 size_t utf8_shown(span s, size_t at, bool *shown);
+/* s[0, most), or a little less: no character of it is cut in two. */
+span utf8_cut(span s, size_t most);
 
 #endif

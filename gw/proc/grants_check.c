@@ -10,7 +10,7 @@
 
 enum { DAY_S = 86400, HOUR_S = 3600, WORDS_MOST = 512 };
 
-#define SHOWN(s) (int)((s).n > 200 ? 200 : (s).n), (const char *)((s).p ? (s).p : (const uint8_t *)"")
+#define SHOWN(s) (int)utf8_cut(s, 200).n, (const char *)((s).p ? (s).p : (const uint8_t *)"")
 
 bool grant_kind_of(const char *word, enum grant_kind *out)
 {

@@ -283,6 +283,10 @@ def test_what_another_policy_would_change(own_gateway, lab):
     assert table(w["cannot_tell_by"]) == {"request path and its categories": 5}
     text = gw.ctl("what-if", gw.folder / "new.policy")
     assert "10 decisions: 5 as before" in text and "5 cannot be told" in text
+    # Long words of any language are cut between two characters.
+    for pad in ("", "x"):
+        w = what_if(gw, policy(lab, web=f'block domain "plain.example" for agents reason "{pad}{"é" * 80}"'))
+        assert w["by_rule"][0]["name"].startswith(f'block domain "plain.example" for agents reason "{pad}éé'), w["by_rule"]
     # A word that nothing acts on yet changes nothing, and that is said.
     w = what_if(gw, policy(lab, web='block application "bittorrent"'))
     assert w["changed"] == 0 and [u["what"] for u in w["not_in_force"]] == ["application"], w

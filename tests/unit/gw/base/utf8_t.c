@@ -115,6 +115,17 @@ static void what_a_terminal_can_be_given(void **state)
     }
 }
 
+static void no_character_is_cut_in_two(void **state)
+{
+    (void)state;
+    span s = SPAN("a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
+    static const size_t want[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11, 11, 11};
+    for (size_t most = 0; most < N_ELEMS(want); most++)
+        assert_int_equal(utf8_cut(s, most).n, want[most]);
+    assert_int_equal(utf8_cut(SPAN_NONE, 5).n, 0);
+    assert_int_equal(utf8_cut(SPAN("\x80\x80\x80\x80\x80\x80"), 5).n, 2); /* no text: cut anywhere */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -123,6 +134,7 @@ int main(void)
         cmocka_unit_test(every_code_point_is_read),
         cmocka_unit_test(what_nobody_sees_is_known),
         cmocka_unit_test(what_a_terminal_can_be_given),
+        cmocka_unit_test(no_character_is_cut_in_two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,19 +49,31 @@ static struct snapshot *open_one(const struct old_snapshots *o, const uint8_t ha
     return snap;
 }
 
+/* Behind all others: the first one is the one that was not asked for longest. */
+static struct snapshot *move_last(struct old_snapshots *o, size_t i)
+{
+    struct old_snapshot one = o->one[i];
+    memmove(&o->one[i], &o->one[i + 1], (o->n - i - 1) * sizeof one);
+    o->one[o->n - 1] = one;
+    return one.snap;
+}
+
 const struct snapshot *old_find(struct old_snapshots *o, const uint8_t hash[SNAP_HASH])
 {
-    size_t i = 0;
-    while (i < o->n && memcmp(o->one[i].hash, hash, SNAP_HASH) != 0)
-        i++;
-    if (i < o->n)
-        return o->one[i].snap;
-    if (!o->have || o->n == OLD_SNAPSHOTS)
+    size_t i = o->n;
+    while (i > 0 && memcmp(o->one[i - 1].hash, hash, SNAP_HASH) != 0)
+        i--;
+    if (i > 0)
+        return move_last(o, i - 1);
+    if (!o->have)
         return NULL;
-    memcpy(o->one[i].hash, hash, SNAP_HASH);
-    o->one[i].snap = open_one(o, hash, false);
-    o->n++;
-    return o->one[i].snap;
+    if (o->n == OLD_SNAPSHOTS) {
+        snapshot_put(move_last(o, 0));
+        o->n--;
+    }
+    memcpy(o->one[o->n].hash, hash, SNAP_HASH);
+    o->one[o->n].snap = open_one(o, hash, false);
+    return o->one[o->n++].snap;
 }
 
 struct snapshot *old_whole(const struct old_snapshots *o, const uint8_t hash[SNAP_HASH])

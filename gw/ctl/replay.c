@@ -10,11 +10,11 @@
 
 struct replay {
     struct old_snapshots old;
-    struct {
-        const struct snapshot *snap;
-        struct redecide *d;
+    struct known {
+        uint8_t hash[SNAP_HASH];
+        struct redecide *d; /* NULL: its snapshot is gone */
     } known[OLD_SNAPSHOTS];
-    size_t n_known;
+    size_t n_known, last; /* last: of the record before */
     uint64_t same, gone, cannot, unreadable;
     const char *differs; /* what, of the record below */
     struct record was;
@@ -23,16 +23,29 @@ struct replay {
     uint8_t hash[JOURNAL_HASH];
 };
 
-static struct redecide *find(struct replay *p, const struct snapshot *snap)
+/* NULL: the snapshot is gone. Those that old_find() has closed meanwhile are forgotten here before. */
+static struct redecide *find(struct replay *p, const uint8_t hash[SNAP_HASH])
 {
-    for (size_t i = 0; i < p->n_known; i++) {
-        if (p->known[i].snap == snap)
-            return p->known[i].d;
+    size_t i = p->last;
+    if (i >= p->n_known || memcmp(p->known[i].hash, hash, SNAP_HASH) != 0) {
+        for (i = 0; i < p->n_known && memcmp(p->known[i].hash, hash, SNAP_HASH) != 0; i++)
+            continue;
     }
-    if (p->n_known == OLD_SNAPSHOTS || redecide_new(snap, snap, &p->known[p->n_known].d) != RC_OK)
-        return NULL;
-    p->known[p->n_known].snap = snap;
-    return p->known[p->n_known++].d;
+    if (i == OLD_SNAPSHOTS) { /* the one met first makes room */
+        redecide_free(p->known[0].d);
+        memmove(p->known, p->known + 1, (--i, --p->n_known) * sizeof *p->known);
+    }
+    if (i == p->n_known) {
+        const struct snapshot *snap = old_find(&p->old, hash);
+        struct known *k = &p->known[p->n_known];
+        k->d = NULL;
+        if (snap && redecide_new(snap, snap, &k->d) != RC_OK)
+            k->d = NULL; /* without memory it is as good as gone */
+        memcpy(k->hash, hash, SNAP_HASH);
+        p->n_known++;
+    }
+    p->last = i;
+    return p->known[i].d;
 }
 
 static bool same_mods(const struct verdict *a, const struct verdict *b)
@@ -81,8 +94,7 @@ static enum rc one(const struct journal_frame *f, void *arg)
         p->unreadable++;
         return RC_OK;
     }
-    const struct snapshot *snap = old_find(&p->old, r.snapshot);
-    struct redecide *d = snap ? find(p, snap) : NULL;
+    struct redecide *d = find(p, r.snapshot);
     if (!d) {
         p->gone++;
         return RC_OK;

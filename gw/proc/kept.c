@@ -15,8 +15,9 @@
 #include "gw/base/log.h"
 #include "gw/base/obj.h"
 #include "gw/proc/kept_file.h"
+#include "gw/siem/journal.h"
 
-enum { SNAPSHOT_BYTES = 8192 };
+enum { SNAPSHOT_BYTES = 8192, DAY_S = 86400 };
 
 static enum rc complain(struct buf *err, const char *what)
 {
@@ -358,4 +359,14 @@ unsigned kept_purge(const struct kept *k, int64_t oldest_s)
     }
     free(named.hash);
     return gone;
+}
+
+/* The file of a snapshot in force is touched every hour. */
+unsigned kept_forget(const struct kept *k, int journal_dir, int64_t now_s)
+{
+    int64_t first_us = 0, oldest_s = now_s - LIM_SNAPSHOT_KEPT_DAYS * (int64_t)DAY_S;
+    enum rc rc = journal_oldest(journal_dir, &first_us);
+    if (rc == RC_OK && first_us / 1000000 - DAY_S < oldest_s)
+        oldest_s = first_us / 1000000 - DAY_S;
+    return rc == RC_OK || rc == RC_NOTFOUND ? kept_purge(k, oldest_s) : 0;
 }

@@ -47,6 +47,10 @@ enum rc kept_snapshot(const struct kept *k, const struct kept_snapshot *s, bool 
 unsigned kept_each(const struct kept *k, void (*each)(const struct kept_snapshot *s, void *arg), void *arg);
 /* This snapshot is in force now: counts from here when it comes to forgetting. */
 void kept_touch(const struct kept *k, const uint8_t name[SNAP_HASH]);
+/* Forgets what was last in force so many days (LIM_SNAPSHOT_KEPT_DAYS) before now_s, and before the oldest
+ * record of the journal in that directory: whatever the clock says, what a record names stays. Returns how
+ * many files went. */
+unsigned kept_forget(const struct kept *k, int journal_dir, int64_t now_s);
 /* Forgets snapshots that were last in force before `oldest_s`, and parts that none names any more. Records
  * older than that must be gone: a record names no snapshot that was not in force when it was made. Returns
  * how many files went. */

@@ -253,7 +253,7 @@ static void on_hourly(struct ev_timer *t)
     feed_hourly(m);
     if (m->policy.snap) {
         kept_touch(&m->kept, snapshot_hash(m->policy.snap));
-        unsigned gone = kept_purge(&m->kept, clock_wall_s() - LIM_SNAPSHOT_KEPT_DAYS * INT64_C(86400));
+        unsigned gone = kept_forget(&m->kept, m->journal_fd, clock_wall_s());
         if (gone)
             log_info("%u kept files of policies out of force for %d days were removed", gone,
                      (int)LIM_SNAPSHOT_KEPT_DAYS);

@@ -94,6 +94,9 @@ struct journal_walk {
 /* OK also where the chain is broken (w->broken says so): what can be read behind the break is read on.
  * NOTFOUND: no journal there. */
 enum rc journal_walk(struct journal_walk *w) MUST_USE;
+/* When the oldest segment was begun: no record is older. NOTFOUND: there is none; IO, BAD: its head cannot be
+ * read. */
+enum rc journal_oldest(int dir, int64_t *wall_us) MUST_USE;
 /* The newest record of a code; its bytes are in *bytes, where *out points. *n_more: how many others claim the
  * same code (none, unless a worker lied). NOTFOUND. */
 enum rc journal_find(int dir, uint64_t code, struct buf *bytes, struct journal_frame *out,

@@ -177,6 +177,24 @@ enum rc journal_walk(struct journal_walk *w)
     return rc;
 }
 
+enum rc journal_oldest(int dir, int64_t *wall_us)
+{
+    AUTO_FREE uint64_t *list = NULL;
+    uint8_t head[JNL_HEAD], prev[JOURNAL_HASH], hash[JOURNAL_HASH];
+    uint64_t segment;
+    size_t n;
+    TRY(jnl_list(dir, &list, &n));
+    if (n == 0)
+        return RC_NOTFOUND;
+    AUTO_CLOSE int fd = open_file(dir, list[0], "seg");
+    if (fd < 0)
+        return RC_IO;
+    TRY(jnl_pread(fd, head, sizeof head, 0));
+    TRY(jnl_head_read(span_of(head, sizeof head), &segment, prev, hash));
+    *wall_us = (int64_t)jnl_get(head + 24, 8);
+    return segment == list[0] ? RC_OK : RC_BAD;
+}
+
 /* ---- one code ---- */
 
 struct search {

@@ -14,8 +14,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "gw/base/limits.h"
 #include "gw/proc/kept_file.h"
 #include "gw/proc/parts.h"
+#include "gw/siem/journal_fmt.h"
 #include "policy/part.h"
 
 static char base[] = "/tmp/perron-kept-XXXXXX";
@@ -350,6 +352,45 @@ static void only_what_nobody_names_is_forgotten(void **state)
     assert_int_equal(access(path_of("parts", b.manifest.part[0].hash), F_OK), 0);
 }
 
+/* Begins the journal's first segment at that second. */
+static void journal_begins(int dir, int64_t s)
+{
+    uint8_t head[JNL_HEAD];
+    const uint8_t none[JOURNAL_HASH] = {0};
+    assert_int_equal(jnl_head_write(1, s * 1000000, none, head), RC_OK);
+    int fd = openat(dir, "000000000001.seg", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_int_equal(write(fd, head, sizeof head), sizeof head);
+    close(fd);
+}
+
+/* Whatever the clock says. */
+static void what_a_record_may_name_is_not_forgotten(void **state)
+{
+    enum { LATER = 2000000000 };
+    struct kept_snapshot a = keep("of that time", "l1");
+    (void)state;
+    make_old(path_of("snapshots", a.name));
+    assert_int_equal(mkdirat(state_dir, "journal", 0700), 0);
+    int dir = openat(state_dir, "journal", O_RDONLY | O_DIRECTORY);
+    journal_begins(dir, 500);
+    assert_int_equal(kept_forget(&k, dir, LATER), 0);
+    journal_begins(dir, 1000 + 86400);
+    assert_int_equal(kept_forget(&k, dir, LATER), 0); /* a day for the moment between two touches */
+    int fd = openat(dir, "000000000001.seg", O_WRONLY);
+    assert_int_equal(pwrite(fd, "?", 1, 30), 1);
+    close(fd);
+    assert_int_equal(kept_forget(&k, dir, LATER), 0); /* it may be as old as can be */
+    journal_begins(dir, 1000 + 86400 + 1);
+    assert_int_equal(kept_forget(&k, dir, 1000 + LIM_SNAPSHOT_KEPT_DAYS * 86400), 0);
+    assert_int_equal(kept_forget(&k, dir, 1001 + LIM_SNAPSHOT_KEPT_DAYS * 86400), 1);
+    assert_int_equal(access(path_of("snapshots", a.name), F_OK), -1);
+    a = keep("of that time", "l1");
+    make_old(path_of("snapshots", a.name));
+    assert_int_equal(unlinkat(dir, "000000000001.seg", 0), 0);
+    assert_int_equal(kept_forget(&k, dir, 1001 + LIM_SNAPSHOT_KEPT_DAYS * 86400), 1); /* no record at all */
+    close(dir);
+}
+
 /* One that cannot be read may be the one that names the part. */
 static void beside_a_damaged_snapshot_no_part_is_forgotten(void **state)
 {
@@ -366,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_are_none_or_two_are_refused),
+        cmocka_unit_test(what_a_record_may_name_is_not_forgotten),
         cmocka_unit_test(damaged_parts_are_refused),
         cmocka_unit_test(damaged_snapshots_are_refused),
         cmocka_unit_test(answers_of_a_compiler_are_read_with_care),

@@ -64,6 +64,7 @@ void h2_pool_fini(struct h2_pool *p)
     free(p->frame);
     p->frame = NULL;
     h2_cores_fini(p);
+    h2_models_fini(p);
     h2_pieces_fini(p);
 }
 

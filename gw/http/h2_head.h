@@ -51,12 +51,14 @@ struct h2_pool {
     void *frame;           /* that every one writes into */
     void **cores, **slabs; /* their pages that are free, and all of them */
     size_t n_cores, n_slabs;
+    struct h2_model *models[2]; /* towards servers, towards clients; h2_rest.c */
     struct {
         struct h2_piece *first;
         size_t bytes;
     } pieces[H2_PIECE_SIZES]; /* given back by the library, for the next that asks */
 };
 void h2_cores_fini(struct h2_pool *p);
+void h2_models_fini(struct h2_pool *p);
 void h2_pieces_fini(struct h2_pool *p);
 void h2_pool_fini(struct h2_pool *p); /* sessions that use it have gone */
 /* An empty head, or NULL without memory; given back by h2_head_put (NULL is nothing). */

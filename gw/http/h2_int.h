@@ -8,15 +8,16 @@
 #include "gw/http/h2.h"
 #include "gw/http/h2_flood.h"
 
+enum { H2_CORE_BYTES = 12288 };
+
 /* Memory of a session of the library that it has as long as it lives; see h2_mem.c. */
 struct h2_core {
     uint8_t *at; /* page-aligned */
     size_t used;
-    struct h2_packed *packed; /* what was there, while it rests */
+    struct h2_packed *packed; /* what was there, while it rests; see h2_rest.c */
 };
 struct h2_core *h2_core_get(struct h2_pool *p);
 void h2_core_put(struct h2_pool *p, struct h2_core *c);
-void h2_core_wake(struct h2_core *c);
 
 struct h2 {
     nghttp2_session *ng; /* through h2_ng() */
@@ -43,11 +44,13 @@ struct h2 {
     const struct h2_leg *until; /* h2_write() ends when its head has left */
 };
 
+void h2_wake(const struct h2 *s); /* one that rests */
+
 /* The session, awake. */
 static inline nghttp2_session *h2_ng(const struct h2 *s)
 {
     if (s->core->packed)
-        h2_core_wake(s->core);
+        h2_wake(s);
     return s->ng;
 }
 

@@ -5,10 +5,9 @@
  * all sessions of a worker have the same buffer: the one that is asked for while a session is made.
  *
  * All else that is asked for then lives as long as the session and is almost empty: tables for streams that
- * an idle connection does not have. It lies in pages of its own (the session's core), and h2_rest() keeps
- * only the words that are not zero and gives the pages back to the system. Whoever needs the session goes
- * through h2_ng(), which puts them where they were; what rests has nothing to say, so asking it to write
- * does not wake it.
+ * an idle connection does not have. It lies in pages of its own (the session's core), which h2_rest() gives
+ * back to the system (h2_rest.c). Whoever needs the session goes through h2_ng(), which makes them what they
+ * were; what rests has nothing to say, so asking it to write does not wake it.
  *
  * What a session asks for later (streams, frames that wait, entries of HPACK) are some twenty small pieces a
  * request. Those that are given back go to lists of the worker by size, as far as each is few bytes: to take
@@ -25,22 +24,13 @@
 
 enum {
     FRAME_BYTES = 16384 + 9 + 1, /* another number in another version: then each session has its own again */
-    CORE_BYTES = 12288,
     SLAB_CORES = 64,
     ALIGN = 16,
-    WORD_BITS = 64,
-    CORE_WORDS = CORE_BYTES / 8,
     KEPT_CORES = 128, /* free ones that keep their pages, for the next sessions */
     PIECE_STEP = 16,
     PIECE_HEAD = 8,
     PIECE_LEAST = 2,
     KEPT_PIECES_BYTES = 32 * 1024, /* of each size */
-};
-
-/* Which words are not zero, and these. */
-struct h2_packed {
-    uint64_t map[CORE_WORDS / WORD_BITS];
-    uint64_t words[];
 };
 
 /* ---- cores ---- */
@@ -57,13 +47,13 @@ static bool grow(struct h2_pool *p)
     if (!cores)
         return false;
     p->cores = cores;
-    uint8_t *at = mmap(NULL, (size_t)SLAB_CORES * CORE_BYTES, PROT_READ | PROT_WRITE,
+    uint8_t *at = mmap(NULL, (size_t)SLAB_CORES * H2_CORE_BYTES, PROT_READ | PROT_WRITE,
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED)
         return false;
     p->slabs[p->n_slabs++] = at;
     for (size_t i = 0; i < SLAB_CORES; i++)
-        p->cores[p->n_cores++] = at + i * CORE_BYTES;
+        p->cores[p->n_cores++] = at + i * H2_CORE_BYTES;
     return true;
 }
 
@@ -83,10 +73,10 @@ void h2_core_put(struct h2_pool *p, struct h2_core *c)
     if (!c)
         return;
     free(c->packed);
-    /* Many that end at once would leave their pages for as many that may never come. When the system does
-     * not take them back they are only kept. */
-    if (p->n_cores >= KEPT_CORES)
-        (void)madvise(c->at, CORE_BYTES, MADV_DONTNEED);
+    /* Zero it is as light at rest as a new one. Many that end at once would leave their pages for as many
+     * that may never come. */
+    if (p->n_cores < KEPT_CORES || madvise(c->at, H2_CORE_BYTES, MADV_DONTNEED) != 0)
+        memset(c->at, 0, H2_CORE_BYTES);
     p->cores[p->n_cores++] = c->at; /* there is room: it came from there */
     free(c);
 }
@@ -94,7 +84,7 @@ void h2_core_put(struct h2_pool *p, struct h2_core *c)
 void h2_cores_fini(struct h2_pool *p)
 {
     for (size_t i = 0; i < p->n_slabs; i++)
-        munmap(p->slabs[i], (size_t)SLAB_CORES * CORE_BYTES);
+        munmap(p->slabs[i], (size_t)SLAB_CORES * H2_CORE_BYTES);
     free(p->slabs);
     free(p->cores);
     p->slabs = p->cores = NULL;
@@ -104,45 +94,7 @@ void h2_cores_fini(struct h2_pool *p)
 static bool in_core(const struct h2 *s, const void *at)
 {
     const uint8_t *p = at;
-    return s->core && p >= s->core->at && p < s->core->at + CORE_BYTES;
-}
-
-void h2_rest(struct h2 *s)
-{
-    struct h2_core *c = s->core;
-    size_t n = 0;
-    if (c->packed || s->busy || h2_wants_write(s))
-        return;
-    const uint64_t *words = (const uint64_t *)(const void *)c->at;
-    for (size_t i = 0; i < CORE_WORDS; i++)
-        n += words[i] != 0;
-    struct h2_packed *to = calloc(1, sizeof *to + n * sizeof *to->words);
-    if (!to)
-        return;
-    for (size_t i = 0, at = 0; i < CORE_WORDS; i++) {
-        if (words[i] == 0)
-            continue;
-        to->map[i / WORD_BITS] |= UINT64_C(1) << i % WORD_BITS;
-        to->words[at++] = words[i];
-    }
-    if (madvise(c->at, CORE_BYTES, MADV_DONTNEED) != 0) {
-        free(to);
-        return;
-    }
-    c->packed = to;
-}
-
-/* The pages are zero now. */
-void h2_core_wake(struct h2_core *c)
-{
-    uint64_t *words = (uint64_t *)(void *)c->at;
-    const struct h2_packed *from = c->packed;
-    for (size_t k = 0, at = 0; k < N_ELEMS(from->map); k++) {
-        for (uint64_t left = from->map[k]; left; left &= left - 1)
-            words[k * WORD_BITS + (size_t)__builtin_ctzll(left)] = from->words[at++];
-    }
-    free(c->packed);
-    c->packed = NULL;
+    return s->core && p >= s->core->at && p < s->core->at + H2_CORE_BYTES;
 }
 
 /* ---- pieces ---- */
@@ -203,7 +155,7 @@ void h2_pieces_fini(struct h2_pool *p)
 static void *take_core(struct h2 *s, size_t n)
 {
     struct h2_core *c = s->core;
-    if (!s->making || n > CORE_BYTES || c->used + n > CORE_BYTES)
+    if (!s->making || n > H2_CORE_BYTES || c->used + n > H2_CORE_BYTES)
         return NULL;
     void *at = c->at + c->used;
     c->used += (n + ALIGN - 1) / ALIGN * ALIGN;
@@ -226,7 +178,7 @@ static void *take(size_t n, void *arg)
 
 static void *take_many(size_t n, size_t each, void *arg)
 {
-    void *at = each == 0 || n <= CORE_BYTES / each ? take_core(arg, n * each) : NULL;
+    void *at = each == 0 || n <= H2_CORE_BYTES / each ? take_core(arg, n * each) : NULL;
     return at ? memset(at, 0, n * each) : calloc(n, each);
 }
 
@@ -254,7 +206,7 @@ static void *change(void *at, size_t n, void *arg)
     if (at == s->pool->frame)
         return move(at, FRAME_BYTES, n);
     if (in_core(s, at))
-        return move(at, (size_t)(s->core->at + CORE_BYTES - (uint8_t *)at), n);
+        return move(at, (size_t)(s->core->at + H2_CORE_BYTES - (uint8_t *)at), n);
     return realloc(at, n);
 }
 

@@ -11,6 +11,7 @@
 #include "gw/flow/h2.h"
 #include "gw/flow/reuse.h"
 #include "gw/flow/revoke.h"
+#include "gw/flow/upstream.h"
 #include "policy/grants_ask.h"
 
 static void on_deadline(struct ev_timer *t);
@@ -288,6 +289,7 @@ static void let_go(struct flow *f)
     txn_fini(&f->tx);
     snapshot_put(f->snap);
     leaf_put(f->leaf);
+    upstream_forget_offer(f);
     if (f->reader) {
         hello_fini(f->reader);
         free(f->reader);

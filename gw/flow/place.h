@@ -44,7 +44,7 @@ struct via {
     bool pooled;                  /* the connection was idle before, and has not answered since */
     bool fresh_only;              /* one that was idle turned out dead: not twice */
     bool bound;                   /* NTLM or Negotiate was seen: no other flow may use the connection */
-    struct origin_facts *offered; /* behind the session that was offered; NULL: none was */
+    struct origin_facts *offered; /* behind a session that is offered, until the handshake is over */
     int64_t since_s, until_s;     /* of struct origin_facts */
 };
 

@@ -3,6 +3,7 @@
 #include "gw/flow/upstream.h"
 
 #include <openssl/asn1.h>
+#include <stdlib.h>
 
 #include "certs/chaincache.h"
 #include "gw/base/clock.h"
@@ -241,7 +242,7 @@ static void drop_useless(struct flow *f, const SSL *ssl)
 {
     if (!f->via.offered || SSL_session_reused(ssl))
         return;
-    f->via.offered = NULL;
+    upstream_forget_offer(f);
     sessions_drop(f->e->sessions, f->via.place);
 }
 
@@ -265,23 +266,26 @@ int upstream_session(SSL *ssl, SSL_SESSION *session)
     return 0;
 }
 
+void upstream_forget_offer(struct flow *f)
+{
+    if (f->via.offered)
+        facts_free(f->via.offered);
+    free(f->via.offered);
+    f->via.offered = NULL;
+}
+
 void upstream_offer(struct flow *f, SSL *ssl)
 {
     struct origin_facts facts;
-    f->via.offered = NULL;
+    upstream_forget_offer(f);
     f->subject = f->issuer = SPAN_NONE;
     /* What a weak offer agreed is kept for nobody. */
     f->via.placed = !f->weak && place_of(f, &f->dst, f->via.place) == RC_OK;
     SSL_SESSION *session =
         f->via.placed ? sessions_take(f->e->sessions, f->via.place, clock_wall_s(), &facts) : NULL;
-    struct origin_facts *kept = session ? arena_alloc(&f->arena, sizeof *kept) : NULL;
-    if (kept) {
-        *kept = facts;
-        kept->subject = arena_dup(&f->arena, facts.subject);
-        kept->issuer = arena_dup(&f->arena, facts.issuer);
-        if (SSL_set_session(ssl, session) == 1)
-            f->via.offered = kept;
-    }
+    f->via.offered = session ? calloc(1, sizeof *f->via.offered) : NULL;
+    if (f->via.offered && (facts_copy(f->via.offered, &facts) != RC_OK || SSL_set_session(ssl, session) != 1))
+        upstream_forget_offer(f);
     SSL_SESSION_free(session);
 }
 
@@ -297,10 +301,13 @@ enum rc upstream_facts(struct flow *f, const struct origin_facts *facts)
 enum rc upstream_known(struct flow *f)
 {
     if (!SSL_session_reused(f->origin.ssl)) {
+        drop_useless(f, f->origin.ssl);
         know_names(f, f->origin.ssl);
         return RC_OK;
     }
     gw_assert(f->via.offered != NULL); /* nothing else could have been resumed */
     f->e->n.upstream_resumed++;
-    return upstream_facts(f, f->via.offered);
+    enum rc rc = upstream_facts(f, f->via.offered);
+    upstream_forget_offer(f);
+    return rc;
 }

@@ -54,8 +54,8 @@ bool again_adopt(struct flow *f)
 
 static void adopt_exchange(struct flow *f)
 {
-    struct txn *t = &f->tx;
-    if (!t->open || t->answered || t->snap == f->e->snap)
+    struct txn *t = f->tx;
+    if (!txn_is_open(t) || t->answered || t->snap == f->e->snap)
         return;
     snapshot_put(t->snap);
     t->snap = snapshot_get(f->e->snap);
@@ -65,7 +65,7 @@ static void adopt_exchange(struct flow *f)
  * connection that is quiet now. */
 static void over_http(struct flow *f, enum reason why, span detail)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     if (f->h2) {
         h2flow_over(f, why, detail);
         return;
@@ -133,7 +133,7 @@ static void judge_connection(struct flow *f, struct judged *out)
 static bool finishes(struct flow *f)
 {
     f->last = true;
-    return f->tx.open || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
+    return txn_is_open(f->tx) || f->state != ST_HTTP || (f->h2 && f->h2->n > 0);
 }
 
 /* The connection may go on, but is it treated as policy wants it now? Before the dial that can be changed. */
@@ -167,9 +167,9 @@ static bool connection_goes_on(struct flow *f, enum reason why, span detail)
     judge_connection(f, &f->verdict);
     if (f->verdict.does == ACT_BLOCK) {
         record_of_flow(f);
-        if (f->tx.open && !f->tx.answered) {
-            f->tx.verdict = f->verdict;
-            memcpy(f->tx.code, f->code, sizeof f->tx.code);
+        if (txn_is_open(f->tx) && !f->tx->answered) {
+            f->tx->verdict = f->verdict;
+            memcpy(f->tx->code, f->code, sizeof f->tx->code);
         }
         over(f, why, detail);
         return false;
@@ -189,8 +189,8 @@ static bool connection_goes_on(struct flow *f, enum reason why, span detail)
 
 static void judge_flow(struct flow *f)
 {
-    struct txn *t = &f->tx;
-    bool reloaded = f->snap != f->e->snap || (t->open && t->snap != f->e->snap);
+    struct txn *t = f->tx;
+    bool reloaded = f->snap != f->e->snap || (txn_is_open(t) && t->snap != f->e->snap);
     enum reason why = reloaded ? REASON_POLICY_CHANGED : REASON_TIME_IS_UP;
     bool revoked = revoke_again(f);
     f->e->n.judged_again++;
@@ -207,7 +207,7 @@ static void judge_flow(struct flow *f)
     bool goes_on = connection_goes_on(f, why, revoked ? SPAN("revoked") : SPAN_NONE);
     if (goes_on && f->h2 && f->state == ST_HTTP)
         h2flow_judge(f, why);
-    if (!goes_on || !t->open || !t->verdict.made || t->answered)
+    if (!goes_on || !txn_is_open(t) || !t->verdict.made || t->answered)
         return;
     judge_request(t, &t->verdict);
     if (t->verdict.does != ACT_ALLOW)
@@ -221,7 +221,8 @@ static void judge_flow(struct flow *f)
 static int64_t ends_at(const struct flow *f)
 {
     int64_t a = f->verdict.made ? f->verdict.valid_until : INT64_MAX;
-    int64_t b = f->tx.open && f->tx.verdict.made && !f->tx.answered ? f->tx.verdict.valid_until : INT64_MAX;
+    int64_t b = txn_is_open(f->tx) && f->tx->verdict.made && !f->tx->answered ? f->tx->verdict.valid_until
+                                                                              : INT64_MAX;
     int64_t c = f->h2 ? h2flow_ends_at(f) : INT64_MAX;
     b = b < c ? b : c;
     return a < b ? a : b;
@@ -232,7 +233,8 @@ static void look_at(struct flow *f, bool all, int64_t now_s)
 {
     if (f->refused || f->state == ST_LINGER)
         return;
-    bool old = f->snap != f->e->snap || (f->tx.open && !f->tx.answered && f->tx.snap != f->e->snap) ||
+    bool old = f->snap != f->e->snap ||
+               (txn_is_open(f->tx) && !f->tx->answered && f->tx->snap != f->e->snap) ||
                (f->h2 && h2flow_is_old(f));
     f->e->current = f;
     if (all || old || now_s >= ends_at(f)) {

@@ -352,7 +352,7 @@ static bool closed_at_once(const struct flow *f, enum reason why)
 {
     bool alert = why == REASON_CLIENT_TLS && f->client.alert_in >= 0;
     bool closed = why == REASON_DONE || why == REASON_CLIENT_CLOSED || why == REASON_CLIENT_TLS;
-    bool spoke = f->took_leaf || f->tx.open || buf_len(&f->in) > 0 || (f->h2 && f->h2->spoke);
+    bool spoke = f->took_leaf || txn_is_open(f->tx) || buf_len(&f->in) > 0 || (f->h2 && f->h2->spoke);
     if (!closed || spoke || f->state != ST_HTTP || !f->client.ssl || f->client.handshaking || !saw_leaf(f))
         return false;
     int64_t most_us = alert ? ALERT_MS * 1000LL : AT_ONCE_MS * 1000LL + round_trip_us(f);
@@ -370,7 +370,7 @@ static bool hello_was_cut(const struct flow *f, enum reason why)
  * others 403, 495 or 496; in TLS 1.3 the alert comes after the handshake. */
 static bool wanted_certificate(const struct flow *f, enum reason why)
 {
-    const unsigned status = f->tx.status;
+    const unsigned status = f->tx ? f->tx->status : 0;
     if (!f->cert.asked_client_cert || f->mode != MODE_INSPECTED)
         return false;
     if (f->origin_answers == 0 && span_eq(f->detail, SPAN("origin-idle")))

@@ -87,8 +87,12 @@ static void on_origin(struct ev_io *io, uint32_t events)
 static struct flow *flow_new(struct engine *e, const struct accepted *a, bool explicit_proxy)
 {
     struct flow *f = calloc(1, sizeof *f);
-    if (!f)
+    struct txn *tx = malloc(sizeof *tx);
+    if (!f || !tx) {
+        free(f);
+        free(tx);
         return NULL;
+    }
     f->e = e;
     f->id = (uint64_t)e->worker << 44 | (++e->next_flow_id & ((UINT64_C(1) << 44) - 1));
     f->explicit_proxy = explicit_proxy;
@@ -109,7 +113,8 @@ static struct flow *flow_new(struct engine *e, const struct accepted *a, bool ex
     list_init(&f->chain.fetch.ask.link);
     minter_wait_init(&f->mint, NULL);
     arena_init(&f->arena, LIM_FLOW_ARENA_BYTES);
-    txn_init(&f->tx, f, &f->hold);
+    f->tx = tx;
+    txn_init(tx, f, &f->hold);
     buf_init(&f->in, LIM_HELLO_BYTES + LIM_HEAD_BYTES);
     buf_init(&f->in_origin, LIM_HEAD_BYTES + LIM_IO_BYTES);
     stream_init(&f->client, e->ev, a->fd, on_client);
@@ -156,23 +161,23 @@ static void on_hold_over(struct hold *h)
     if (f->state == ST_HOLD)
         step_held(f);
     else
-        txn_resume(&f->tx);
+        txn_resume(f->tx);
 }
 
 static void http_deadline(struct flow *f)
 {
     if (f->h2) {
         h2flow_deadline(f);
-    } else if (f->tx.waiting) { /* for room in the log: policy said hold, and it was in vain */
+    } else if (f->tx->waiting) { /* for room in the log: policy said hold, and it was in vain */
         f->e->n.journal_full++;
         engine_unhold(&f->hold);
-        f->tx.waiting = false;
-        answer_page(&f->tx, REASON_JOURNAL_FULL, SPAN_NONE);
+        f->tx->waiting = false;
+        answer_page(f->tx, REASON_JOURNAL_FULL, SPAN_NONE);
         pump(f);
-    } else if (f->tx.open && f->tx.down == WAY_HEAD && f->tx.up == WAY_DONE && !f->tx.answered) {
-        answer_page(&f->tx, REASON_TIMEOUT, SPAN("no-answer"));
+    } else if (txn_is_open(f->tx) && f->tx->down == WAY_HEAD && f->tx->up == WAY_DONE && !f->tx->answered) {
+        answer_page(f->tx, REASON_TIMEOUT, SPAN("no-answer"));
         pump(f);
-    } else if (f->tx.open) {
+    } else if (txn_is_open(f->tx)) {
         stream_abort(&f->client);
         flow_end(f, REASON_TIMEOUT, SPAN("stalled"));
     } else if (buf_len(&f->in) > 0) {
@@ -268,6 +273,8 @@ static void on_reap(struct ev_later *l)
     arena_fini(&f->arena);
     free(f->dial);
     free(f->splice);
+    free(f->origin_name);
+    free(f->tx);
     free(f);
 }
 
@@ -286,7 +293,7 @@ static void let_go(struct flow *f)
         splice_stop(f->splice, false);
     stream_fini(&f->client);
     stream_fini(&f->origin);
-    txn_fini(&f->tx);
+    txn_fini(f->tx);
     snapshot_put(f->snap);
     leaf_put(f->leaf);
     upstream_forget_offer(f);
@@ -302,7 +309,7 @@ static void let_go(struct flow *f)
 /* What the client has not got whole must not look whole: it is broken off, not closed. */
 static void break_off(struct flow *f)
 {
-    bool half = f->state == ST_HTTP && f->tx.open && f->tx.began;
+    bool half = f->state == ST_HTTP && txn_is_open(f->tx) && f->tx->began;
     if (half || stream_pending(&f->client) > 0)
         stream_abort(&f->client);
 }
@@ -329,7 +336,7 @@ void flow_end(struct flow *f, enum reason why, span detail)
     breaks_end(f, why);
     if (f->state == ST_MINT && (why == REASON_SIGNER_DOWN || why == REASON_MINT))
         answer_alert(f, SSL_AD_INTERNAL_ERROR);
-    txn_end(&f->tx, why, detail);
+    txn_end(f->tx, why, detail);
     if (f->h2)
         h2flow_finish(f, why, detail);
     if (f->client.ssl && !f->client_quiet && !f->client.failed)
@@ -358,7 +365,7 @@ void flow_drain_all(struct engine *e, bool now)
     for (struct list *l = e->flows.next, *next; l != &e->flows; l = next) {
         struct flow *f = CONTAINER_OF(l, struct flow, link);
         next = l->next;
-        bool idle = f->state == ST_HTTP && !f->tx.open && (!f->h2 || f->h2->n == 0);
+        bool idle = f->state == ST_HTTP && !txn_is_open(f->tx) && (!f->h2 || f->h2->n == 0);
         if (idle && !now) {
             pump_finish(f, REASON_SHUTDOWN, SPAN_NONE);
             pump(f);

@@ -81,8 +81,8 @@ struct flow {
     const SSL_CIPHER *origin_cipher; /* NULL until the handshake is over */
     struct via via;                  /* how the origin was reached */
     span subject, issuer;
-    span origin_host; /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
-    uint8_t origin_name[LIM_NAME_BYTES]; /* for a long connection may ask a thousand hosts */
+    span origin_host;     /* plain HTTP: whom the open origin connection belongs to; in the bytes below, */
+    uint8_t *origin_name; /* for a long connection may ask a thousand hosts: LIM_NAME_BYTES, or NULL */
     uint16_t origin_port;
     uint32_t origin_answers; /* exchanges that the open origin connection has served */
 
@@ -91,7 +91,7 @@ struct flow {
     bool in_short, in_origin_short; /* ... because they are not enough */
     int64_t head_since_ms;          /* when the first byte of a request head came that is not whole yet */
     struct h1_head head_up, head_down;
-    struct txn tx;     /* HTTP/1 */
+    struct txn *tx;    /* HTTP/1; there until HTTP/2 begins */
     struct h2flow *h2; /* HTTP/2 on both sides; else NULL */
     uint32_t n_tx;
 
@@ -99,8 +99,8 @@ struct flow {
     uint32_t t_hello, t_decide, t_resolve, t_connect, t_upstream, t_mint, t_client;
     int64_t stamp_us; /* when the present stage began */
     struct {
-        uint8_t state;
-        int64_t at_us;
+        uint64_t state : 8;
+        int64_t at_us : 56;
     } trace[FLOW_TRACE]; /* ring of the last states */
     uint32_t n_trace;
 };

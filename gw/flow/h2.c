@@ -43,6 +43,9 @@ enum rc h2flow_new(struct flow *f)
         f->origin.ready = true; /* its settings may be there already */
     }
     TRY(h2_begin(h->client, false));
+    txn_fini(f->tx); /* each stream has its own */
+    free(f->tx);
+    f->tx = NULL;
     return RC_OK;
 }
 

@@ -29,8 +29,8 @@ enum rc place_key(const struct place *p, uint8_t key[PLACE_KEY])
 enum rc place_of(const struct flow *f, const struct addr *addr, uint8_t key[PLACE_KEY])
 {
     const struct place p = {.addr = *addr,
-                            .port = f->tls ? f->dst_port : f->tx.port,
-                            .name = f->tls ? f->name : f->tx.host,
+                            .port = f->tls ? f->dst_port : f->tx->port,
+                            .name = f->tls ? f->name : f->tx->host,
                             .named = f->name.n > 0 || f->connected_by_connect,
                             .tls = f->tls,
                             .h2 = f->hello && f->hello->alpn_h2,

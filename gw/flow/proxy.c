@@ -42,7 +42,7 @@ void proxy_signer_poll(struct flow *f)
 {
     flow_goto(f, ST_HTTP);
     f->client.paused = false;
-    txn_resume(&f->tx);
+    txn_resume(f->tx);
 }
 
 /* Always "established": what is wrong is told inside, where a browser shows it. Nothing has left upstream

@@ -30,7 +30,7 @@ static int64_t head_left(const struct flow *f, int64_t *since, int64_t most_ms)
 
 static void arm(struct flow *f)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     bool half_head = !t->open && buf_len(&f->in) > 0;
     if (!half_head)
         f->head_since_ms = 0;
@@ -106,13 +106,13 @@ static enum rc send_trailers(struct txn *t, bool up)
 
 static void origin_takes_no_more(struct flow *f)
 {
-    f->tx.up_dead = true; /* its answer may be there already: read it before giving up */
+    f->tx->up_dead = true; /* its answer may be there already: read it before giving up */
     buf_fini(&f->origin.out);
 }
 
 static void send_up(struct flow *f, span data)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     t->bytes_up += data.n;
     if (t->up_dead || t->answered || data.n == 0)
         return;
@@ -133,19 +133,19 @@ static size_t take_request_head(struct flow *f, span s)
     }
     if (rc != RC_OK) {
         e->n.http_bad++;
-        txn_open(&f->tx);
-        f->tx.status = (uint16_t)h1_why_status(f->head_up.why);
-        answer_page(&f->tx, REASON_CLIENT_HTTP, span_str(h1_why_name(f->head_up.why)));
+        txn_open(f->tx);
+        f->tx->status = (uint16_t)h1_why_status(f->head_up.why);
+        answer_page(f->tx, REASON_CLIENT_HTTP, span_str(h1_why_name(f->head_up.why)));
         return s.n;
     }
     h1_head_init(&f->head_up);
-    rc = txn_begin(&f->tx, &e->msg);
+    rc = txn_begin(f->tx, &e->msg);
     return rc == RC_AGAIN ? 0 : used; /* while it waits the head stays, to be parsed again */
 }
 
 static size_t take_request_body(struct flow *f, span s)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     size_t used = 0;
     span data = SPAN_NONE;
     enum rc rc = h1_body_read(&t->body_up, s, &used, &data);
@@ -168,7 +168,7 @@ static size_t take_requests(struct flow *f, span s)
 {
     size_t at = 0;
     while (at < s.n && f->state == ST_HTTP && !f->in_short) {
-        const struct txn *t = &f->tx;
+        const struct txn *t = f->tx;
         span rest = span_cut(s, at, s.n);
         size_t used;
         if (!t->open || t->again)
@@ -190,7 +190,7 @@ static size_t take_requests(struct flow *f, span s)
  * client that goes away is noticed. */
 static bool wants_request(const struct flow *f)
 {
-    const struct txn *t = &f->tx;
+    const struct txn *t = f->tx;
     if (t->open && t->again)
         return true;
     if (t->waiting || (t->open && t->up == WAY_BODY && stream_pending(&f->origin) > 0))
@@ -200,7 +200,7 @@ static bool wants_request(const struct flow *f)
 
 static void client_ended(struct flow *f, enum rc rc)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     if (rc == RC_TLS) {
         stream_abort(&f->origin);
         flow_end(f, REASON_CLIENT_TLS, flow_tls_detail(f, &f->client, "closed"));
@@ -249,7 +249,7 @@ static void client_is_gone(struct flow *f)
 
 static void send_down(struct flow *f, span data)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     t->bytes_down += data.n;
     if (data.n == 0)
         return;
@@ -265,8 +265,8 @@ static void origin_is_bad(struct flow *f, enum reason why, span detail)
     if (why == REASON_ORIGIN_HTTP)
         f->e->n.origin_bad++;
     stream_fini(&f->origin);
-    if (!f->tx.began) {
-        answer_page(&f->tx, why, detail);
+    if (!f->tx->began) {
+        answer_page(f->tx, why, detail);
         return;
     }
     stream_abort(&f->client);
@@ -277,7 +277,7 @@ static size_t take_answer_head(struct flow *f, span s)
 {
     struct engine *e = f->e;
     size_t used = 0;
-    enum rc rc = h1_response(&f->head_down, s, f->tx.method, &e->msg, &used);
+    enum rc rc = h1_response(&f->head_down, s, f->tx->method, &e->msg, &used);
     if (rc == RC_MORE) {
         f->in_origin_short = true;
         return 0;
@@ -287,7 +287,7 @@ static size_t take_answer_head(struct flow *f, span s)
         return s.n;
     }
     h1_head_init(&f->head_down);
-    rc = txn_response(&f->tx, &e->msg);
+    rc = txn_response(f->tx, &e->msg);
     if (rc != RC_OK && !f->ended)
         origin_is_bad(f, REASON_ORIGIN_HTTP, f->detail);
     return used;
@@ -295,7 +295,7 @@ static size_t take_answer_head(struct flow *f, span s)
 
 static size_t take_answer_body(struct flow *f, span s)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     size_t used = 0;
     span data = SPAN_NONE;
     enum rc rc = h1_body_read(&t->body_down, s, &used, &data);
@@ -315,9 +315,10 @@ static size_t take_answer_body(struct flow *f, span s)
 static size_t take_answers(struct flow *f, span s)
 {
     size_t at = 0;
-    while (at < s.n && f->state == ST_HTTP && !f->in_origin_short && f->tx.open && f->tx.down != WAY_DONE) {
+    while (at < s.n && f->state == ST_HTTP && !f->in_origin_short && txn_is_open(f->tx) &&
+           f->tx->down != WAY_DONE) {
         span rest = span_cut(s, at, s.n);
-        size_t used = f->tx.down == WAY_HEAD ? take_answer_head(f, rest) : take_answer_body(f, rest);
+        size_t used = f->tx->down == WAY_HEAD ? take_answer_head(f, rest) : take_answer_body(f, rest);
         at += used;
         if (used == 0 || f->ended)
             break;
@@ -330,7 +331,7 @@ static size_t take_answers(struct flow *f, span s)
 static void origin_asks(struct flow *f)
 {
     asking_late(f);
-    if (f->tx.open) {
+    if (txn_is_open(f->tx)) {
         origin_is_bad(f, REASON_ASKS_LATE, SPAN("asks-late"));
         return;
     }
@@ -340,7 +341,7 @@ static void origin_asks(struct flow *f)
 
 static void origin_ended(struct flow *f, enum rc rc)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     if (rc == RC_DENIED) {
         origin_asks(f);
         return;
@@ -373,12 +374,12 @@ static void origin_ended(struct flow *f, enum rc rc)
 /* Bytes of the origin that belong to no answer are given to nobody; the connection is of no further use. */
 static bool speaks_unasked(struct flow *f)
 {
-    if (f->tx.open && f->tx.sent && f->tx.down != WAY_DONE)
+    if (txn_is_open(f->tx) && f->tx->sent && f->tx->down != WAY_DONE)
         return false;
-    if (!f->tx.open && reuse_again(f))
+    if (!txn_is_open(f->tx) && reuse_again(f))
         return true;
-    f->tx.origin_close = true;
-    if (!f->tx.open) {
+    f->tx->origin_close = true;
+    if (!txn_is_open(f->tx)) {
         stream_fini(&f->origin);
         if (f->mode == MODE_INSPECTED)
             pump_finish(f, REASON_ORIGIN_HTTP, SPAN("unasked-bytes"));
@@ -392,7 +393,7 @@ static bool pump_down(struct flow *f)
     bool from_in;
     if (!stream_open(&f->origin) || f->origin.handshaking || stream_pending(&f->client) > 0)
         return false;
-    if (f->tx.open && f->tx.down == WAY_DONE)
+    if (txn_is_open(f->tx) && f->tx->down == WAY_DONE)
         return false;
     enum rc rc = next_bytes(f, &f->origin, &f->in_origin, &f->in_origin_short, &s, &from_in);
     if (rc == RC_AGAIN)
@@ -406,8 +407,8 @@ static bool pump_down(struct flow *f)
     size_t used = take_answers(f, s);
     if (f->ended || !stream_open(&f->origin))
         return !f->ended;
-    if (f->tx.down == WAY_DONE && used < s.n)
-        f->tx.origin_close = true; /* bytes behind the answer */
+    if (f->tx->down == WAY_DONE && used < s.n)
+        f->tx->origin_close = true; /* bytes behind the answer */
     else if (keep_rest(&f->in_origin, s, used, from_in) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("memory"));
     return !f->ended && (used > 0 || f->in_origin_short);
@@ -459,9 +460,9 @@ static void pump_tunnel(struct flow *f)
 {
     flush_both(f);
     if (!f->ended)
-        tunnel_way(f, &f->client, &f->origin, &f->in, &f->tx.bytes_up);
+        tunnel_way(f, &f->client, &f->origin, &f->in, &f->tx->bytes_up);
     if (!f->ended)
-        tunnel_way(f, &f->origin, &f->client, &f->in_origin, &f->tx.bytes_down);
+        tunnel_way(f, &f->origin, &f->client, &f->in_origin, &f->tx->bytes_down);
     if (f->ended)
         return;
     if (f->client.in_eof && f->origin.in_eof && !stream_pending(&f->client) && !stream_pending(&f->origin)) {
@@ -483,7 +484,7 @@ static void rewatch(struct flow *f)
 
 static bool exchange_over(const struct flow *f)
 {
-    const struct txn *t = &f->tx;
+    const struct txn *t = f->tx;
     return t->open && !t->answered && t->down == WAY_DONE;
 }
 
@@ -494,7 +495,7 @@ static bool pump_round(struct flow *f)
     if (!f->ended && f->state == ST_HTTP)
         moved |= pump_down(f);
     if (!f->ended && f->state == ST_HTTP && exchange_over(f)) {
-        txn_done(&f->tx);
+        txn_done(f->tx);
         moved = true;
     }
     if (!f->ended)
@@ -564,7 +565,7 @@ void pump_finish(struct flow *f, enum reason why, span detail)
     if (f->ended)
         return;
     reuse_give(f);
-    txn_end(&f->tx, why, detail);
+    txn_end(f->tx, why, detail);
     if (f->h2)
         h2flow_finish(f, why, detail);
     f->reason = why;

@@ -19,7 +19,7 @@ static void dial_with(struct flow *f, int socket_of_client)
 {
     struct dial_to to = {.addrs = f->dial->addrs,
                          .n = f->dial->n_addrs,
-                         .port = f->tx.open ? f->tx.port : f->dst_port,
+                         .port = txn_is_open(f->tx) ? f->tx->port : f->dst_port,
                          .given = socket_of_client,
                          .timeout_ms = LIM_CONNECT_MS};
     f->dial->on_done = on_dialled;
@@ -96,12 +96,12 @@ static enum fence fenced(const struct flow *f, const struct addr *a, bool named)
 /* What policy says of the flow at this address. */
 static void judge_at(struct flow *f, const struct addr *a, struct judged *j)
 {
-    struct addr was = f->dst, asked = f->tx.ip;
+    struct addr was = f->dst, asked = f->tx->ip;
     f->dst = *a;
-    if (f->tx.open) {
-        f->tx.ip = asked.family ? *a : asked;
-        judge_request(&f->tx, j);
-        f->tx.ip = asked;
+    if (txn_is_open(f->tx)) {
+        f->tx->ip = asked.family ? *a : asked;
+        judge_request(f->tx, j);
+        f->tx->ip = asked;
     } else {
         judge_connect(f, j);
     }
@@ -124,13 +124,13 @@ static bool is_blocked_there(struct flow *f, const struct addr *a)
         f->e->n.exempt--;
         f->e->n.inspected++;
     }
-    struct judged *kept = f->tx.open ? &f->tx.verdict : &f->verdict;
+    struct judged *kept = txn_is_open(f->tx) ? &f->tx->verdict : &f->verdict;
     judged_until(kept, &j);
-    if (j.does != ACT_BLOCK && (j.does != ACT_WARN || !f->tx.open))
+    if (j.does != ACT_BLOCK && (j.does != ACT_WARN || !txn_is_open(f->tx)))
         return false;
     *kept = j;
-    if (f->tx.open)
-        record_of_txn(&f->tx);
+    if (txn_is_open(f->tx))
+        record_of_txn(f->tx);
     else
         record_of_flow(f);
     return true;
@@ -163,7 +163,7 @@ static size_t allowed_addresses(struct flow *f, const struct addr *in, size_t n,
             no->why = g == FENCE_PRIVATE ? REASON_PRIVATE : REASON_FORBIDDEN_DST;
             no->detail = span_str(fence_name(g));
         } else if (is_blocked_at(f, &in[i])) {
-            no->why = f->tx.open && f->tx.verdict.does == ACT_WARN ? REASON_WARNED : REASON_POLICY;
+            no->why = txn_is_open(f->tx) && f->tx->verdict.does == ACT_WARN ? REASON_WARNED : REASON_POLICY;
             no->detail = SPAN_NONE;
         } else {
             out[kept++] = in[i];
@@ -197,7 +197,7 @@ static void dial_allowed(struct flow *f, const struct addr *in, size_t n, enum w
  * look up may go there all the same, because the origin still has to prove the name. */
 static void on_resolved(struct flow *f, const struct resolve_answer *a)
 {
-    const struct addr *wanted = f->tx.open && f->tx.ip.family ? &f->tx.ip : &f->dst;
+    const struct addr *wanted = txn_is_open(f->tx) && f->tx->ip.family ? &f->tx->ip : &f->dst;
     f->t_resolve += flow_stamp(f);
     for (size_t i = 0; i < a->n; i++) {
         if (wanted->family && addr_eq(&a->addrs[i], wanted)) {
@@ -315,9 +315,9 @@ static void connected(struct flow *f)
         flow_goto(f, ST_HTTP);
         f->client.paused = false;
         if (f->via.pooled) /* found at once: we are still inside the head that asked for it */
-            txn_resume_later(&f->tx);
+            txn_resume_later(f->tx);
         else
-            txn_resume(&f->tx);
+            txn_resume(f->tx);
     }
     if (!f->ended && stream_watch(&f->origin) != RC_OK)
         flow_end(f, REASON_LIMIT, SPAN("epoll"));

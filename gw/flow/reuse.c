@@ -45,7 +45,7 @@ static bool speaks_h2(const struct stream *s)
 
 static bool is_clean(const struct flow *f)
 {
-    const struct txn *t = &f->tx;
+    const struct txn *t = f->tx;
     const struct stream *s = &f->origin;
     bool whole = t->up == WAY_DONE && t->down == WAY_DONE && !t->up_dead && !t->origin_close && !t->answered;
     bool served = f->origin_answers > 0 || (t->open && t->sent);
@@ -64,7 +64,7 @@ void reuse_give(struct flow *f)
 {
     struct origin_facts facts;
     uint8_t key[PLACE_KEY];
-    if (!may_give(f) || speaks_h2(&f->origin) || key_of(f, f->via.place, key) != RC_OK)
+    if (f->h2 || !may_give(f) || speaks_h2(&f->origin) || key_of(f, f->via.place, key) != RC_OK)
         return;
     facts_of(f, &facts);
     f->e->n.pooled += pool_put(f->e->pool, key, &f->origin, f->tls ? &facts : NULL);
@@ -78,7 +78,7 @@ bool reuse_take(struct flow *f, const struct addr *addrs, size_t n)
     struct origin_facts facts;
     bool may = f->mode == MODE_PLAIN || (f->mode == MODE_INSPECTED && f->name.n > 0);
     bool only_h2 = f->hello && f->hello->alpn_h2 && !f->hello->alpn_http11; /* what is here is HTTP/1.1 */
-    if (!may || only_h2 || f->tx.repeating || f->via.fresh_only || f->weak ||
+    if (!may || only_h2 || f->tx->repeating || f->via.fresh_only || f->weak ||
         snapshot_settings(f->snap)->pool == POOL_NONE)
         return false;
     for (size_t i = 0; i < n; i++) {
@@ -109,7 +109,7 @@ bool reuse_take(struct flow *f, const struct addr *addrs, size_t n)
 
 void reuse_remember(struct flow *f, const struct msg *m)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     bool safe = span_eq(m->method, SPAN("GET")) || span_eq(m->method, SPAN("HEAD")) ||
                 span_eq(m->method, SPAN("OPTIONS"));
     if (f->via.pooled && safe && m->body == BODY_NONE)
@@ -128,7 +128,7 @@ static void forget(struct flow *f)
 
 bool reuse_again(struct flow *f)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     if (!f->via.pooled)
         return false;
     if (!t->open || !t->sent) { /* nobody has asked it anything: the next request dials */
@@ -148,7 +148,7 @@ bool reuse_again(struct flow *f)
 
 void reuse_dial(struct flow *f)
 {
-    struct txn *t = &f->tx;
+    struct txn *t = f->tx;
     if (f->mode == MODE_INSPECTED)
         step_resolve(f, f->name, f->dst.family ? &f->dst : NULL);
     else
@@ -173,5 +173,5 @@ void reuse_certified(struct flow *f)
     }
     flow_goto(f, ST_HTTP);
     f->client.paused = false;
-    txn_resume(&f->tx);
+    txn_resume(f->tx);
 }

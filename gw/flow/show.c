@@ -109,14 +109,14 @@ static json_t *whole(struct flow *f)
     json_object_set_new(o, "snapshot", json_string(snapshot_short(f->snap)));
     json_object_set_new(o, "pending_up", json_integer((json_int_t)stream_pending(&f->origin)));
     json_object_set_new(o, "pending_down", json_integer((json_int_t)stream_pending(&f->client)));
-    json_object_set_new(o, "arena_high",
-                        json_integer((json_int_t)f->arena.high + (json_int_t)f->tx.arena.high));
+    size_t high = f->arena.high + (f->tx ? f->tx->arena.high : 0);
+    json_object_set_new(o, "arena_high", json_integer((json_int_t)high));
     set_span(o, "issuer", f->issuer);
     set_span(o, "subject", f->subject);
     if (f->verdict.made)
         json_object_set_new(o, "verdict", verdict_of(f->snap, &f->verdict));
-    if (f->tx.open)
-        put_exchange(o, &f->tx);
+    if (txn_is_open(f->tx))
+        put_exchange(o, f->tx);
     if (f->h2)
         json_object_set_new(o, "streams", streams_of(f->h2));
     return o;

@@ -228,8 +228,8 @@ static void refuse_plain(struct flow *f, enum reason why, span detail)
     if (f->state != ST_HTTP)
         flow_goto(f, ST_HTTP);
     f->client.paused = false;
-    if (f->tx.open) {
-        answer_page(&f->tx, why, detail);
+    if (txn_is_open(f->tx)) {
+        answer_page(f->tx, why, detail);
         pump(f);
     } else {
         pump_start(f);

@@ -1,6 +1,8 @@
 /* One HTTP exchange: judged when its head is there, relayed, and told in one line when it is over. */
 #include "gw/flow/txn.h"
 
+#include <stdlib.h>
+
 #include "certs/verify.h"
 #include "gw/base/clock.h"
 #include "gw/base/obj.h"
@@ -21,6 +23,8 @@ void txn_init(struct txn *t, struct flow *f, struct hold *hold)
 
 void txn_fini(struct txn *t)
 {
+    if (!t)
+        return;
     h1_body_fini(&t->body_up);
     h1_body_fini(&t->body_down);
     snapshot_put(t->snap);
@@ -125,7 +129,11 @@ static enum rc go_upstream(struct txn *t)
     stream_fini(&f->origin);
     stream_renew(&f->origin);
     buf_fini(&f->in_origin);
-    gw_assert(t->host.n <= sizeof f->origin_name);
+    if (!f->origin_name && !(f->origin_name = malloc(LIM_NAME_BYTES))) {
+        flow_end(f, REASON_LIMIT, SPAN("memory"));
+        return RC_DENIED;
+    }
+    gw_assert(t->host.n <= LIM_NAME_BYTES);
     if (t->host.n)
         memcpy(f->origin_name, t->host.p, t->host.n);
     f->origin_host = span_of(f->origin_name, t->host.n);
@@ -386,7 +394,7 @@ void txn_done(struct txn *t)
 
 void txn_end(struct txn *t, enum reason why, span detail)
 {
-    if (!t->open)
+    if (!txn_is_open(t))
         return;
     t->open = false;
     breaks_works(t->f);

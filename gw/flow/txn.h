@@ -1,6 +1,6 @@
 /* One HTTP exchange inside a flow: judged when its head is there, relayed, told in one line when it is over.
- * In HTTP/1 it is part of its flow (flow->tx, one at a time); in HTTP/2 each stream has one. Whoever makes
- * one calls txn_init() once; its spans live in its arena and go when it ends. */
+ * In HTTP/1 its flow has one (flow->tx) for all, one at a time; in HTTP/2 each stream has its own. Whoever
+ * makes one calls txn_init() once; its spans live in its arena and go when it ends. */
 #ifndef GW_FLOW_TXN_H
 #define GW_FLOW_TXN_H
 
@@ -80,8 +80,14 @@ struct txn {
     struct h1_body body_up, body_down;
 };
 
+/* NULL: none. */
+static inline bool txn_is_open(const struct txn *t)
+{
+    return t && t->open;
+}
+
 void txn_init(struct txn *t, struct flow *f, struct hold *hold);
-void txn_fini(struct txn *t); /* gives its memory back; no event */
+void txn_fini(struct txn *t); /* gives its memory back; no event. NULL is nothing, here and for txn_end() */
 void txn_open(struct txn *t); /* one of which no head could be read */
 /* A request's head: OK relay it; AGAIN waits (call again with the same head); DENIED answered. */
 enum rc txn_begin(struct txn *t, struct msg *m) MUST_USE;

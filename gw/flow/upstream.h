@@ -23,6 +23,7 @@ int upstream_session(SSL *ssl, SSL_SESSION *session);
 
 /* Before the handshake: offers a session if there is one. */
 void upstream_offer(struct flow *f, SSL *ssl);
+/* What is kept with that session is needed no longer. */
 void upstream_forget_offer(struct flow *f);
 /* The facts kept with a session or an idle connection become the flow's, for policy to decide by. NOMEM. */
 enum rc upstream_facts(struct flow *f, const struct origin_facts *facts) MUST_USE;

@@ -24,8 +24,9 @@ struct search {
     struct solver s;
     uint32_t number;
     uint32_t *choice;
-    bool early;     /* looked for: that it blocks before the request is seen */
-    uint64_t total; /* budget of all rules that is left */
+    uint32_t *usual; /* what is chosen where nothing is asked for */
+    bool early;      /* looked for: that it blocks before the request is seen */
+    uint64_t total;  /* budget of all rules that is left */
     struct arena mem;
     struct goal *base; /* the rule itself and what its table asks for */
     struct learnt *learnt;
@@ -114,13 +115,18 @@ static enum sat solve_once(struct search *x)
     return out;
 }
 
+/* What is preferred of a domain. */
+static uint32_t choose_of(const struct model *m, uint32_t var, const struct iset *dom)
+{
+    uint32_t want = var < V_FIXED ? m->prefer[var] : 0;
+    return iset_has(dom, want) ? want : dom->v[0].lo;
+}
+
 static void choose(struct search *x)
 {
-    for (uint32_t i = 0; i < x->m->n_vars; i++) {
-        const struct iset *dom = x->s.dom[i];
-        uint32_t want = i < V_FIXED ? x->m->prefer[i] : 0;
-        x->choice[i] = iset_has(dom, want) ? want : dom->v[0].lo;
-    }
+    const struct iset *const *dom = x->s.dom, *const *first = x->m->dom;
+    for (uint32_t i = 0; i < x->m->n_vars; i++)
+        x->choice[i] = dom[i] == first[i] ? x->usual[i] : choose_of(x->m, i, dom[i]);
 }
 
 static const struct formula *excluded(struct search *x, const struct walked *w, bool *want)
@@ -161,7 +167,7 @@ static struct walked try_facts(struct search *x, bool early, const struct set_pa
 {
     uint64_t before = x->m->asked->steps;
     struct walked w = walk_rule(x->m, x->number, early, mod, &x->facts);
-    spend(x, x->m->asked->steps - before + x->m->n_vars + tries);
+    spend(x, x->m->asked->steps - before + x->m->n_vars / 4 + tries);
     return w;
 }
 
@@ -397,11 +403,12 @@ static bool start(struct search *x, const struct tree *t, const struct snapshot 
     x->s = (struct solver){.mem = &x->mem, .n_vars = m->n_vars};
     x->s.dom = arena_alloc(&m->mem, m->n_vars * sizeof(*x->s.dom));
     x->choice = arena_alloc(&m->mem, m->n_vars * sizeof *x->choice);
+    x->usual = arena_alloc(&m->mem, m->n_vars * sizeof *x->usual);
     x->total = TOTAL_BUDGET;
     m->asked = arena_alloc(&m->mem, sizeof *m->asked);
     if (m->asked)
         m->asked->choice = arena_alloc(&m->mem, m->n_vars * sizeof *x->choice);
-    return x->s.dom && x->choice && m->asked && m->asked->choice;
+    return x->s.dom && x->choice && x->usual && m->asked && m->asked->choice;
 }
 
 static bool run(const struct tree *t, const struct snapshot *snap, int64_t now, struct telling *telling)
@@ -413,8 +420,11 @@ static bool run(const struct tree *t, const struct snapshot *snap, int64_t now, 
         x->m = m;
         telling->x = x;
         ok = start(x, t, snap, now, &complete);
-        if (ok && complete && !has_empty(x))
+        if (ok && complete && !has_empty(x)) {
+            for (uint32_t i = 0; i < m->n_vars; i++)
+                x->usual[i] = choose_of(m, i, m->dom[i]);
             number_rules(t, snap, tell_rule, telling);
+        }
         free(m->times);
         arena_fini(&m->mem);
         arena_fini(&x->mem);

@@ -181,40 +181,35 @@ bool model_times(struct model *m, int64_t now, bool *complete)
     return m->of_schedule != NULL;
 }
 
-static bool in_schedule(const struct model *m, int64_t t, const int64_t *schedule)
-{
-    return schedule_active(&m->snap->img, (uint32_t)*schedule, t);
-}
-
-static bool in_between(const struct model *m, int64_t t, const int64_t *ends)
-{
-    (void)m;
-    return t >= ends[0] && t < ends[1];
-}
-
-static const struct iset *times_where(struct model *m,
-                                      bool (*holds)(const struct model *m, int64_t t, const int64_t *arg),
-                                      const int64_t *arg)
-{
-    uint32_t n = 0, *v = calloc(m->n_classes[V_TIME] + 1, sizeof *v);
-    for (uint32_t i = 0; v && i < m->n_classes[V_TIME]; i++) {
-        if (holds(m, m->times[i], arg))
-            v[n++] = i;
-    }
-    const struct iset *out = v ? iset_of(&m->mem, v, n) : NULL;
-    free(v);
-    return out;
-}
-
 const struct iset *class_schedule(struct model *m, uint32_t schedule)
 {
-    int64_t arg = schedule;
-    if (!m->of_schedule[schedule])
-        m->of_schedule[schedule] = times_where(m, in_schedule, &arg);
+    if (m->of_schedule[schedule])
+        return m->of_schedule[schedule];
+    uint32_t n = 0, *v = calloc(m->n_classes[V_TIME] + 1, sizeof *v);
+    for (uint32_t i = 0; v && i < m->n_classes[V_TIME]; i++) {
+        if (schedule_active(&m->snap->img, schedule, m->times[i]))
+            v[n++] = i;
+    }
+    m->of_schedule[schedule] = v ? iset_of(&m->mem, v, n) : NULL;
+    free(v);
     return m->of_schedule[schedule];
+}
+
+/* First moment at or behind t; they stand in order. */
+static uint32_t time_at_or_behind(const struct model *m, int64_t t)
+{
+    uint32_t lo = 0, hi = m->n_classes[V_TIME];
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+        if (m->times[mid] < t)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
 }
 
 const struct iset *class_between(struct model *m, int64_t since, int64_t until)
 {
-    return times_where(m, in_between, (int64_t[]){since, until});
+    return iset_range(&m->mem, time_at_or_behind(m, since), time_at_or_behind(m, until));
 }

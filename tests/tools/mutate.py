@@ -31,7 +31,7 @@ SUBJECTS = {
                "decide_people_t", "check_t", "compile_t"]),
     "reach": (["policy/reach.c", "policy/reach_class.c", "policy/reach_rule.c", "policy/reach_time.c",
                "policy/reach_walk.c", "policy/reach_gate.c", "policy/cover.c", "policy/solve.c", "policy/iset.c"],
-              ["solve_t", "cover_t", "text_t", "reach_large_t", "reach_t"]),
+              ["solve_t", "cover_t", "reach_text_t", "text_t", "reach_large_t", "reach_t"]),
     "trial": (["policy/trial.c", "policy/number.c", "policy/format.c", "policy/same.c"], ["trial_t", "format_t"]),
 }
 

@@ -158,6 +158,40 @@ static void one_of_many(void **state)
     arena_fini(&mem);
 }
 
+/* A domain of many pieces is not taken apart: all that ask for its variable are looked at. */
+static void wide_domains(void **state)
+{
+    enum { SOME = 200, OTHERS = 600 };
+    static const struct formula *f[SOME + OTHERS];
+    static struct formula own[SOME + OTHERS];
+    struct arena mem;
+    (void)state;
+    arena_init(&mem, 1 << 26);
+    const struct iset *all[VARS] = {iset_range(&mem, 0, SOME), iset_range(&mem, 0, OTHERS),
+                                    iset_range(&mem, 0, 2)};
+    for (uint32_t i = 0; i < SOME + OTHERS; i++) {
+        uint32_t var = i >= SOME, class = var ? i - SOME : i;
+        own[i] = (struct formula){.kind = F_IN, .var = var, .set = iset_range(&mem, class, class + 1)};
+        f[i] = &own[i];
+    }
+    struct cover *c = cover_make(&mem, f, SOME + OTHERS, all);
+    assert_non_null(c);
+    const struct iset *dom[VARS] = {iset_range(&mem, 0, 64), iset_range(&mem, 7, 8), all[2]};
+    struct picked p = cover_may(c, dom, 0, SOME + OTHERS);
+    assert_true(p.v && p.n == 65 && picked_at(&p, 63) == 63 && picked_at(&p, 64) == SOME + 7);
+    dom[0] = iset_range(&mem, 0, 65);
+    assert_int_equal(cover_may(c, dom, 0, SOME + OTHERS).n, SOME + 1);
+    uint32_t even[SOME / 2];
+    for (uint32_t i = 0; i < SOME / 2; i++)
+        even[i] = 2 * i;
+    dom[0] = iset_of(&mem, even, 64);
+    assert_int_equal(cover_may(c, dom, 0, SOME + OTHERS).n, 65);
+    dom[0] = iset_of(&mem, even, SOME / 2);
+    assert_int_equal(cover_may(c, dom, 0, SOME + OTHERS).n, SOME + 1);
+    assert_int_equal(cover_may(c, dom, SOME + 7, SOME + OTHERS).n, 1);
+    arena_fini(&mem);
+}
+
 static void without_memory(void **state)
 {
     (void)state;
@@ -180,6 +214,7 @@ static void without_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(picks_beside_a_look_at_each),
-                                       cmocka_unit_test(one_of_many), cmocka_unit_test(without_memory)};
+                                       cmocka_unit_test(one_of_many), cmocka_unit_test(wide_domains),
+                                       cmocka_unit_test(without_memory)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

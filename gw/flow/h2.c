@@ -21,12 +21,9 @@ enum { ROUNDS = 16, RECORDS = 64, TRIM_MS = 1000 };
 
 /* ---- life ---- */
 
-enum rc h2flow_new(struct flow *f)
+static enum rc begin(struct flow *f)
 {
-    struct h2flow *h = calloc(1, sizeof *h);
-    if (!h)
-        return RC_NOMEM;
-    f->h2 = h;
+    struct h2flow *h = f->h2;
     h->due_ms = INT64_MAX;
     h->end_why = REASON_N;
     h->streams = LIM_H2_STREAMS;
@@ -43,6 +40,19 @@ enum rc h2flow_new(struct flow *f)
         f->origin.ready = true; /* its settings may be there already */
     }
     TRY(h2_begin(h->client, false));
+    return RC_OK;
+}
+
+enum rc h2flow_new(struct flow *f)
+{
+    f->h2 = calloc(1, sizeof *f->h2);
+    if (!f->h2)
+        return RC_NOMEM;
+    enum rc rc = begin(f);
+    if (rc != RC_OK) {
+        h2flow_free(f);
+        return rc;
+    }
     txn_fini(f->tx); /* each stream has its own */
     free(f->tx);
     f->tx = NULL;

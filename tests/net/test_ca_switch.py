@@ -67,6 +67,11 @@ def verify_with_crl(lab, folder, what, roots, url):
                                  "-untrusted", folder / f"{what}-issuing.pem", folder / f"{what}.pem")
 
 
+def shown_keys(gw):
+    """Fingerprints of all certificates that `ca show` names; the days that they have left change from one second to the next."""
+    return re.findall(r'"sha256":"([0-9A-F:]{95})"', gw.ctl("--json", "ca", "show"))
+
+
 # ---- what changes nothing
 
 def test_without_a_prepared_one(gw):
@@ -83,7 +88,8 @@ def test_one_that_is_wrong_stays_out(gw, lab):
     prepare(gw)
     status, _, err = gw.ctl_run("ca", "prepare", "--org", "X")
     assert status == 1 and "there is a certification authority already" in err
-    before = gw.ctl("--json", "ca", "show")
+    before = shown_keys(gw)
+    assert before
     key = gw.state / "ca.next" / "issuing.key"
     owner = key.stat()
     key.unlink()
@@ -91,7 +97,7 @@ def test_one_that_is_wrong_stays_out(gw, lab):
     os.chown(key, owner.st_uid, owner.st_gid)
     status, _, err = gw.ctl_run("ca", "switch")
     assert status == 1 and "does not belong to its certificate" in err, err
-    assert gw.ctl("--json", "ca", "show") == before
+    assert shown_keys(gw) == before
     shutil.rmtree(gw.state / "ca.next")
     (gw.state / "ca" / "root.key").unlink()
     status, _, err = gw.ctl_run("ca", "prepare", "--org", "X", "--keep-root")

@@ -91,10 +91,10 @@ static void wrong_names_are_named(void **state)
 static void a_common_name_that_is_another_host_is_malformed(void **state)
 {
     (void)state;
-#define CN(text, san, result)                                             \
-    {                                                                     \
-        .label = text, .leaf = {.cn = text, .exts = LEAF_EXTS(san)},      \
-        .ask_ip = strncmp(san, "IP:", 3) ? NULL : san + 3, .want = result \
+#define CN(text, san, result)                                               \
+    {                                                                       \
+        .label = text, .leaf = {.cn = text, .exts = LEAF_EXTS(san)},        \
+        .ask_ip = strncmp(san, "IP:", 3) ? NULL : &(san)[3], .want = result \
     }
     const struct row rows[] = {
         CN("WWW.Site.test", SITE, BIT(MALFORMED)),
